@@ -1,0 +1,248 @@
+"""Every tunable number, its default, its unit and its range: one frozen dataclass per stage.
+
+Defaults live here and nowhere else. TOML overrides them; a file with mistakes is refused with all of them at
+once, each with its path and, for an unknown key, the nearest valid one. ``digest`` travels in every product.
+"""
+
+import difflib
+import hashlib
+import json
+import tomllib
+from dataclasses import asdict, field, fields, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from sensorproc.errors import ConfigError, InputError
+
+STRICT = ConfigDict(extra="forbid")
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Sensor:
+    """Facts about the payload. None means: take it from the recording, else estimate it or say it is missing."""
+
+    name: str = "unnamed"
+    n_detectors: Annotated[int, Field(ge=1, le=16)] = 1
+    shape_px: tuple[Count, Count] | None = None  # (ny, nx) of one detector
+    cadence_s: Positive | None = None
+    exposure_s: Positive | None = None
+    gain_e_per_dn: Positive | None = None
+    read_noise_e: NotNegative | None = None
+    bias_dn: NotNegative | None = None
+    full_well_e: Positive | None = None
+    ifov_arcsec: Positive | None = None
+    zeropoint_mag: float | None = None  # magnitude that gives 1 e-/s
+    psf_fwhm_px: Annotated[float, Field(ge=0.8, le=20)] | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class FrameSet:
+    """How a recording is cut into sets."""
+
+    max_frames: Annotated[int, Field(ge=1, le=64)] = 16
+    max_gap_cadences: Positive = 3.0  # a longer pause starts a new set
+    max_size_difference: Annotated[float, Field(ge=0, le=0.2)] = 0.02  # smaller frames are padded with NO_DATA
+
+
+@dataclass(frozen=True, config=STRICT)
+class Calibrate:
+    """Counts to electrons."""
+
+    saturation_fraction: Fraction = 0.95  # of full well, where full well is known
+    max_saturated_fraction: Fraction = 0.5  # more than this rejects the frame
+    dark_hot_sigma: Positive = 5.0  # dark-shot noise above this many sky sigma: HOT
+
+
+@dataclass(frozen=True, config=STRICT)
+class Flatten:
+    """Background and noise maps."""
+
+    mesh_px: Annotated[int, Field(ge=8, le=512)] = 48  # cell side; stray light varies more slowly than this
+    clip_sigma: Annotated[float, Field(ge=1.5, le=6)] = 3.0
+    min_good_fraction: Fraction = 0.25  # of a cell; fewer good pixels: filled from its neighbours
+
+
+@dataclass(frozen=True, config=STRICT)
+class Register:
+    """Stars and the transformation between frames."""
+
+    star_snr: Positive = 10.0  # of the single-frame stars used for registration
+    max_stars: Annotated[int, Field(ge=3, le=5000)] = 400
+    min_stars: Annotated[int, Field(ge=3)] = 4
+    max_shift_px: Positive = 120.0  # between successive frames
+    match_radius_px: Positive = 2.5
+    max_error_px: Positive = 0.25  # rms of the matched stars over root of their number; more rejects the frame
+    default_fwhm_px: Annotated[float, Field(ge=0.8, le=20)] = 2.2  # where no star can be measured
+    max_slew_px: Positive = 200.0  # star trail of one exposure; longer is a slew, not an observation
+
+
+@dataclass(frozen=True, config=STRICT)
+class Solve:
+    """Plate solution: the header's pointing, refined where a star table is given."""
+
+    prior_sigma_arcsec: Positive = 60.0  # of a pointing from the header alone, 1 sigma per axis
+    search_radius_px: Positive = 60.0  # how far the header's pointing may be off
+    max_table_stars: Annotated[int, Field(ge=10, le=20000)] = 1500
+    min_matched: Annotated[int, Field(ge=4)] = 8
+
+
+@dataclass(frozen=True, config=STRICT)
+class Stars:
+    """Removal of everything that stands still among the stars."""
+
+    min_overlap_frames: Annotated[int, Field(ge=2)] = 3  # frames a template pixel must be seen in
+    model_error: NotNegative = 0.08  # of the template's local maximum, added to the noise
+    core_snr: Positive = 60.0  # template pixels above this many sigma are masked (STAR_CORE)
+    mover_snr: Positive = 12.0  # single-frame SNR from which a star's own motion is looked for
+    mover_sigma: Positive = 8.0  # significance of the motion
+    mover_floor_px: Positive = 0.15  # per-frame centroid error that registration and blends cause
+
+
+@dataclass(frozen=True, config=STRICT)
+class Match:
+    """Matched filtering and outlier rejection."""
+
+    outlier_sigma: Positive = 5.0  # pixels above this are tested for being sharper than the PSF
+    sharpness_margin: Annotated[float, Field(gt=0, lt=1)] = 0.45  # of the PSF's own neighbour ratio
+    clip_snr: Positive = 7.5  # of the filtered images in the velocity search
+
+
+@dataclass(frozen=True, config=STRICT)
+class Search:
+    """Velocity shift-and-add."""
+
+    false_alarms_per_set: Fraction = 0.01  # expected, all centres together
+    box_px_frame: Annotated[float, Field(gt=0, le=16)] = 4.0  # both axes, around each centre
+    max_smear_px: Annotated[float, Field(gt=0, le=6)] = 2.0  # velocity step times span of the set
+    candidate_margin: NotNegative = 1.6  # candidates are refined from threshold minus this
+    max_candidates: Annotated[int, Field(ge=10, le=20000)] = 1500
+    point_snr: Positive = 6.0  # single-frame detections that are linked across frames
+    max_points_per_frame: Annotated[int, Field(ge=2, le=2000)] = 150
+    link_radius_px: Positive = 1.5
+    max_speed_px_frame: Positive = 80.0
+
+
+@dataclass(frozen=True, config=STRICT)
+class Streaks:
+    """Streaks in single frames."""
+
+    enabled: bool = True
+    false_alarms_per_frame: Fraction = 0.001
+    min_length_px: Annotated[int, Field(ge=8)] = 24
+    clip_snr: Positive = 4.0  # of a pixel's filtered value, so that one spike makes no line
+    min_filled_fraction: Fraction = 0.6  # of the streak's pieces that must be bright by themselves
+
+
+@dataclass(frozen=True, config=STRICT)
+class Measure:
+    """Fits on the pixels and the tests a candidate must pass."""
+
+    min_frames: Annotated[int, Field(ge=2)] = 3
+    min_frame_fraction: Fraction = 0.5  # of the set in which the object lies on good pixels
+    max_frame_share: Fraction = 0.5  # of the summed signal carried by one frame
+    fixed_motion_px: Positive = 1.0  # less motion over the detector in a whole stare set: a defect
+    duplicate_px: Positive = 3.0
+    position_floor_px: NotNegative = 0.03  # PSF model and registration, added in quadrature
+    extended_ratio: Positive = 1.5  # fitted width over PSF width above which EXTENDED is set
+
+
+@dataclass(frozen=True, config=STRICT)
+class Downlink:
+    """Packets."""
+
+    max_packet_bytes: Annotated[int, Field(ge=128, le=65542)] = 1024
+    budget_bytes_per_set: Annotated[int, Field(ge=0)] = 0  # 0: unlimited
+
+
+@dataclass(frozen=True, config=STRICT)
+class Release:
+    """Markings. They have no default: without them no observation message is written."""
+
+    marking: str | None = None
+    data_mode: Literal["REAL", "TEST", "SIMULATED", "EXERCISE"] | None = None
+    source: str = "SENSORPROC"
+    originator: str = "SENSORPROC"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Config:
+    """The whole configuration; :func:`load` reads one."""
+
+    sensor: Sensor = field(default_factory=Sensor)
+    frame_set: FrameSet = field(default_factory=FrameSet)
+    calibrate: Calibrate = field(default_factory=Calibrate)
+    flatten: Flatten = field(default_factory=Flatten)
+    register: Register = field(default_factory=Register)
+    solve: Solve = field(default_factory=Solve)
+    stars: Stars = field(default_factory=Stars)
+    match: Match = field(default_factory=Match)
+    search: Search = field(default_factory=Search)
+    streaks: Streaks = field(default_factory=Streaks)
+    measure: Measure = field(default_factory=Measure)
+    downlink: Downlink = field(default_factory=Downlink)
+    release: Release = field(default_factory=Release)
+
+    def digest(self) -> bytes:
+        """First 8 bytes of SHA-256 over the canonical JSON of what changes results (the release part does not)."""
+        values = asdict(self)  # type: ignore[call-overload]
+        values.pop("release")
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()[:8]
+
+
+PRESETS = ("geo_search_2k", "wide_420x4", "star_tracker_1k")
+
+
+def parse(values: dict[str, Any]) -> Config:
+    """Configuration from nested dictionaries.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake, one line each: path, what was given, what is allowed.
+    """
+    try:
+        return TypeAdapter(Config).validate_python(values)
+    except ValidationError as error:
+        raise ConfigError([_describe(item) for item in error.errors()]) from None
+
+
+def load(source: str | Path) -> Config:
+    """Configuration from a TOML file or from the name of a preset."""
+    if str(source) in PRESETS:
+        text = resources.files("sensorproc").joinpath(f"presets/{source}.toml").read_text("utf-8")
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise InputError(f"{path}: no such file, and no preset ({', '.join(PRESETS)}) has this name")
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            raise ConfigError([f"{path}: not a UTF-8 text file"]) from None
+    try:
+        return parse(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{source}: not valid TOML: {error}"]) from None
+
+
+def _describe(item: Any) -> str:
+    path = "$." + ".".join(str(part) for part in item["loc"])
+    if item["type"] != "unexpected_keyword_argument":
+        return f"{path} = {item['input']!r}: {item['msg']}"
+    known = _keys_at(item["loc"][:-1])
+    near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.0)
+    return f"{path}: unknown key; did you mean {near[0]!r}? (allowed: {', '.join(known)})"
+
+
+def _keys_at(location: tuple[Any, ...]) -> list[str]:
+    node: Any = Config
+    for part in location:
+        node = next((f.type for f in fields(node) if f.name == part), node) if is_dataclass(node) else node
+    return [f.name for f in fields(node)] if is_dataclass(node) else []

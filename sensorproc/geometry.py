@@ -1,0 +1,145 @@
+"""Camera model: pixels, lines of sight, ICRS. Frames and signs are those of ``conventions``."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensorproc.conventions import SPEED_OF_LIGHT_KM_S
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera with a known attitude.
+
+    Parameters
+    ----------
+    ifov_rad : float
+        Angle of one pixel at the boresight [rad].
+    x0_px, y0_px : float
+        Pixel of the boresight.
+    parity : int
+        +1 if image x, image y and the viewing direction are right-handed, -1 if mirrored.
+    dcm_icrs_from_cam : tuple of 3 tuples of 3 floats
+        Columns are the camera axes in ICRS.
+    """
+
+    ifov_rad: float
+    x0_px: float
+    y0_px: float
+    parity: int
+    dcm_icrs_from_cam: tuple[tuple[float, float, float], ...]
+
+    @property
+    def dcm(self) -> np.ndarray:
+        """``dcm_icrs_from_cam`` as a (3, 3) float64 array."""
+        return np.array(self.dcm_icrs_from_cam)
+
+    def with_attitude(self, dcm_icrs_from_cam: np.ndarray) -> "Camera":
+        """The same optics with another attitude."""
+        return Camera(self.ifov_rad, self.x0_px, self.y0_px, self.parity, as_rows(dcm_icrs_from_cam))
+
+    def los_cam(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Unit lines of sight (..., 3) in the camera frame."""
+        u = self.parity * (np.asarray(x, float) - self.x0_px) * self.ifov_rad
+        v = (np.asarray(y, float) - self.y0_px) * self.ifov_rad
+        los = np.stack([u, v, np.ones_like(u + v)], axis=-1)
+        return los / np.sqrt((los * los).sum(axis=-1, keepdims=True))
+
+    def los_icrs(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Unit lines of sight (..., 3) on ICRS axes."""
+        return np.einsum("ij,...j->...i", self.dcm, self.los_cam(x, y))
+
+    def pixel(self, los_icrs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pixel coordinates of ICRS directions (..., 3); directions behind the camera give NaN."""
+        cam = np.einsum("ji,...j->...i", self.dcm, np.asarray(los_icrs, float))
+        z = np.where(cam[..., 2] > 0.0, cam[..., 2], np.nan)
+        x = self.x0_px + self.parity * cam[..., 0] / z / self.ifov_rad
+        return x, self.y0_px + cam[..., 1] / z / self.ifov_rad
+
+    def radec(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Right ascension and declination [rad] of pixels."""
+        return radec_from_unit(self.los_icrs(x, y))
+
+
+def as_rows(matrix: np.ndarray) -> tuple[tuple[float, float, float], ...]:
+    """A (3, 3) array as nested tuples of Python floats, hashable and exact."""
+    return tuple(tuple(float(value) for value in row) for row in matrix)  # type: ignore[misc]
+
+
+def unit_from_radec(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """Unit vectors (..., 3) of right ascension and declination [rad]."""
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec) + 0.0 * ra], axis=-1)
+
+
+def radec_from_unit(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Right ascension in [0, 2 pi) and declination [rad] of vectors (..., 3) of any length."""
+    ra = np.mod(np.arctan2(unit[..., 1], unit[..., 0]), 2.0 * np.pi)
+    return ra, np.arctan2(unit[..., 2], np.hypot(unit[..., 0], unit[..., 1]))
+
+
+def dcm_from_pointing(ra: float, dec: float, roll: float) -> np.ndarray:
+    """``dcm_icrs_from_cam`` of a boresight and a roll, the angle from East through North of image +x [rad]."""
+    east = np.array([-np.sin(ra), np.cos(ra), 0.0])
+    north = np.array([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)])
+    axis_x = np.cos(roll) * east + np.sin(roll) * north
+    axis_y = -np.sin(roll) * east + np.cos(roll) * north
+    return np.stack([axis_x, axis_y, unit_from_radec(np.float64(ra), np.float64(dec))], axis=1)
+
+
+def rotation(vector: np.ndarray) -> np.ndarray:
+    """Rotation matrix of a rotation vector [rad] (Rodrigues' formula), applied to the left of a column."""
+    angle = float(np.sqrt((np.asarray(vector) ** 2).sum()))
+    if angle == 0.0:
+        return np.eye(3)
+    x, y, z = np.asarray(vector) / angle
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    square = np.einsum("ij,jk->ik", cross, cross)
+    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * square
+
+
+def compose(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Product of two (3, 3) matrices without BLAS, so that its bits do not depend on the library's threads."""
+    return np.einsum("ij,jk->ik", a, b)
+
+
+def quaternion(dcm: np.ndarray) -> np.ndarray:
+    """Unit quaternion (w, x, y, z), w >= 0, of a rotation matrix (Shepperd's method)."""
+    trace = dcm[0, 0] + dcm[1, 1] + dcm[2, 2]
+    squares = np.array([trace, dcm[0, 0], dcm[1, 1], dcm[2, 2]])
+    k = int(np.argmax(squares))
+    q = np.empty(4)
+    if k == 0:
+        q[:] = 1.0 + trace, dcm[2, 1] - dcm[1, 2], dcm[0, 2] - dcm[2, 0], dcm[1, 0] - dcm[0, 1]
+    else:
+        i, j, m = k - 1, k % 3, (k + 1) % 3
+        q[0] = dcm[m, j] - dcm[j, m]
+        q[1 + i] = 1.0 + dcm[i, i] - dcm[j, j] - dcm[m, m]
+        q[1 + j] = dcm[j, i] + dcm[i, j]
+        q[1 + m] = dcm[m, i] + dcm[i, m]
+    q /= np.sqrt((q * q).sum())
+    return -q if q[0] < 0 else q
+
+
+def dcm_from_quaternion(q: np.ndarray) -> np.ndarray:
+    """Rotation matrix of a quaternion (w, x, y, z) of any length."""
+    w, x, y, z = np.asarray(q, float) / np.sqrt((np.asarray(q, float) ** 2).sum())
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def aberrate(unit: np.ndarray, velocity_km_s: np.ndarray) -> np.ndarray:
+    """Directions (..., 3) as seen by an observer with a velocity, from directions at rest.
+
+    Exact special relativity: Urban & Seidelmann, Explanatory Supplement (2013), equation 7.40. A velocity of
+    opposite sign undoes it to second order in v/c (below 1 mas for the Earth).
+    """
+    beta = np.asarray(velocity_km_s, float) / SPEED_OF_LIGHT_KM_S
+    inverse_gamma = np.sqrt(1.0 - (beta * beta).sum())
+    along = np.einsum("...i,i->...", unit, beta)[..., None]
+    seen = (inverse_gamma * unit + (1.0 + along / (1.0 + inverse_gamma)) * beta) / (1.0 + along)
+    return seen / np.sqrt((seen * seen).sum(axis=-1, keepdims=True))

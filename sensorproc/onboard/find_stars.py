@@ -1,0 +1,122 @@
+"""Stars of one frame: matched filtering with a point or a trail, peaks, sub-pixel positions, PSF width."""
+
+import cv2
+import numpy as np
+
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard.kernels.peaks import local_maxima
+from sensorproc.onboard.kernels.sharpness import flag_sharp
+from sensorproc.onboard.kernels.trail import draw_trail
+from sensorproc.onboard.products import Flattened, Trail
+
+OPTICAL_MARGIN = 0.35  # of the PSF's neighbour ratio; below it a spike is no star whatever the focus
+SPIKE_SIGMA = 6.0
+
+
+def template(trail: Trail, s: float, offset: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+    """Unit-flux image (odd, odd) float64 of a trailed source, its centre at the middle pixel plus ``offset``."""
+    length = trail.length_px
+    cos, sin = (trail.dx_px / length, trail.dy_px / length) if length > 0 else (1.0, 0.0)
+    half_x = int(np.ceil(4.0 * s + 0.5 * abs(trail.dx_px)))
+    half_y = int(np.ceil(4.0 * s + 0.5 * abs(trail.dy_px)))
+    image = np.empty((2 * half_y + 1, 2 * half_x + 1))
+    draw_trail(half_x + offset[0], half_y + offset[1], length, cos, sin, s, image)
+    return image
+
+
+def correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Correlation with a small kernel, zero outside the image, float32."""
+    return cv2.filter2D(image, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT)
+
+
+def spikes(flattened: Flattened, s: float) -> np.ndarray:
+    """Flags (ny, nx) uint8 with pixels sharper than a PSF of sigma ``s`` added."""
+    marked = flattened.flags.copy()
+    gain_noise = 1.0
+    arguments = (s, SPIKE_SIGMA, OPTICAL_MARGIN, gain_noise, np.uint8(PixelFlag.COSMIC_RAY))
+    flag_sharp(flattened.image_e, flattened.sigma_e, flattened.flags, *arguments, marked)
+    return marked
+
+
+def significance(flattened: Flattened, flags: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Matched-filter SNR of every pixel for the given template, flagged pixels left out."""
+    weight = np.where(flags == 0, 1.0 / flattened.sigma_e**2, 0.0).astype(np.float32)
+    psi = correlate(flattened.image_e * weight, kernel)
+    phi = correlate(weight, kernel * kernel)
+    enough = 0.3 * float(np.median(phi))
+    return np.where(phi > enough, psi / np.sqrt(np.maximum(phi, enough)), 0.0).astype(np.float32)
+
+
+def find_stars(snr: np.ndarray, threshold: float, radius: int, n_max: int) -> np.ndarray:
+    """Peaks of a significance map: (n, 3) float64 x, y, SNR, brightest first; parabolic sub-pixel positions."""
+    found = np.empty((max(20 * n_max, 1000), 2), np.int64)
+    count = min(local_maxima(snr, threshold, radius, found), len(found))
+    y, x = found[:count, 0], found[:count, 1]
+    inside = (y > 0) & (x > 0) & (y < snr.shape[0] - 1) & (x < snr.shape[1] - 1)
+    y, x = y[inside], x[inside]
+    order = np.lexsort((x, y, -snr[y, x]))[:n_max]
+    y, x = y[order], x[order]
+    dx = _vertex(snr[y, x - 1], snr[y, x], snr[y, x + 1])
+    dy = _vertex(snr[y - 1, x], snr[y, x], snr[y + 1, x])
+    return np.stack([x + dx, y + dy, snr[y, x].astype(float)], axis=1)
+
+
+def wide_enough(stars: np.ndarray, flattened: Flattened, flags: np.ndarray, trail: Trail, s: float) -> np.ndarray:
+    """The stars (n, 3) that a narrower filter does not fit better: clusters of hot pixels drop out.
+
+    For a star of width s a Gaussian filter of width t has SNR 2 s t / (s^2 + t^2) of the matched one; for less than
+    a PSF it has more. The cut is halfway between that and one.
+    """
+    narrow = max(0.5 * s, 0.45)
+    expected = 2.0 * s * narrow / (s * s + narrow * narrow)
+    snr = significance(flattened, flags, template(trail, narrow))
+    y = np.clip(np.round(stars[:, 1]).astype(int), 1, snr.shape[0] - 2)
+    x = np.clip(np.round(stars[:, 0]).astype(int), 1, snr.shape[1] - 2)
+    sharpest = np.max([snr[y + dy, x + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)], axis=0)
+    return stars[sharpest < 0.5 * (1.0 + expected) * stars[:, 2] + 2.0]
+
+
+def _vertex(before: np.ndarray, middle: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Offset of the maximum of a Gaussian through three samples; a parabola where a neighbour is not positive."""
+    b, m, a = (v.astype(float) for v in (before, middle, after))
+    positive = (b > 0) & (a > 0)
+    b, m, a = (np.where(positive, np.log(np.maximum(v, 1e-30)), v) for v in (b, m, a))
+    curvature = 2.0 * m - b - a
+    return np.clip(np.where(curvature > 0, 0.5 * (a - b) / np.maximum(curvature, 1e-12), 0.0), -0.5, 0.5)
+
+
+def psf_sigma(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail: Trail, n_max: int = 60) -> float | None:
+    """Sampled PSF sigma [px] from bright, isolated, unflagged stars (n, 3): the width of the best-fitting template.
+
+    None with fewer than three usable stars.
+    """
+    widths = np.geomspace(0.45, 4.0, 28)
+    half_x = int(np.ceil(8 + 0.5 * abs(trail.dx_px)))
+    half_y = int(np.ceil(8 + 0.5 * abs(trail.dy_px)))
+    ny, nx = flattened.image_e.shape
+    curves = []
+    for x, y, _ in stars[: 4 * n_max]:
+        ix, iy = round(float(x)), round(float(y))
+        if not (half_x <= ix < nx - half_x and half_y <= iy < ny - half_y) or len(curves) >= n_max:
+            continue
+        near = np.abs(stars[:, 0] - x) + np.abs(stars[:, 1] - y)
+        box = np.s_[iy - half_y : iy + half_y + 1, ix - half_x : ix + half_x + 1]
+        core = np.s_[iy - 2 : iy + 3, ix - 2 : ix + 3]
+        if (flags[core] != 0).any() or (np.sort(near)[1:2] < 10 + trail.length_px).any():
+            continue
+        curves.append([_misfit(flattened, flags, box, trail, s, (x - ix, y - iy)) for s in widths])
+    if len(curves) < 3:
+        return None
+    best = np.argmin(np.array(curves), axis=1)
+    return float(np.median(widths[best]))
+
+
+def _misfit(flattened: Flattened, flags: np.ndarray, box: tuple, trail: Trail, s: float, offset: tuple) -> float:
+    good = flags[box] == 0
+    data = flattened.image_e[box]
+    length = trail.length_px
+    cos, sin = (trail.dx_px / length, trail.dy_px / length) if length > 0 else (1.0, 0.0)
+    model = np.empty(data.shape)
+    draw_trail(data.shape[1] // 2 + offset[0], data.shape[0] // 2 + offset[1], length, cos, sin, s, model)
+    flux = float((model * data)[good].sum()) / float((model * model)[good].sum())
+    return float(((data - flux * model) ** 2)[good].sum()) / float((data * data)[good].sum())

@@ -1,0 +1,24 @@
+"""Types of kernel arguments and the one compile decorator."""
+
+from typing import Any
+
+from numba import njit, types
+
+f4, f8 = types.float32, types.float64
+i1, i2, i4, i8, u1 = types.int8, types.int16, types.int32, types.int64, types.uint8
+void, boolean = types.void, types.boolean
+
+
+def ro(dtype: Any, ndim: int) -> types.Array:
+    """A C-contiguous input: accepts read-only and writable arrays with one variant."""
+    return types.Array(dtype, ndim, "C", readonly=True)
+
+
+def out(dtype: Any, ndim: int) -> types.Array:
+    """A C-contiguous array the kernel writes."""
+    return types.Array(dtype, ndim, "C")
+
+
+def kernel(signature: Any) -> Any:
+    """Compile now, cache on disk, release the interpreter lock."""
+    return njit(signature, cache=True, nogil=True, error_model="numpy")

@@ -1,0 +1,222 @@
+"""Numbers with error bars: every tracklet in every frame, on the pixels and on the sky."""
+
+import math
+
+import numpy as np
+
+from sensorproc.config import Measure
+from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
+from sensorproc.flags import DetectionFlag, PixelFlag
+from sensorproc.onboard.kernels.track_fit import fit_track
+from sensorproc.onboard.products import Measurement, Residual, Tracklet
+from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, Track, _covariance
+from sensorproc.onboard.streaks import Line
+from sensorproc.onboard.tracks import Stack
+from sensorproc.theory import expected_false_alarms, noise_pixels, streak_bounds
+
+OWN_POSITION_SNR = 7.0  # from here a frame's own centroid is better founded than the track's prediction
+NOT_SEEN_SNR = 2.0
+STREAK_FWHM = 1.25  # trail longer than this many FWHM: the trailed template matters, the object is called a streak
+LOWEST_LOG10_PFA = -300.0
+
+
+def tracklet(frames: Stack, track: Track, curvatures: np.ndarray, config: Measure) -> Tracklet:
+    """A tracklet with a measurement in every frame where its pixels are usable."""
+    log10_pfa = log10_false_alarms(track.snr, curvatures)
+    members = [_member(frames, track, k, log10_pfa, config) for k in range(len(frames.frames)) if _usable(frames, track, k)]
+    c = track.candidate
+    floor2 = config.position_floor_px**2
+    spread = float(((frames.times - frames.times.mean()) ** 2).sum())
+    cov = track.cov + np.diag([floor2 / len(members), floor2 / len(members), floor2 / spread, floor2 / spread])
+    seen = [m for m in members if m.mag is not None and m.snr > NOT_SEEN_SNR]
+    mag, sigma_mag = _mean_magnitude(frames, track) if seen else (None, 0.0)
+    reference = min(frames.frames, key=lambda f: (abs(f.solved.registered.t_frames), f.solved.registered.t_frames))
+    raw = reference.solved.registered.flattened.calibrated.frame
+    flux = track.psi[track.phi > 0] - track.flux_e * track.phi[track.phi > 0]
+    chi2 = float((flux**2 / track.phi[track.phi > 0]).sum()) / max(int((track.phi > 0).sum()) - 1, 1)
+    common = 0
+    for m in members:
+        common |= m.flags & ~DetectionFlag.NOT_SEEN
+    return Tracklet(
+        detector=raw.detector,
+        epoch_frame=raw.index,
+        x_px=c.x_px,
+        y_px=c.y_px,
+        vx_px_frame=c.vx_px_frame,
+        vy_px_frame=c.vy_px_frame,
+        cov=cov,
+        snr=c.snr,
+        log10_pfa=log10_pfa,
+        chi2_per_dof=chi2,
+        mag=mag,
+        sigma_mag=sigma_mag,
+        flags=int(common),
+        origin=c.origin,
+        members=tuple(members),
+    )
+
+
+def log10_false_alarms(snr: float, curvatures: np.ndarray) -> float:
+    """log10 of the expected number of false alarms per search at or above ``snr``, at most 0."""
+    expected = expected_false_alarms(min(snr, 37.0), curvatures)
+    return min(max(math.log10(max(expected, 1e-300)), LOWEST_LOG10_PFA), 0.0)
+
+
+def _usable(frames: Stack, track: Track, k: int) -> bool:
+    ny, nx = frames.image_e.shape[1:]
+    x, y = track.path[k]
+    return bool(-0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5 and track.phi[k] > 0.1 * track.phi.max())
+
+
+def _member(frames: Stack, track: Track, k: int, log10_pfa: float, config: Measure) -> Measurement:
+    residual, s = frames.frames[k], frames.psf_sigma_px
+    psi, phi = float(track.psi[k]), float(track.phi[k])
+    length, cos, sin = (float(v) for v in track.trails[k])
+    (x, y), t = track.path[k], float(frames.times[k])
+    step = np.array([[1.0, 0.0, t, 0.0], [0.0, 1.0, 0.0, t]])
+    cov = np.einsum("ij,jk,lk->il", step, track.cov, step)
+    if psi / math.sqrt(phi) >= OWN_POSITION_SNR:
+        own = _own_position(frames, track, k)
+        if own is not None:
+            (x, y), psi, phi, cov = own
+    flux = psi / phi
+    shot = max(flux, 0.0)
+    cov = cov + np.eye(2) * (config.position_floor_px**2 + s * s / max(shot, 1.0) * (shot > 0))
+    sigma_flux = math.sqrt(1.0 / phi + shot)
+    is_streak = length > STREAK_FWHM * FWHM_PER_SIGMA * s
+    flags = _flags(frames, track, k, float(x), float(y), psi, phi, is_streak)
+    angle = math.atan2(sin, cos) if length > 0 else 0.0
+    pixel = float(x), float(y), (float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1]))
+    fluxes = flux, sigma_flux, psi / math.sqrt(phi), log10_pfa
+    return on_sky(residual, *pixel, *fluxes, is_streak, length, fold_angle(angle), flags)
+
+
+def _own_position(frames: Stack, track: Track, k: int) -> tuple | None:
+    """Position fitted in frame k alone: (x, y), psi, phi, covariance; None if the fit runs away."""
+    s = frames.psf_sigma_px
+    step, summary, psi_phi, normal = np.zeros(4), np.zeros(2), np.zeros(2), np.zeros((5, 5))
+    one, base = np.s_[k : k + 1], np.ascontiguousarray(track.path[k : k + 1])
+    fit_track(
+        frames.image_e[one], frames.weight[one], base, np.zeros(1), np.ascontiguousarray(track.trails[one]),
+        s, HALF_SIGMAS * s, ITERATIONS, 0.7, step, summary, psi_phi, normal,
+    )  # fmt: skip
+    normal[2, 2] = normal[3, 3] = 1.0
+    cov = _covariance(normal)[:2, :2]
+    reach = 5.0 * math.sqrt(float(cov[0, 0] + cov[1, 1])) + 0.75 * s
+    if not np.isfinite(cov).all() or psi_phi[1] <= 0 or float(np.hypot(*step[:2])) > reach:
+        return None
+    return base[0] + step[:2], float(psi_phi[0]), float(psi_phi[1]), cov
+
+
+def streak_measurement(residual: Residual, line: Line) -> Measurement:
+    """A single-frame streak with bounds of a background-limited fit as its errors."""
+    s = residual.solved.registered.psf_sigma_px
+    x, y, length = 0.5 * (line.x0 + line.x1), 0.5 * (line.y0 + line.y1), line.length_px
+    cos, sin = (line.x1 - line.x0) / length, (line.y1 - line.y0) / length
+    bound = streak_bounds(max(line.snr, 1.0), length, s)
+    along2, cross2 = bound["along"] ** 2, bound["cross"] ** 2
+    cov = (along2 * cos**2 + cross2 * sin**2, (along2 - cross2) * cos * sin, along2 * sin**2 + cross2 * cos**2)
+    noise = float(np.median(1.0 / np.sqrt(residual.weight[residual.weight > 0])))
+    flux = line.snr * noise * math.sqrt(length * 2.0 * s * math.sqrt(math.pi))
+    flags = int(DetectionFlag.STREAK | DetectionFlag.SINGLE_FRAME) | _common_flags(residual)
+    ny, nx = residual.image_e.shape
+    margin = 3.0 * s
+    if min(line.x0, line.x1, line.y0, line.y1) < margin or max(line.x0, line.x1) > nx - margin or max(line.y0, line.y1) > ny - margin:
+        flags |= DetectionFlag.EDGE
+    log10_pfa = log10_false_alarms(line.snr, np.array([0.0, 0.0, 0.0, residual.image_e.size * math.pi / (cross2 * along2) ** 0.5]))
+    numbers = flux, flux / line.snr, line.snr, log10_pfa
+    return on_sky(residual, x, y, cov, *numbers, True, length, fold_angle(math.atan2(sin, cos)), int(flags))
+
+
+def fold_angle(angle: float) -> float:
+    """Angle of an undirected line in (-pi/2, pi/2]."""
+    folded = math.remainder(angle, math.pi)
+    return folded if folded > -math.pi / 2 else folded + math.pi
+
+
+def on_sky(
+    residual: Residual, x: float, y: float, cov: tuple[float, float, float], flux: float, sigma_flux: float, snr: float,
+    log10_pfa: float, is_streak: bool, length: float, angle: float, flags: int,
+) -> Measurement:  # fmt: skip
+    """Attach sky position and magnitude of the frame's solution. Errors in right ascension are on the sky."""
+    solved = residual.solved
+    raw = solved.registered.flattened.calibrated.frame
+    ra = dec = mag = None
+    sigma_ra = sigma_dec = sigma_mag = 0.0
+    if solved.camera is not None:
+        ra, dec = (float(v) for v in solved.camera.radec(np.float64(x), np.float64(y)))
+        sigma_ra, sigma_dec = sky_sigmas(residual, x, y, cov)
+    if solved.zeropoint_mag is not None and raw.exposure_s > 0 and flux > 0:
+        mag = solved.zeropoint_mag - 2.5 * math.log10(flux / raw.exposure_s)
+        sigma_mag = math.hypot(1.0857 * sigma_flux / flux, solved.sigma_zeropoint_mag or 0.0)
+    return Measurement(
+        raw.index, raw.detector, raw.t_mid_tai_ns, x, y, cov, flux, sigma_flux, snr, log10_pfa, is_streak, length, angle,
+        flags, ra, dec, sigma_ra, sigma_dec, mag, sigma_mag,
+    )  # fmt: skip
+
+
+def sky_sigmas(residual: Residual, x: float, y: float, cov: tuple[float, float, float]) -> tuple[float, float]:
+    """One-sigma errors east and north [arcsec]: the centroid's, and the solution's own."""
+    solved = residual.solved
+    camera = solved.camera
+    assert camera is not None
+    xs, ys = np.array([x, x + 1.0, x]), np.array([y, y, y + 1.0])
+    ra, dec = camera.radec(xs, ys)
+    east = np.mod(ra[1:] - ra[0] + math.pi, 2 * math.pi) - math.pi
+    rows = np.array([east * math.cos(float(dec[0])), dec[1:] - dec[0]]) * ARCSEC_PER_RAD
+    pixel = np.array([[cov[0], cov[1]], [cov[1], cov[2]]])
+    sky = np.einsum("ij,jk,lk->il", rows, pixel, rows)
+    arm = solved.sigma_roll_rad * camera.ifov_rad * ARCSEC_PER_RAD * math.hypot(x - camera.x0_px, y - camera.y0_px)
+    own2 = solved.sigma_arcsec**2 + 0.5 * arm**2
+    return math.sqrt(float(sky[0, 0]) + own2), math.sqrt(float(sky[1, 1]) + own2)
+
+
+def _common_flags(residual: Residual) -> int:
+    solved = residual.solved
+    flags = 0
+    if solved.camera is None:
+        flags |= DetectionFlag.NO_SKY
+    elif not solved.is_star_solution:
+        flags |= DetectionFlag.POINTING_PRIOR
+    if solved.zeropoint_mag is None:
+        flags |= DetectionFlag.NO_PHOTOMETRY
+    if not solved.registered.flattened.calibrated.is_gain_known:
+        flags |= DetectionFlag.UNCALIBRATED_GAIN
+    return int(flags)
+
+
+def _flags(frames: Stack, track: Track, k: int, x: float, y: float, psi: float, phi: float, is_streak: bool) -> int:
+    residual, s = frames.frames[k], frames.psf_sigma_px
+    flags = _common_flags(residual)
+    length, cos, sin = track.trails[k]
+    reach_x, reach_y = 3.0 * s + 0.5 * abs(length * cos), 3.0 * s + 0.5 * abs(length * sin)
+    ny, nx = residual.image_e.shape
+    if x < reach_x or y < reach_y or x > nx - 1 - reach_x or y > ny - 1 - reach_y:
+        flags |= DetectionFlag.EDGE
+    box = np.s_[max(int(y) - 1, 0) : int(y) + 3, max(int(x) - 1, 0) : int(x) + 3]
+    sigma = residual.solved.registered.flattened.sigma_e[box]
+    if sigma.size and float((residual.template_e[box] / sigma).max()) > 1.0:
+        flags |= DetectionFlag.BLEND
+    if (residual.flags[box] & PixelFlag.SATURATED).any():
+        flags |= DetectionFlag.SATURATED
+    clean = float(np.median(frames.weight[k][frames.weight[k] > 0])) / (noise_pixels(s) * max(1.0, length / (3.5 * s)))
+    if phi < 0.9 * clean and not flags & DetectionFlag.EDGE:
+        flags |= DetectionFlag.BAD_PIXELS
+    if is_streak:
+        flags |= DetectionFlag.STREAK
+    if psi / math.sqrt(phi) < NOT_SEEN_SNR:
+        flags |= DetectionFlag.NOT_SEEN
+    if track.candidate.origin == "mover" or np.hypot(track.candidate.vx_px_frame, track.candidate.vy_px_frame) < 1.0:
+        flags |= DetectionFlag.SLOW
+    return int(flags)
+
+
+def _mean_magnitude(frames: Stack, track: Track) -> tuple[float | None, float]:
+    zeros = [f.solved.zeropoint_mag for f in frames.frames if f.solved.zeropoint_mag is not None]
+    exposure_s = frames.registered[0].flattened.calibrated.frame.exposure_s
+    if not zeros or track.flux_e <= 0 or exposure_s <= 0:
+        return None, 0.0
+    sigma_zero = frames.frames[0].solved.sigma_zeropoint_mag or 0.0
+    return float(np.median(zeros)) - 2.5 * math.log10(track.flux_e / exposure_s), math.hypot(1.0857 / track.snr, sigma_zero)
+
+

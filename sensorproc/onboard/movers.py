@@ -1,0 +1,55 @@
+"""Objects that move so slowly that they look like stars: found by the motion of their own centroids."""
+
+import numpy as np
+
+from sensorproc.config import Register, Stars
+from sensorproc.onboard.products import Candidate, Registered
+from sensorproc.onboard.register import match_nearest
+
+MIN_FRAMES = 4
+
+
+def slow_movers(frames: list[Registered], config: Stars, register: Register) -> list[Candidate]:
+    """Stars of a stare whose positions in the registered plane follow a straight line at a significant rate.
+
+    A frame's centroid counts with the star's own noise, the frame's registration residual and a floor. The motion
+    must stay significant without the first and without the last frame, so that one particle hit makes no mover.
+    """
+    if len(frames) < MIN_FRAMES or frames[0].trail.length_px > 0:
+        return []
+    reference = min(frames, key=lambda f: (abs(f.t_frames), f.t_frames))
+    stars = reference.stars[reference.stars[:, 2] >= config.mover_snr]
+    tracks = _tracks(stars, frames, register.match_radius_px)
+    found = []
+    for star, (t, xy, snr, rms) in zip(stars, tracks, strict=True):
+        if len(t) < max(MIN_FRAMES, round(0.7 * len(frames))):
+            continue
+        sigma = np.sqrt(config.mover_floor_px**2 + rms**2 + (1.5 * reference.psf_sigma_px / snr) ** 2)
+        place, rate, significance, chi2 = line_fit(t, xy, sigma)
+        weakest = min(line_fit(t[cut], xy[cut], sigma[cut])[2] for cut in (np.s_[1:], np.s_[:-1]))
+        if significance > config.mover_sigma and weakest > 0.5 * config.mover_sigma and chi2 < 4.0:
+            found.append(Candidate(*map(float, (*place, *rate, star[2] * np.sqrt(len(t)))), origin="mover"))
+    return found
+
+
+def _tracks(stars: np.ndarray, frames: list[Registered], radius: float) -> list[tuple[np.ndarray, ...]]:
+    rows: list[list[tuple[float, float, float, float, float]]] = [[] for _ in stars]
+    for frame in sorted(frames, key=lambda f: f.t_frames):
+        x, y = frame.transform.to_registered(frame.stars[:, 0], frame.stars[:, 1])
+        here, there = match_nearest(np.stack([x, y], axis=1), stars[:, :2], radius)
+        for i, j in zip(here, there, strict=True):
+            rows[j].append((frame.t_frames, x[i], y[i], frame.stars[i, 2], frame.rms_px))
+    arrays = [np.array(track).reshape(-1, 5) for track in rows]
+    return [(a[:, 0], a[:, 1:3], a[:, 3], a[:, 4]) for a in arrays]
+
+
+def line_fit(t: np.ndarray, xy: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Weighted straight line: place at t = 0, rate, significance of the rate, chi-squared per degree of freedom."""
+    w = 1.0 / sigma**2
+    t0 = (w * t).sum() / w.sum()
+    mean = (w[:, None] * xy).sum(axis=0) / w.sum()
+    stt = (w * (t - t0) ** 2).sum()
+    rate = (w[:, None] * (t - t0)[:, None] * (xy - mean)).sum(axis=0) / stt if stt > 0 else np.zeros(2)
+    residual = xy - mean - rate * (t - t0)[:, None]
+    chi2 = (w[:, None] * residual**2).sum() / max(2 * len(t) - 4, 1)
+    return mean - rate * t0, rate, float(np.sqrt((rate**2).sum() * stt)), float(chi2)

@@ -1,0 +1,138 @@
+"""The order of the work, written once.
+
+``do`` runs one stage; it defaults to a plain call. The simulated processor passes its own, which reserves memory,
+charges time and injects faults between stages.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sensorproc.config import Config
+from sensorproc.errors import FrameSetRejected
+from sensorproc.onboard.calibrate import calibrate
+from sensorproc.onboard.fixed_pattern import subtract_fixed_pattern
+from sensorproc.onboard.flatten import flatten
+from sensorproc.onboard.link_points import link_points
+from sensorproc.onboard.measure import streak_measurement, tracklet
+from sensorproc.onboard.movers import slow_movers
+from sensorproc.onboard.products import Flattened, Frame, Measurement, Processed, Rejection, Residual
+from sensorproc.onboard.refine import Track, accept
+from sensorproc.onboard.register import is_slewing, register
+from sensorproc.onboard.search import centres, search, set_threshold
+from sensorproc.onboard.solve import solve
+from sensorproc.onboard.stars import subtract_stars
+from sensorproc.onboard.state import PayloadState, StarTable
+from sensorproc.onboard.streaks import find_streaks
+from sensorproc.onboard.tracks import Stack, stack
+from sensorproc.theory import poisson_skewness
+
+Do = Callable[..., Any]
+
+
+def call(stage: Callable[..., Any], *arguments: Any) -> Any:
+    """The plain ``do``."""
+    return stage(*arguments)
+
+
+def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Flattened:
+    """As each frame arrives: electrons above the background.
+
+    Raises
+    ------
+    FrameSetRejected
+        If the frame cannot be used; the reason is a name of the dictionary.
+    """
+    if is_slewing(frame, config.register):
+        raise FrameSetRejected("SLEWING", arcsec_s=frame.slew_arcsec_s or 0.0)
+    calibrated = do(calibrate, frame, state, config.calibrate)
+    return do(flatten, calibrated, config.flatten, config.calibrate.dark_hot_sigma)
+
+
+def process_set(
+    frames: list[Frame], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
+) -> tuple[Processed, PayloadState]:
+    """All frames of one detector's set to tracklets and streaks, and the state for the next set."""
+    flattened, rejected = [], []
+    for frame in frames:
+        try:
+            flattened.append(prepare(frame, state, config, do))
+        except FrameSetRejected as reason:
+            rejected.append(_rejection(frame, reason))
+    cadence_s = config.sensor.cadence_s or cadence_of(frames)
+    try:
+        return _search_set(flattened, rejected, state, table, config, cadence_s, do), state.after_set()
+    except FrameSetRejected as reason:
+        rejected += [_rejection(f.calibrated.frame, reason) for f in flattened]
+        nothing = Processed(frames[0].detector, (), (), (), tuple(rejected), 0.0, 0.0, 0, 0, state.digest())
+        return nothing, state.after_set()
+
+
+def _search_set(
+    flattened: list[Flattened], rejected: list[Rejection], state: PayloadState, table: StarTable | None, config: Config,
+    cadence_s: float, do: Do,
+) -> Processed:  # fmt: skip
+    if not flattened:
+        raise FrameSetRejected("NO_FRAMES")
+    camera = flattened[0].calibrated.frame.camera
+    ifov_rad = camera.ifov_rad if camera else None
+    if state.dark_e_s is None:
+        flattened = do(subtract_fixed_pattern, flattened, config.flatten)
+    registered, unplaced = do(register, flattened, config.register, ifov_rad, config.sensor.psf_fwhm_px)
+    solved = do(solve, registered, table, config.solve)
+    movers = do(slow_movers, registered, config.stars, config.register)
+    residuals = do(subtract_stars, solved, movers, config.stars, config.match, config.flatten)
+    frames = do(stack, residuals, cadence_s)
+    found = do(centres, frames, cadence_s, config.search.box_px_frame)
+    threshold, curvatures = set_threshold(frames, len(found), config.search, _skewness(frames))
+    lowest = threshold - config.search.candidate_margin
+    candidates, n_velocities = [*movers, *do(link_points, frames, config.search)], 0
+    for centre in found:
+        near, n = do(search, frames, centre, config.search, config.match.clip_snr, lowest)
+        candidates += near
+        n_velocities += n
+    tracks, cleaned = do(accept, frames, candidates, threshold, config.measure)
+    tracklets = tuple(tracklet(frames, track, curvatures, config.measure) for track in tracks)
+    streaks = do(single_streaks, frames, cleaned, tracks, config)
+    return Processed(
+        detector=registered[0].flattened.calibrated.frame.detector,
+        residuals=tuple(residuals),
+        tracklets=tracklets,
+        streaks=streaks,
+        rejections=tuple(sorted([*rejected, *unplaced], key=lambda r: r.frame_index)),
+        threshold_snr=threshold,
+        expected_false_alarms=config.search.false_alarms_per_set,
+        n_velocities=n_velocities,
+        n_candidates=len(candidates),
+        state_digest=state.digest(),
+    )
+
+
+def single_streaks(frames: Stack, cleaned: np.ndarray, tracks: list[Track], config: Config) -> tuple[Measurement, ...]:
+    """Streaks of single frames, on the pixels from which the accepted tracks were taken."""
+    if not config.streaks.enabled:
+        return ()
+    found = []
+    for k, residual in enumerate(frames.frames):
+        without = Residual(residual.solved, cleaned[k], residual.weight, residual.flags, residual.template_e, 0)
+        found += [streak_measurement(without, line) for line in find_streaks(without, config.streaks)]
+    return tuple(found)
+
+
+def cadence_of(frames: list[Frame]) -> float:
+    """Median time between frames [s]; the exposure time of a single frame."""
+    times = np.array([f.t_mid_tai_ns for f in frames], np.int64)
+    return float(np.median(np.diff(times))) * 1e-9 if len(frames) > 1 else max(frames[0].exposure_s, 1e-3)
+
+
+def _skewness(frames: Stack) -> float:
+    flat = frames.registered[0].flattened
+    gain_known = flat.calibrated.is_gain_known
+    photons = max(flat.noise_e**2 - (flat.calibrated.frame.facts.read_noise_e or 0.0) ** 2, 0.0) if gain_known else 0.0
+    read2 = max(flat.noise_e**2 - photons, 0.0)
+    return poisson_skewness(photons, read2**0.5, frames.psf_sigma_px, len(frames.times))
+
+
+def _rejection(frame: Frame, reason: FrameSetRejected) -> Rejection:
+    return Rejection(frame.index, frame.detector, frame.t_mid_tai_ns, reason.reason, tuple(sorted(reason.numbers.items())))

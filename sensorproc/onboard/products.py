@@ -1,0 +1,265 @@
+"""The nouns of the pipeline: one frozen type per stage, so that calling stages out of order is a type error.
+
+Arrays are read-only C-contiguous views. Images are (ny, nx) float32 in electrons, weights are 1/variance.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensorproc.geometry import Camera
+
+Image = np.ndarray  # (ny, nx) float32, C-contiguous, read-only
+
+
+@dataclass(frozen=True)
+class SensorFacts:
+    """What is known of the detector; None is unknown. Units in the names."""
+
+    gain_e_per_dn: float | None = None
+    read_noise_e: float | None = None
+    bias_dn: float | None = None
+    full_well_e: float | None = None
+    ifov_arcsec: float | None = None
+    zeropoint_mag: float | None = None
+
+
+@dataclass(frozen=True)
+class ObserverState:
+    """Observer at mid-exposure: GCRF position [km] and velocity [km/s]."""
+
+    position_km: tuple[float, float, float]
+    velocity_km_s: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class AttitudeSample:
+    """Body deviation from the start of exposure, as recorded: time from exposure start [s], angles [arcsec]."""
+
+    dt_s: float
+    deviation_arcsec: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One exposure of one detector, as it was read.
+
+    ``data_dn`` (ny, nx) uint16; ``flags`` (ny, nx) uint8 :class:`~sensorproc.flags.PixelFlag`; ``index`` counts
+    frames in the recording from 0; ``t_mid_tai_ns`` is mid-exposure; ``camera`` is the header's pointing, None if
+    it has none; ``bias_rows_dn`` (ny,) float32 the overscan level of each row; ``missing`` says in words what the
+    recording did not have.
+    """
+
+    index: int
+    detector: int
+    source: str
+    data_dn: np.ndarray
+    flags: np.ndarray
+    t_mid_tai_ns: int
+    exposure_s: float
+    facts: SensorFacts = SensorFacts()
+    camera: Camera | None = None
+    observer: ObserverState | None = None
+    attitude: tuple[AttitudeSample, ...] = ()
+    slew_arcsec_s: float | None = None
+    bias_rows_dn: np.ndarray | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """Electrons above bias and dark. ``dark_e`` (ny, nx) float32 or None: what was subtracted as dark signal."""
+
+    frame: Frame
+    image_e: Image
+    dark_e: Image | None
+    flags: np.ndarray
+    gain_e_per_dn: float
+    is_gain_known: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Flattened:
+    """Electrons above the background; ``sigma_e`` (ny, nx) is the noise without sources."""
+
+    calibrated: Calibrated
+    image_e: Image
+    sigma_e: Image
+    flags: np.ndarray
+    background_e: float
+    noise_e: float
+
+
+@dataclass(frozen=True)
+class Trail:
+    """Motion of the stars over the detector during one exposure [px]; zero for a stare."""
+
+    dx_px: float = 0.0
+    dy_px: float = 0.0
+
+    @property
+    def length_px(self) -> float:
+        return float(np.hypot(self.dx_px, self.dy_px))
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Detector pixel of a frame <-> registered plane of the set: homogeneous 3x3, ``registered ~ matrix @ det``."""
+
+    matrix: tuple[tuple[float, float, float], ...]
+    inverse: tuple[tuple[float, float, float], ...]
+
+    def to_registered(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _homography(self.matrix, x, y)
+
+    def to_detector(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _homography(self.inverse, x, y)
+
+
+def _homography(rows: tuple[tuple[float, ...], ...], x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    w = g * x + h * y + i
+    return (a * x + b * y + c) / w, (d * x + e * y + f) / w
+
+
+@dataclass(frozen=True, eq=False)
+class Registered:
+    """A frame with its place in the set.
+
+    ``stars`` (n, 4) float64: x, y [px], flux [e-], SNR of the stars found in this frame; ``rms_px`` of the matched
+    ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences.
+    """
+
+    flattened: Flattened
+    transform: Transform
+    trail: Trail
+    psf_sigma_px: float
+    stars: np.ndarray
+    n_matched: int
+    rms_px: float
+    t_frames: float
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """Sky solution of one frame: ``camera`` maps pixels to GCRS directions, None without any pointing.
+
+    ``sigma_arcsec`` per axis and ``sigma_roll_rad`` describe the solution itself, not a target's centroid.
+    """
+
+    registered: Registered
+    camera: Camera | None
+    is_star_solution: bool
+    n_matched: int
+    rms_px: float
+    sigma_arcsec: float
+    sigma_roll_rad: float
+    zeropoint_mag: float | None
+    sigma_zeropoint_mag: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """The frame without its stars. ``weight`` (ny, nx) float32 = 1/variance [e-^-2], 0 where flagged."""
+
+    solved: Solved
+    image_e: Image
+    weight: Image
+    flags: np.ndarray
+    template_e: Image
+    n_outliers: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A hypothesis on the pixels: registered position at t = 0 [px], velocity [px/frame], and how it was found."""
+
+    x_px: float
+    y_px: float
+    vx_px_frame: float
+    vy_px_frame: float
+    snr: float
+    origin: str
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """One object in one frame. Positions are detector pixels; ``cov_px2`` is (xx, xy, yy)."""
+
+    frame_index: int
+    detector: int
+    t_mid_tai_ns: int
+    x_px: float
+    y_px: float
+    cov_px2: tuple[float, float, float]
+    flux_e: float
+    sigma_flux_e: float
+    snr: float
+    log10_pfa: float
+    is_streak: bool
+    length_px: float
+    angle_rad: float
+    flags: int
+    ra_rad: float | None = None
+    dec_rad: float | None = None
+    sigma_ra_arcsec: float = 0.0
+    sigma_dec_arcsec: float = 0.0
+    mag: float | None = None
+    sigma_mag: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Tracklet:
+    """One object over a set: linear motion in the registered frame fixed to ``epoch_frame``'s detector pixels.
+
+    ``cov`` is the (4, 4) covariance of (x, y, vx, vy) in px and px/frame.
+    """
+
+    detector: int
+    epoch_frame: int
+    x_px: float
+    y_px: float
+    vx_px_frame: float
+    vy_px_frame: float
+    cov: np.ndarray
+    snr: float
+    log10_pfa: float
+    chi2_per_dof: float
+    mag: float | None
+    sigma_mag: float
+    flags: int
+    origin: str
+    members: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A frame that could not be used, and why."""
+
+    frame_index: int
+    detector: int
+    t_mid_tai_ns: int
+    reason: str
+    numbers: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Processed:
+    """Everything one set produced, on its way to the downlink."""
+
+    detector: int
+    residuals: tuple[Residual, ...]
+    tracklets: tuple[Tracklet, ...]
+    streaks: tuple[Measurement, ...]
+    rejections: tuple[Rejection, ...]
+    threshold_snr: float
+    expected_false_alarms: float
+    n_velocities: int
+    n_candidates: int
+    state_digest: bytes = b"\0" * 8
+
+
+def freeze(*arrays: np.ndarray) -> None:
+    """Make arrays read-only: stages never modify their inputs."""
+    for array in arrays:
+        array.setflags(write=False)

@@ -1,0 +1,247 @@
+"""Place every frame of a set in one plane: the reference frame's own pixels.
+
+Between frames the camera turns; for a pinhole that is a homography with three parameters, exact over the field.
+Without a known pixel scale a very small one is assumed, which turns the homography into shift and rotation.
+Successive shifts come from the header's pointing or from phase correlation, whichever matches more stars.
+"""
+
+import numpy as np
+from scipy import fft
+
+from sensorproc.config import Register
+from sensorproc.conventions import ARCSEC_PER_RAD
+from sensorproc.errors import FrameSetRejected
+from sensorproc.flags import PixelFlag
+from sensorproc.geometry import compose, rotation
+from sensorproc.onboard.find_stars import find_stars, psf_sigma, significance, spikes, template, wide_enough
+from sensorproc.onboard.kernels.cholesky import solve_symmetric
+from sensorproc.onboard.products import Flattened, Frame, Registered, Rejection, Trail, Transform
+
+TINY_IFOV_RAD = 1e-6
+FWHM_TO_SIGMA = 0.42466
+POSITION_FLOOR_PX = 0.03
+
+
+def register(
+    frames: list[Flattened], config: Register, ifov_rad: float | None, fwhm_px: float | None
+) -> tuple[list[Registered], list[Rejection]]:
+    """Register a set; frames that cannot be placed are rejected by name and the others kept.
+
+    Raises
+    ------
+    FrameSetRejected
+        ``NO_STARS`` if no frame can serve as reference.
+    """
+    s = (fwhm_px or config.default_fwhm_px) * FWHM_TO_SIGMA
+    times = np.array([f.calibrated.frame.t_mid_tai_ns for f in frames], np.int64)
+    cadence_ns = float(np.median(np.diff(times))) if len(frames) > 1 else 1e9
+    for attempt in range(2):  # the second time with the measured PSF, which tells stars from hot pixels
+        cleaned = _without_spikes(frames, s)
+        maps = [significance(f, flags, template(Trail(), s)) for f, flags in zip(frames, cleaned, strict=True)]
+        shifts = _successive_shifts(frames, maps, config)
+        trail = _trail(frames, cleaned, maps, shifts, cadence_ns, s)
+        if trail.length_px > 0:
+            maps = [significance(f, flags, template(trail, s)) for f, flags in zip(frames, cleaned, strict=True)]
+        radius = max(2, round(0.35 * trail.length_px))
+        stars = [
+            wide_enough(find_stars(snr, config.star_snr, radius, 2 * config.max_stars), frame, flags, trail, s)
+            for snr, frame, flags in zip(maps, frames, cleaned, strict=True)
+        ]
+        stars = [found[: config.max_stars] for found in stars]
+        if attempt == 0 and fwhm_px is None:
+            s = _measured_width(frames, cleaned, stars, trail) or s
+    return _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
+
+
+def is_slewing(frame: Frame, config: Register) -> bool:
+    """Whether the recorded attitude moved so far during the exposure that nothing can be measured."""
+    if frame.slew_arcsec_s is None or frame.camera is None:
+        return False
+    ifov_arcsec = frame.camera.ifov_rad * ARCSEC_PER_RAD
+    return frame.slew_arcsec_s * frame.exposure_s > config.max_slew_px * ifov_arcsec
+
+
+def _without_spikes(frames: list[Flattened], s: float) -> list[np.ndarray]:
+    """Flags of each frame with spikes added; a pixel that is a spike in half of the frames counts in all of them."""
+    cleaned = [spikes(frame, s) for frame in frames]
+    times_seen = sum((flags != 0).astype(np.uint8) for flags in cleaned)
+    always = times_seen >= max(3, (len(frames) + 1) // 2)
+    return [flags | (always * np.uint8(PixelFlag.HOT)) for flags in cleaned]
+
+
+def _measured_width(frames: list[Flattened], cleaned: list, stars: list, trail: Trail) -> float | None:
+    picked = sorted({0, len(frames) // 2, len(frames) - 1})
+    widths = [psf_sigma(frames[k], cleaned[k], stars[k], trail) for k in picked]
+    known = [width for width in widths if width is not None]
+    return float(np.median(known)) if known else None
+
+
+def _successive_shifts(frames: list[Flattened], maps: list[np.ndarray], config: Register) -> np.ndarray:
+    """Displacement (n - 1, 2) [px] of the stars from each frame to the next."""
+    clipped = [np.clip(snr, 0.0, 12.0) for snr in maps]
+    shifts = np.zeros((max(len(frames) - 1, 0), 2))
+    for k in range(len(frames) - 1):
+        options = [np.zeros(2), phase_shift(clipped[k], clipped[k + 1], config.max_shift_px)]
+        before, after = (frames[i].calibrated.frame.camera for i in (k, k + 1))
+        if before is not None and after is not None:
+            ny, nx = maps[k].shape
+            x, y = after.pixel(before.los_icrs((nx - 1) / 2, (ny - 1) / 2))
+            predicted = np.array([x - (nx - 1) / 2, y - (ny - 1) / 2])
+            if np.isfinite(predicted).all() and np.abs(predicted).max() < min(nx, ny):
+                options.append(predicted)
+        shifts[k] = max(options, key=lambda shift: _agreement(clipped[k], clipped[k + 1], shift))
+    return shifts
+
+
+def _agreement(before: np.ndarray, after: np.ndarray, shift: np.ndarray) -> float:
+    """Correlation of two maps at whole-pixel shifts near ``shift``; only what is star-like in both counts."""
+    best = -1.0
+    for oy in (-1, 0, 1):
+        for ox in (-1, 0, 1):
+            dx, dy = round(float(shift[0])) + ox, round(float(shift[1])) + oy
+            ny, nx = before.shape
+            a = before[max(0, -dy) : ny - max(0, dy), max(0, -dx) : nx - max(0, dx)]
+            b = after[max(0, dy) : ny - max(0, -dy), max(0, dx) : nx - max(0, -dx)]
+            strong = (a > 8.0) | (b > 8.0)
+            norm = float(np.sqrt((a[strong].astype(float) ** 2).sum() * (b[strong].astype(float) ** 2).sum()))
+            best = max(best, float((a * b)[strong].astype(float).sum()) / norm if norm > 0 else 0.0)
+    return best
+
+
+def phase_shift(before: np.ndarray, after: np.ndarray, max_shift_px: float) -> np.ndarray:
+    """Displacement (dx, dy) of ``after`` against ``before`` by phase correlation, whole pixels."""
+    ny, nx = before.shape
+    window = np.hanning(ny)[:, None] * np.hanning(nx)[None, :]
+    spectra = [fft.rfft2((image * window).astype(np.float32)) for image in (before, after)]
+    cross = spectra[1] * np.conj(spectra[0])
+    surface = fft.irfft2(cross / np.maximum(np.abs(cross), 1e-9), s=(ny, nx))
+    dy, dx = fft.fftfreq(ny, 1.0 / ny), fft.fftfreq(nx, 1.0 / nx)
+    surface[np.hypot(dy[:, None], dx[None, :]) > max_shift_px] = -1.0
+    y, x = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    return np.array([dx[x], dy[y]])
+
+
+def _trail(
+    frames: list[Flattened], cleaned: list, maps: list, shifts: np.ndarray, cadence_ns: float, s: float
+) -> Trail:
+    """Star trail within an exposure: the motion between frames if trails of that length fit better than points."""
+    if len(shifts) == 0:
+        return Trail()
+    dx, dy = np.median(shifts, axis=0) * frames[0].calibrated.frame.exposure_s * 1e9 / cadence_ns
+    trail = Trail(float(dx), float(dy))
+    if trail.length_px < 2.0 * s:
+        return Trail()
+    k = len(frames) // 2
+    trailed = significance(frames[k], cleaned[k], template(trail, s))
+    as_points = find_stars(maps[k], 5.0, 2, 60)[:, 2]
+    as_trails = find_stars(trailed, 5.0, 2, 60)[:, 2]
+    is_trailed = len(as_trails) > 3 and np.median(as_trails) > 1.15 * np.median(as_points)
+    return trail if is_trailed else Trail()
+
+
+def _place(
+    frames: list[Flattened],
+    stars: list[np.ndarray],
+    shifts: np.ndarray,
+    times: np.ndarray,
+    cadence_ns: float,
+    trail: Trail,
+    s: float,
+    config: Register,
+    ifov_rad: float,
+) -> tuple[list[Registered], list[Rejection]]:
+    reference = _reference(stars, config)
+    to_reference = np.cumsum(np.vstack([np.zeros((1, 2)), shifts]), axis=0)
+    to_reference = to_reference[reference] - to_reference
+    placed, rejected = [], []
+    for k, frame in enumerate(frames):
+        raw = frame.calibrated.frame
+        transform, n, rms = fit_transform(
+            stars[k], stars[reference], to_reference[k], frame.image_e.shape, ifov_rad, config
+        )
+        if k != reference and (n < config.min_stars or rms > config.max_error_px * np.sqrt(n)):
+            numbers = (("matched", float(n)), ("rms_px", rms))
+            rejected.append(Rejection(raw.index, raw.detector, raw.t_mid_tai_ns, "NOT_REGISTERED", numbers))
+            continue
+        t = float(times[k] - times[reference]) / cadence_ns
+        placed.append(Registered(frame, transform, trail, s, stars[k], n, rms, t))
+    return placed, rejected
+
+
+def _reference(stars: list[np.ndarray], config: Register) -> int:
+    """The frame nearest the middle of the set among those with enough stars."""
+    middle = 0.5 * (len(stars) - 1)
+    usable = [k for k in range(len(stars)) if len(stars[k]) >= config.min_stars]
+    if not usable:
+        raise FrameSetRejected("NO_STARS", found=float(max((len(x) for x in stars), default=0)))
+    typical = np.median([len(stars[k]) for k in usable])
+    return min(usable, key=lambda k: (len(stars[k]) < 0.5 * typical, abs(k - middle), k))
+
+
+def fit_transform(
+    stars: np.ndarray, reference: np.ndarray, shift: np.ndarray, shape: tuple, ifov_rad: float, config: Register
+) -> tuple[Transform, int, float]:
+    """Camera rotation that carries ``stars`` (n, 3) onto ``reference`` (m, 3), its matches and their rms [px]."""
+    ny, nx = shape
+    focal = 1.0 / ifov_rad
+    to_angle = np.array([[ifov_rad, 0, -ifov_rad * (nx - 1) / 2], [0, ifov_rad, -ifov_rad * (ny - 1) / 2], [0, 0, 1.0]])
+    to_pixel = np.array([[focal, 0, (nx - 1) / 2], [0, focal, (ny - 1) / 2], [0, 0, 1.0]])
+    # a small rotation (wx, wy, wz) moves the centre by (wy, -wx) / ifov and turns the field by wz
+    vector = np.array([-shift[1] * ifov_rad, shift[0] * ifov_rad, 0.0])
+    n, rms = 0, float("inf")
+    for radius in (2.0 * config.match_radius_px, config.match_radius_px, config.match_radius_px, config.match_radius_px):
+        transform = _transform(to_pixel, rotation(vector), to_angle)
+        x, y = transform.to_registered(stars[:, 0], stars[:, 1])
+        a, b = match_nearest(np.stack([x, y], 1), reference[:, :2], radius)
+        n = len(a)
+        if n < 3:
+            return transform, n, float("inf")
+        dx, dy = reference[b, 0] - x[a], reference[b, 1] - y[a]
+        distance = np.hypot(dx, dy)
+        # bright stars are placed better, and are more surely stars than the faintest detections
+        weight = 1.0 / (POSITION_FLOOR_PX**2 + (2.0 / stars[a, 2]) ** 2 + (2.0 / reference[b, 2]) ** 2)
+        keep = distance <= max(3.0 * _weighted_median(distance, weight), 0.1)
+        step = _rotation_step(x[a][keep], y[a][keep], dx[keep], dy[keep], weight[keep], nx, ny)
+        vector = vector + step * np.array([ifov_rad, ifov_rad, 1.0])
+        n = int(keep.sum())
+        rms = float(np.sqrt((weight * distance**2)[keep].sum() / weight[keep].sum()))
+    return _transform(to_pixel, rotation(vector), to_angle), n, rms
+
+
+def _weighted_median(values: np.ndarray, weight: np.ndarray) -> float:
+    order = np.argsort(values, kind="stable")
+    return float(values[order][np.searchsorted(np.cumsum(weight[order]), 0.5 * weight.sum())])
+
+
+def _rotation_step(
+    x: np.ndarray, y: np.ndarray, dx: np.ndarray, dy: np.ndarray, weight: np.ndarray, nx: int, ny: int
+) -> np.ndarray:
+    """Least-squares (wx, wy, wz) with wx, wy in pixels: dx = wy - wz v, dy = -wx + wz u about the centre."""
+    u, v, w = x - (nx - 1) / 2, y - (ny - 1) / 2, weight
+    n, wu, wv = w.sum(), (w * u).sum(), (w * v).sum()
+    normal = np.array([[n, 0.0, -wu], [0.0, n, -wv], [-wu, -wv, (w * (u * u + v * v)).sum()]])
+    rhs = np.array([-(w * dy).sum(), (w * dx).sum(), (w * (u * dy - v * dx)).sum()])
+    solution = np.zeros(3)
+    return solution if solve_symmetric(normal, rhs, np.zeros((3, 3)), solution) else np.zeros(3)
+
+
+def _transform(to_pixel: np.ndarray, turn: np.ndarray, to_angle: np.ndarray) -> Transform:
+    forward = compose(to_pixel, compose(turn, to_angle))
+    backward = compose(to_pixel, compose(turn.T.copy(), to_angle))
+    return Transform(_rows(forward), _rows(backward))
+
+
+def _rows(matrix: np.ndarray) -> tuple:
+    return tuple(tuple(float(v) for v in row) for row in matrix)
+
+
+def match_nearest(points: np.ndarray, others: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of mutual nearest neighbours within ``radius``, in the order of ``points``."""
+    if len(points) == 0 or len(others) == 0:
+        return np.empty(0, int), np.empty(0, int)
+    distance = np.hypot(points[:, None, 0] - others[None, :, 0], points[:, None, 1] - others[None, :, 1])
+    nearest = np.argmin(distance, axis=1)
+    back = np.argmin(distance, axis=0)
+    rows = np.arange(len(points))
+    mutual = (back[nearest] == rows) & (distance[rows, nearest] <= radius)
+    return rows[mutual], nearest[mutual]

@@ -1,0 +1,132 @@
+"""Find moving objects too faint for one frame: velocity shift-and-add around every centre that needs no cue.
+
+Centres are the only prior: at rest in the detector, at rest among the stars, and co-rotating with the Earth as seen
+from the observer. Around each a box of velocities is summed on matched-filtered images; the trail of a hypothesis is
+bound to its velocity. Where a residual of a star or of the detector itself would stand, nothing is searched.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sensorproc.config import Search
+from sensorproc.conventions import EARTH_RATE_RAD_S
+from sensorproc.onboard.kernels.peaks import local_maxima
+from sensorproc.onboard.kernels.shift_add import shift_add
+from sensorproc.onboard.match import match
+from sensorproc.onboard.products import Candidate, Trail
+from sensorproc.onboard.tracks import Stack
+from sensorproc.theory import search_curvatures, threshold
+
+LEVELS_PER_SIGMA = 16  # int8 quantisation of filtered images: 0.006 dB
+REST_PX = 2.5  # displacement over the set, in PSF sigmas, below which an object stands still
+
+
+@dataclass(frozen=True)
+class Centre:
+    """A velocity in the registered plane [px/frame] around which to search, and why."""
+
+    name: str
+    vx_px_frame: float
+    vy_px_frame: float
+
+
+def centres(frames: Stack, cadence_s: float, box: float) -> list[Centre]:
+    """Distinct centres; one within half a box of an earlier one adds nothing."""
+    wanted = [detector_rest(frames), Centre("stars", 0.0, 0.0), *co_rotating(frames, cadence_s)]
+    kept: list[Centre] = []
+    for new in wanted:
+        far = all(np.hypot(new.vx_px_frame - c.vx_px_frame, new.vy_px_frame - c.vy_px_frame) > box / 2 for c in kept)
+        if far and not (new.name == "stars" and frames.registered[0].trail.length_px > 0):
+            kept.append(new)
+    return kept
+
+
+def detector_rest(frames: Stack) -> Centre:
+    """Velocity at the middle of the field of an object at rest in the detector."""
+    ny, nx = frames.image_e.shape[1:]
+    middle = np.float64((nx - 1) / 2), np.float64((ny - 1) / 2)
+    places = np.array([r.transform.to_registered(*middle) for r in frames.registered])
+    t = frames.times - frames.times.mean()
+    spread = float((t * t).sum())
+    vx, vy = (t[:, None] * places).sum(axis=0) / spread if spread > 0 else (0.0, 0.0)
+    return Centre("detector", float(vx), float(vy))
+
+
+def co_rotating(frames: Stack, cadence_s: float) -> list[Centre]:
+    """Velocity of a line of sight that turns with the Earth: any geostationary object seen from geostationary orbit."""
+    reference = int(np.argmin(np.abs(frames.times)))
+    camera, observer = frames.frames[reference].solved.camera, frames.registered[0].flattened.calibrated.frame.observer
+    if camera is None or observer is None:
+        return []
+    radius = float(np.sqrt((np.array(observer.position_km) ** 2).sum()))
+    if not 35_000.0 < radius < 50_000.0:  # only an observer near the geostationary ring co-rotates with it
+        return []
+    los = camera.los_icrs(np.float64(camera.x0_px), np.float64(camera.y0_px))
+    turned = los + np.cross([0.0, 0.0, EARTH_RATE_RAD_S], los)
+    x, y = camera.pixel(turned / np.sqrt((turned * turned).sum()))
+    return [Centre("co-rotating", float(x - camera.x0_px) * cadence_s, float(y - camera.y0_px) * cadence_s)]
+
+
+def set_threshold(frames: Stack, n_centres: int, config: Search, skewness: float) -> tuple[float, np.ndarray]:
+    """Threshold of the whole search and its curvatures."""
+    area = float(np.mean([(w > 0).sum() for w in frames.weight]))
+    s = frames.psf_sigma_px
+    curvatures = max(n_centres, 1) * search_curvatures(max(area, 1.0), s, frames.times.tolist(), config.box_px_frame)
+    return threshold(config.false_alarms_per_set, curvatures, skewness), curvatures
+
+
+def search(frames: Stack, centre: Centre, config: Search, clip_snr: float, lowest_snr: float) -> tuple[list[Candidate], int]:
+    """Candidates around one centre above ``lowest_snr``, strongest first, and the number of velocities summed."""
+    t = frames.times
+    span = float(t.max() - t.min())
+    if span <= 0:
+        return [], 0
+    step = config.max_smear_px / span
+    n_side = int(np.ceil(config.box_px_frame / step))
+    grid = np.arange(-n_side, n_side + 1) * step
+    cube = _co_moving(frames, centre, clip_snr)
+    shifts = np.rint(grid[:, None] * t[None, :]).astype(np.int64)
+    wanted = _wanted(frames, centre, grid, span)
+    ny, nx = cube.shape[1:]
+    best, index = np.empty((ny, nx), np.int16), np.empty((ny, nx), np.int32)
+    shift_add(cube, shifts, shifts, wanted, np.empty(nx, np.int16), best, index)
+    snr = best.astype(np.float32) / np.float32(LEVELS_PER_SIGMA * np.sqrt(len(t)))
+    found = np.empty((8 * config.max_candidates, 2), np.int64)
+    count = min(local_maxima(snr, lowest_snr, 2, found), len(found))
+    y, x = found[:count, 0], found[:count, 1]
+    order = np.lexsort((x, y, -snr[y, x]))[: config.max_candidates]
+    candidates = []
+    for i in order:
+        iy, ix = divmod(int(index[y[i], x[i]]), len(grid))
+        velocity = centre.vx_px_frame + grid[ix], centre.vy_px_frame + grid[iy]
+        candidates.append(Candidate(float(x[i]), float(y[i]), *map(float, velocity), float(snr[y[i], x[i]]), centre.name))
+    return candidates, int(wanted.sum())
+
+
+def _co_moving(frames: Stack, centre: Centre, clip_snr: float) -> np.ndarray:
+    """Filtered images resampled so that an object at the centre's velocity stands still: (n, ny, nx) int8."""
+    n, ny, nx = frames.image_e.shape
+    cube = np.empty((n, ny, nx), np.int8)
+    trails = frames.trails(centre.vx_px_frame, centre.vy_px_frame)
+    for k, frame in enumerate(frames.frames):
+        length, cos, sin = trails[k]
+        snr = match(frame, Trail(length * cos, length * sin), clip_snr)
+        move = np.eye(3)
+        move[:2, 2] = centre.vx_px_frame * frames.times[k], centre.vy_px_frame * frames.times[k]
+        to_detector = np.einsum("ij,jk->ik", np.array(frame.solved.registered.transform.inverse), move)
+        moved = cv2.warpPerspective(snr, to_detector, (nx, ny), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+        cube[k] = np.clip(np.rint(moved * LEVELS_PER_SIGMA), -127, 127)
+    return cube
+
+
+def _wanted(frames: Stack, centre: Centre, grid: np.ndarray, span: float) -> np.ndarray:
+    """Velocities at which an object leaves its own place: against the stars and, in a stare, against the detector."""
+    vx, vy = np.meshgrid(centre.vx_px_frame + grid, centre.vy_px_frame + grid)
+    least = REST_PX * frames.psf_sigma_px / span
+    wanted = np.hypot(vx, vy) > least
+    if frames.registered[0].trail.length_px == 0:
+        rest = detector_rest(frames)
+        wanted &= np.hypot(vx - rest.vx_px_frame, vy - rest.vy_px_frame) > least
+    return wanted.astype(np.uint8)

@@ -1,0 +1,126 @@
+"""Take the stars out: everything that stands still in the registered plane is modelled by its median over the set.
+
+No PSF model is needed, so trails, coma and defocus subtract as well as points; the price is that of a median
+template (:func:`sensorproc.theory.median_template_loss`), and objects slower than the PSF width per set go with the
+stars. Bright ones among them are kept: a star whose own centroids move in a line is handed on as a candidate and
+left out of the template.
+"""
+
+import cv2
+import numpy as np
+
+from sensorproc.config import Flatten, Match, Stars
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard.find_stars import correlate, template
+from sensorproc.onboard.flatten import background_maps, mesh
+from sensorproc.onboard.kernels.sharpness import flag_sharp
+from sensorproc.onboard.kernels.temporal_median import temporal_median
+from sensorproc.onboard.products import Candidate, Residual, Solved, freeze
+
+MEDIAN_NOISE = 1.57  # variance of a median over that of a mean, large n
+SCATTER_EXCESS = 1.7  # spread over expected noise above which the template is not trusted
+STAR_FREE_SIGMA = 1.0
+
+
+def subtract_stars(
+    frames: list[Solved], movers: list[Candidate], config: Stars, match: Match, flatten: Flatten
+) -> list[Residual]:
+    """Frames without stars, their weights and outlier flags."""
+    sky, spread, count = sky_template([f.registered for f in frames])
+    known = count >= min(config.min_overlap_frames, len(frames))
+    for mover in movers:
+        _carve(sky, spread, mover, frames)
+    return [_residual(frame, sky, spread, count, known, config, match, flatten) for frame in frames]
+
+
+def sky_template(frames: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Median, spread and count over the set of the frames warped into the registered plane."""
+    ny, nx = frames[0].flattened.image_e.shape
+    cube, invalid = np.empty((len(frames), ny, nx), np.float32), np.empty((len(frames), ny, nx), np.uint8)
+    for k, frame in enumerate(frames):
+        matrix = np.array(frame.transform.matrix)
+        bad = (frame.flattened.flags != 0).astype(np.float32)
+        image = np.where(bad > 0, np.float32(0.0), frame.flattened.image_e)
+        cube[k] = cv2.warpPerspective(image, matrix, (nx, ny), flags=cv2.INTER_LANCZOS4)
+        lost = cv2.warpPerspective(bad, matrix, (nx, ny), flags=cv2.INTER_LINEAR, borderValue=1.0)
+        invalid[k] = lost > 0.02
+    sky, spread = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.float32)
+    count = np.empty((ny, nx), np.uint8)
+    temporal_median(cube, invalid, np.empty(len(frames), np.float32), sky, spread, count)
+    return sky, spread, count
+
+
+def _carve(sky: np.ndarray, spread: np.ndarray, mover: Candidate, frames: list[Solved]) -> None:
+    """Leave a mover out of the template: its light belongs to no star."""
+    s = frames[0].registered.psf_sigma_px
+    yy, xx = np.ogrid[: sky.shape[0], : sky.shape[1]]
+    for frame in frames:
+        x = mover.x_px + mover.vx_px_frame * frame.registered.t_frames
+        y = mover.y_px + mover.vy_px_frame * frame.registered.t_frames
+        inside = (xx - x) ** 2 + (yy - y) ** 2 < (5.0 * s) ** 2
+        sky[inside] = 0.0
+        spread[inside] = 0.0
+
+
+def _residual(
+    solved: Solved,
+    sky: np.ndarray,
+    spread: np.ndarray,
+    count: np.ndarray,
+    known: np.ndarray,
+    config: Stars,
+    match: Match,
+    flatten: Flatten,
+) -> Residual:
+    registered, flat = solved.registered, solved.registered.flattened
+    ny, nx = sky.shape
+    back = np.array(registered.transform.matrix), (nx, ny)
+    inverse = cv2.WARP_INVERSE_MAP
+    model = cv2.warpPerspective(sky, *back, flags=cv2.INTER_LANCZOS4 | inverse)
+    scatter = cv2.warpPerspective(spread, *back, flags=cv2.INTER_LINEAR | inverse)
+    seen = cv2.warpPerspective(count * known.astype(np.uint8), *back, flags=cv2.INTER_NEAREST | inverse)
+    image = np.where(seen > 0, flat.image_e - model, flat.image_e)
+    flags = flat.flags | _unmodelled_stars(solved, seen == 0)
+    star_free = flags | (model > STAR_FREE_SIGMA * flat.sigma_e).astype(np.uint8)
+    image = image - background_maps(image, star_free, flatten, use_mean=True)[0]
+    # noise as it is now: the residual's own, on pixels without stars
+    _, _, ratio, _ = mesh(image / flat.sigma_e, star_free, flatten)
+    good = ratio[ratio > 0]
+    scale = float(np.median(good)) if len(good) else 1.0
+    sigma2 = (scale * flat.sigma_e) ** 2 * (1.0 + MEDIAN_NOISE / np.maximum(seen, 1) * (seen > 0) * (model > 0))
+    near = cv2.dilate(model, np.ones((3, 3), np.uint8))
+    variance = sigma2 + np.maximum(model, 0.0) + (config.model_error * np.maximum(near, 0.0)) ** 2
+    unsteady = np.where(scatter > SCATTER_EXCESS * flat.sigma_e * scale, scatter, np.float32(0.0))
+    variance += cv2.dilate(unsteady, np.ones((3, 3), np.uint8)) ** 2
+    flags = flags | (model > config.core_snr * flat.sigma_e).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
+    image, noise = image.astype(np.float32), np.sqrt(variance).astype(np.float32)
+    flags, n_outliers = reject_outliers(image, noise, flags, registered.psf_sigma_px, match)
+    weight = np.where(flags == 0, 1.0 / (noise * noise), 0.0).astype(np.float32)
+    freeze(image, weight, flags, model)
+    return Residual(solved, image, weight, flags, model, n_outliers)
+
+
+def reject_outliers(
+    image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: float, config: Match
+) -> tuple[np.ndarray, int]:
+    """Flags with COSMIC_RAY added, and how many pixels were sharper than the PSF. Strong ones take neighbours along."""
+    marked = flags.copy()
+    bit = np.uint8(PixelFlag.COSMIC_RAY)
+    n = flag_sharp(image, noise, flags, s, config.outlier_sigma, config.sharpness_margin, 1.0, bit, marked)
+    strong = ((marked & bit) != 0) & (image > 3.0 * config.outlier_sigma * noise)
+    grown = cv2.dilate(strong.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return marked | grown * bit, n
+
+
+def _unmodelled_stars(solved: Solved, unknown: np.ndarray) -> np.ndarray:
+    """Where too few frames overlap for a template, mask whatever looks like a star of this frame."""
+    flags = np.zeros(unknown.shape, np.uint8)
+    if unknown.any():
+        registered = solved.registered
+        kernel = template(registered.trail, registered.psf_sigma_px)
+        flat = registered.flattened
+        z = np.where(flat.flags == 0, flat.image_e / flat.sigma_e, np.float32(0.0))
+        snr = correlate(z, kernel) / np.sqrt(float((kernel * kernel).sum()))
+        stars = cv2.dilate((snr > 5.0).astype(np.uint8), np.ones(kernel.shape, np.uint8)) > 0
+        flags[unknown & stars] = PixelFlag.STAR_CORE.value
+    return flags

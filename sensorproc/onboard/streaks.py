@@ -1,0 +1,192 @@
+"""Streaks in one frame: fast Radon transform of the PSF-filtered residual, then a straight line refined on it.
+
+PSF filtering before the Radon transform is what makes the sum along a line a matched filter (Nir, Zackay & Ofek
+2018, AJ 156, 229). Filtered values are clipped, so that a spike makes no line. Thresholds come from the number of
+independent lines searched (:func:`sensorproc.theory.streak_curvatures`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage, optimize
+
+from sensorproc.config import Streaks
+from sensorproc.onboard.kernels.radon import best_line, join_blocks
+from sensorproc.onboard.match import match
+from sensorproc.onboard.products import Residual, Trail
+from sensorproc.theory import streak_curvatures, threshold
+
+MAX_STREAKS = 12  # per frame; more is not a sky but a disturbance
+WIDTH_MARGIN = 0.5  # of the PSF's own neighbour ratio across the streak
+LOW_FRACTION = 0.3  # of the streak's mean level: below it a piece counts as empty
+
+
+@dataclass(frozen=True)
+class Line:
+    """A streak: ends [px], significance, number of trials' threshold."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    snr: float
+    threshold: float
+
+    @property
+    def length_px(self) -> float:
+        return float(np.hypot(self.x1 - self.x0, self.y1 - self.y0))
+
+
+def find_streaks(residual: Residual, config: Streaks) -> list[Line]:
+    """Streaks of one residual frame, brightest first."""
+    s = residual.solved.registered.psf_sigma_px
+    snr = match(residual, Trail(), config.clip_snr)
+    good = (residual.weight > 0).astype(np.float32)
+    snr = np.where(good > 0, snr, np.float32(0.0))
+    correlation_px = 2.0 * np.sqrt(np.pi) * s  # of filtered noise along a line
+    found: list[Line] = []
+    for _ in range(MAX_STREAKS):
+        line = _best_line(snr, good, correlation_px, s, config)
+        if line is None:
+            break
+        refined = refine_line(snr, good, line, correlation_px, s)
+        if is_streak(residual, snr, refined, s, config):
+            found.append(refined)
+        _erase(snr, refined, 4.0 * s + 2.0)
+        _erase(snr, line, 4.0 * s + 2.0)
+    return sorted(found, key=lambda f: (-f.snr, f.x0))
+
+
+def _best_line(snr: np.ndarray, good: np.ndarray, correlation_px: float, s: float, config: Streaks) -> Line | None:
+    """Most significant piece over all lengths and the four quarter turns, None if none is above its threshold."""
+    best: Line | None = None
+    excess = 0.0
+    for transposed in (False, True):
+        a, b = (snr.T, good.T) if transposed else (snr, good)
+        for flipped in (False, True):
+            rows = np.s_[::-1] if flipped else np.s_[:]
+            for z, u, ends in _pieces(a[rows], b[rows], correlation_px, s, config):
+                if z - u > excess:
+                    excess = z - u
+                    x0, y0, x1, y1 = ends
+                    if flipped:
+                        y0, y1 = a.shape[0] - 1 - y0, a.shape[0] - 1 - y1
+                    best = Line(y0, x0, y1, x1, z, u) if transposed else Line(x0, y0, x1, y1, z, u)
+    return best
+
+
+def _pieces(snr: np.ndarray, good: np.ndarray, correlation_px: float, s: float, config: Streaks) -> list[tuple]:
+    """Best (significance, threshold, ends) of each length, for slopes between 0 and 1."""
+    ny, nx = snr.shape
+    n_columns = 1 << int(np.ceil(np.log2(nx)))
+    sums = np.zeros((n_columns, 1, ny), np.float32)
+    counts = np.zeros((n_columns, 1, ny), np.float32)
+    sums[:nx, 0], counts[:nx, 0] = snr.T, good.T
+    pieces = []
+    while sums.shape[0] > 1:
+        n_blocks, width = sums.shape[0] // 2, 2 * sums.shape[1]
+        upper, upper_counts = (np.empty((n_blocks, width, ny), np.float32) for _ in range(2))
+        join_blocks(sums, upper)
+        join_blocks(counts, upper_counts)
+        sums, counts = upper, upper_counts
+        if width < config.min_length_px or width > 2 * nx:
+            continue
+        u = threshold(config.false_alarms_per_frame, streak_curvatures(float(ny * nx), s, float(width)))
+        found = np.empty((1, 4), np.float32)
+        scale = np.sqrt(correlation_px)
+        if best_line(sums, counts, u * scale, 0.5 * width, found) == 0:
+            continue
+        z, block, shift, row = (float(v) for v in found[0])
+        x0 = block * width
+        pieces.append((z / scale, u, (x0, row, min(x0 + width - 1, nx - 1), row + shift)))
+    return pieces
+
+
+def refine_line(snr: np.ndarray, good: np.ndarray, line: Line, correlation_px: float, s: float) -> Line:
+    """Offset, angle and ends that maximise the mean along the line and cover all of it."""
+    x, y = 0.5 * (line.x0 + line.x1), 0.5 * (line.y0 + line.y1)
+    angle, half = float(np.arctan2(line.y1 - line.y0, line.x1 - line.x0)), 0.5 * line.length_px
+    first, last = -half, half
+    for _ in range(3):
+        positions = np.arange(first, last + 1.0)
+
+        def loss(p: np.ndarray, positions: np.ndarray = positions, angle: float = angle) -> float:
+            turn = angle + p[1] / max(half, 1.0)
+            px = x - p[0] * np.sin(angle) + positions * np.cos(turn)
+            py = y + p[0] * np.cos(angle) + positions * np.sin(turn)
+            return -float(ndimage.map_coordinates(snr, [py, px], order=1, cval=0.0).mean())
+
+        best = optimize.minimize(loss, np.zeros(2), method="Nelder-Mead", options={"initial_simplex": SIMPLEX, "xatol": 0.01})
+        x, y = x - best.x[0] * np.sin(angle), y + best.x[0] * np.cos(angle)
+        angle += best.x[1] / max(half, 1.0)
+        first, last = _extent(snr, x, y, angle, first, last, s)
+        centre, half = 0.5 * (first + last), 0.5 * (last - first)
+        x, y = x + centre * np.cos(angle), y + centre * np.sin(angle)
+        first, last = -half, half
+    dx, dy = half * np.cos(angle), half * np.sin(angle)
+    positions = np.arange(-half, half + 1.0)
+    places = [y + positions * np.sin(angle), x + positions * np.cos(angle)]
+    values = ndimage.map_coordinates(snr, places, order=1, cval=0.0)
+    n_good = float(ndimage.map_coordinates(good, places, order=0, cval=0.0).sum())
+    z = float(values.sum()) / np.sqrt(max(n_good, 1.0) * correlation_px)
+    ends = (x - dx, y - dy, x + dx, y + dy) if dx >= 0 else (x + dx, y + dy, x - dx, y - dy)
+    return Line(*(float(v) for v in ends), z, line.threshold)
+
+
+SIMPLEX = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+
+
+def _extent(snr: np.ndarray, x: float, y: float, angle: float, first: float, last: float, s: float) -> tuple[float, float]:
+    """Interval around the known part whose sum above half the streak's level is largest."""
+    reach = float(np.hypot(*snr.shape))
+    positions = np.arange(-reach, reach + 1.0)
+    places = [y + positions * np.sin(angle), x + positions * np.cos(angle)]
+    values = ndimage.map_coordinates(snr, places, order=1, cval=np.nan)
+    inside = np.isfinite(values)
+    known = inside & (positions >= first) & (positions <= last)
+    if not known.any():
+        return first, last
+    level = 0.5 * float(values[known].mean())
+    gain = np.where(inside, values - level, -1e3)
+    middle = int(np.argmin(np.abs(positions - 0.5 * (first + last))))
+    ahead, behind = np.cumsum(gain[middle:]), np.cumsum(gain[middle::-1])
+    # the filtered profile falls to half its level at the true end
+    return float(positions[middle - int(np.argmax(behind))]), float(positions[middle + int(np.argmax(ahead))])
+
+
+def is_streak(residual: Residual, snr: np.ndarray, line: Line, s: float, config: Streaks) -> bool:
+    """Long enough, filled along its length, and as wide across as the PSF: particle tracks and aligned spots are not."""
+    length = line.length_px
+    if length < config.min_length_px or line.snr < line.threshold:
+        return False
+    n = int(length) + 1
+    u = np.linspace(0.0, 1.0, n)
+    px, py = line.x0 + u * (line.x1 - line.x0), line.y0 + u * (line.y1 - line.y0)
+    along = ndimage.map_coordinates(snr, [py, px], order=1, cval=0.0)
+    usable = ndimage.map_coordinates((residual.weight > 0).astype(np.float32), [py, px], order=0, cval=0.0) > 0
+    pieces = [(a[k].mean(), a) for a, k in zip(np.array_split(along, max(n // 8, 3)), np.array_split(usable, max(n // 8, 3)), strict=True) if k.any()]
+    if not pieces or np.mean([m > LOW_FRACTION * along[usable].mean() for m, _ in pieces]) < config.min_filled_fraction:
+        return False
+    nx_, ny_ = -(line.y1 - line.y0) / length, (line.x1 - line.x0) / length
+    z = residual.image_e * np.sqrt(residual.weight)
+    across = [_mean_at(z, residual.weight, px + d * nx_, py + d * ny_) for d in (-1.0, 0.0, 1.0)]
+    (before, _), (middle, noise), (after, _) = across
+    expected = np.exp(-0.5 / (s * s))
+    return bool(0.5 * (before + after) + 2.0 * noise > WIDTH_MARGIN * expected * middle)
+
+
+def _mean_at(z: np.ndarray, weight: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    values = ndimage.map_coordinates(z, [y, x], order=1, cval=0.0)
+    ok = ndimage.map_coordinates((weight > 0).astype(np.float32), [y, x], order=0, cval=0.0) > 0
+    n = max(int(ok.sum()), 1)
+    return float(np.minimum(values[ok], 30.0).mean()) if ok.any() else 0.0, 1.0 / np.sqrt(n)
+
+
+def _erase(snr: np.ndarray, line: Line, half_width: float) -> None:
+    """Blank a found line in place, so that the next one can be looked for."""
+    yy, xx = np.ogrid[: snr.shape[0], : snr.shape[1]]
+    length = max(line.length_px, 1.0)
+    ux, uy = (line.x1 - line.x0) / length, (line.y1 - line.y0) / length
+    along = (xx - line.x0) * ux + (yy - line.y0) * uy
+    across = (yy - line.y0) * ux - (xx - line.x0) * uy
+    snr[(np.abs(across) <= half_width) & (along >= -half_width) & (along <= length + half_width)] = 0.0

@@ -1,0 +1,59 @@
+"""Where a hypothesis puts its light: detector positions and in-frame trails of a linear motion over a set."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensorproc.onboard.products import Registered, Residual
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """The residuals of a set as cubes for the kernels: (n, ny, nx) float32, and the frames' times [cadences]."""
+
+    frames: tuple[Residual, ...]
+    image_e: np.ndarray
+    weight: np.ndarray
+    times: np.ndarray
+    exposure_fraction: float  # exposure over cadence
+    psf_sigma_px: float
+
+    @property
+    def registered(self) -> list[Registered]:
+        return [frame.solved.registered for frame in self.frames]
+
+    def path(self, x: float, y: float, vx: float, vy: float) -> np.ndarray:
+        """Detector positions (n, 2) of the motion (x, y) + (vx, vy) t of the registered plane."""
+        places = [
+            r.transform.to_detector(np.float64(x + vx * t), np.float64(y + vy * t))
+            for r, t in zip(self.registered, self.times, strict=True)
+        ]
+        return np.array(places, float)
+
+    def trails(self, vx: float, vy: float) -> np.ndarray:
+        """Trail of each frame (n, 3): length [px] and direction cosines.
+
+        The object's own motion during the exposure adds to that of the stars: the platform carries both.
+        """
+        rows = np.empty((len(self.frames), 3))
+        for k, r in enumerate(self.registered):
+            (a, b, _), (c, d, _), _ = r.transform.inverse
+            dx = r.trail.dx_px + (a * vx + b * vy) * self.exposure_fraction
+            dy = r.trail.dy_px + (c * vx + d * vy) * self.exposure_fraction
+            length = float(np.hypot(dx, dy))
+            rows[k] = (length, dx / length, dy / length) if length > 0 else (0.0, 1.0, 0.0)
+        return rows
+
+
+def stack(residuals: list[Residual], cadence_s: float) -> Stack:
+    """Cubes of a set."""
+    registered = [frame.solved.registered for frame in residuals]
+    exposure_s = registered[0].flattened.calibrated.frame.exposure_s
+    return Stack(
+        tuple(residuals),
+        np.stack([r.image_e for r in residuals]),
+        np.stack([r.weight for r in residuals]),
+        np.array([r.t_frames for r in registered]),
+        min(exposure_s / cadence_s, 1.0) if cadence_s > 0 else 0.0,
+        registered[0].psf_sigma_px,
+    )

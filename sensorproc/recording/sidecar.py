@@ -1,0 +1,95 @@
+"""What may lie beside the frames: ``meta.json``, a star table, a bad-pixel list. All optional, all CSV or JSON."""
+
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensorproc.errors import InputError
+from sensorproc.flags import PixelFlag
+from sensorproc.geometry import unit_from_radec
+from sensorproc.onboard.state import StarTable
+
+
+def beside(folder: Path, *names: str) -> Path | None:
+    """The first existing file of these names in the folder or, for a folder called ``frames``, in its parent."""
+    places = [folder] + ([folder.parent] if folder.name == "frames" else [])
+    return next((place / name for place in places for name in names if (place / name).is_file()), None)
+
+
+def meta(folder: Path) -> dict[str, Any]:
+    """The recording's ``meta.json``, empty if there is none."""
+    path = beside(folder, "meta.json")
+    if path is None:
+        return {}
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: want a JSON object")
+    return values
+
+
+def star_table(path: Path) -> StarTable:
+    """Stars from CSV, CSV.gz or ECSV with columns ra_deg, dec_deg, mag (ICRS).
+
+    Raises
+    ------
+    InputError
+        If a column is missing or a value is not a number in range.
+    """
+    rows = _columns(path, ("ra_deg", "dec_deg", "mag"))
+    ra, dec = np.radians(rows[0]), np.radians(rows[1])
+    if len(ra) == 0 or np.abs(rows[1]).max() > 90:
+        raise InputError(f"{path}: holds no stars, or a declination beyond +-90 deg")
+    order = np.argsort(rows[2], kind="stable")
+    return StarTable(unit_from_radec(ra, dec)[order], rows[2][order])
+
+
+def bad_pixels(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Dark map [e-/s] and flags, both of ``shape``, from a list with columns x, y, dark_e_per_s, kind."""
+    x, y, dark = _columns(path, ("x", "y", "dark_e_per_s"))
+    kinds = _texts(path, "kind")
+    ix, iy = x.astype(int), y.astype(int)
+    inside = (ix >= 0) & (ix < shape[1]) & (iy >= 0) & (iy < shape[0])
+    if not inside.all():
+        raise InputError(f"{path}: {int((~inside).sum())} pixels lie outside a {shape[1]} x {shape[0]} frame")
+    dark_map, flags = np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
+    is_dead = np.array([kind.strip() == "dead" for kind in kinds])
+    dark_map[iy, ix] = np.where(is_dead, 0.0, dark)
+    flags[iy[is_dead], ix[is_dead]] = PixelFlag.DEAD.value
+    return dark_map, flags
+
+
+def _records(path: Path) -> list[dict[str, str]]:
+    try:
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: unreadable ({error})") from None
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    delimiter = "," if lines and "," in lines[0] else " "
+    return list(csv.DictReader(io.StringIO("\n".join(lines)), delimiter=delimiter))
+
+
+def _columns(path: Path, wanted: tuple[str, ...]) -> list[np.ndarray]:
+    records = _records(path)
+    lacking = [name for name in wanted if not records or name not in records[0]]
+    if lacking:
+        raise InputError(f"{path}: want columns {', '.join(wanted)}; missing {', '.join(lacking)}")
+    try:
+        values = [np.array([float(record[name]) for record in records]) for name in wanted]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: {error}") from None
+    if not all(np.isfinite(column).all() for column in values):
+        raise InputError(f"{path}: holds values that are not finite numbers")
+    return values
+
+
+def _texts(path: Path, name: str) -> list[str]:
+    return [record.get(name) or "" for record in _records(path)]
