@@ -58,7 +58,8 @@ class Calibrate:
 
     saturation_fraction: Fraction = 0.95  # of full well, where full well is known
     max_saturated_fraction: Fraction = 0.5  # more than this rejects the frame
-    dark_hot_sigma: Positive = 5.0  # dark-shot noise above this many sky sigma: HOT
+    dark_error: NotNegative = 0.1  # fraction of the dark signal that the dark map may be wrong by, 1 sigma
+    dark_hot_sigma: Positive = 5.0  # dark noise above this many sky sigma: HOT
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -148,6 +149,8 @@ class Measure:
     min_frames: Annotated[int, Field(ge=2)] = 3
     min_frame_fraction: Fraction = 0.5  # of the set in which the object lies on good pixels
     max_frame_share: Fraction = 0.5  # of the summed signal carried by one frame
+    flicker: NotNegative = 0.5  # fractional rms of brightness from frame to frame that is still one object
+    max_flux_chi2: Positive = 2.5  # of the frames' fluxes, per frame, flicker and noise allowed for
     fixed_motion_px: Positive = 1.0  # less motion over the detector in a whole stare set: a defect
     duplicate_px: Positive = 3.0
     position_floor_px: NotNegative = 0.03  # PSF model and registration, added in quadrature

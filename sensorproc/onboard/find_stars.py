@@ -65,7 +65,7 @@ def wide_enough(stars: np.ndarray, flattened: Flattened, flags: np.ndarray, trai
     """The stars (n, 3) that a narrower filter does not fit better: clusters of hot pixels drop out.
 
     For a star of width s a Gaussian filter of width t has SNR 2 s t / (s^2 + t^2) of the matched one; for less than
-    a PSF it has more. The cut is halfway between that and one.
+    a PSF it has more. The cut is nearer to one, since neither ``s`` nor the Gaussian is exact.
     """
     narrow = max(0.5 * s, 0.45)
     expected = 2.0 * s * narrow / (s * s + narrow * narrow)
@@ -73,7 +73,7 @@ def wide_enough(stars: np.ndarray, flattened: Flattened, flags: np.ndarray, trai
     y = np.clip(np.round(stars[:, 1]).astype(int), 1, snr.shape[0] - 2)
     x = np.clip(np.round(stars[:, 0]).astype(int), 1, snr.shape[1] - 2)
     sharpest = np.max([snr[y + dy, x + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)], axis=0)
-    return stars[sharpest < 0.5 * (1.0 + expected) * stars[:, 2] + 2.0]
+    return stars[sharpest < (0.75 + 0.25 * expected) * stars[:, 2] + 2.0]
 
 
 def _vertex(before: np.ndarray, middle: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from sensorproc.config import Flatten
+from sensorproc.config import Calibrate, Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.kernels.mesh import cell_statistics
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
 
 
-def flatten(calibrated: Calibrated, config: Flatten, dark_hot_sigma: float) -> Flattened:
+def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flattened:
     """Electrons above the background, and the noise of every pixel without its sources.
 
     Raises
@@ -26,9 +26,11 @@ def flatten(calibrated: Calibrated, config: Flatten, dark_hot_sigma: float) -> F
     image = calibrated.image_e - background
     flags = calibrated.flags
     if calibrated.dark_e is not None:
-        hot = calibrated.dark_e > (dark_hot_sigma * sigma) ** 2
+        # shot noise of the dark current, and what the dark map itself may be wrong by
+        variance = np.maximum(calibrated.dark_e, 0.0) + (dark.dark_error * calibrated.dark_e) ** 2
+        hot = variance > (dark.dark_hot_sigma * sigma) ** 2
         flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
-        sigma = np.sqrt(sigma * sigma + np.maximum(calibrated.dark_e, 0.0))
+        sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
     freeze(image, sigma, flags)
     return Flattened(calibrated, image, sigma, flags, float(np.median(background)), noise)
 

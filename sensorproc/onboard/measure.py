@@ -9,7 +9,7 @@ from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.flags import DetectionFlag, PixelFlag
 from sensorproc.onboard.kernels.track_fit import fit_track
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
-from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, Track, _covariance
+from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, Track, position_covariance, seen
 from sensorproc.onboard.streaks import Line
 from sensorproc.onboard.tracks import Stack
 from sensorproc.theory import expected_false_alarms, noise_pixels, streak_bounds
@@ -23,13 +23,12 @@ LOWEST_LOG10_PFA = -300.0
 def tracklet(frames: Stack, track: Track, curvatures: np.ndarray, config: Measure) -> Tracklet:
     """A tracklet with a measurement in every frame where its pixels are usable."""
     log10_pfa = log10_false_alarms(track.snr, curvatures)
-    members = [_member(frames, track, k, log10_pfa, config) for k in range(len(frames.frames)) if _usable(frames, track, k)]
+    members = [_member(frames, track, int(k), log10_pfa, config) for k in np.flatnonzero(seen(frames, track))]
     c = track.candidate
     floor2 = config.position_floor_px**2
     spread = float(((frames.times - frames.times.mean()) ** 2).sum())
     cov = track.cov + np.diag([floor2 / len(members), floor2 / len(members), floor2 / spread, floor2 / spread])
-    seen = [m for m in members if m.mag is not None and m.snr > NOT_SEEN_SNR]
-    mag, sigma_mag = _mean_magnitude(frames, track) if seen else (None, 0.0)
+    mag, sigma_mag = _mean_magnitude(frames, track)
     reference = min(frames.frames, key=lambda f: (abs(f.solved.registered.t_frames), f.solved.registered.t_frames))
     raw = reference.solved.registered.flattened.calibrated.frame
     flux = track.psi[track.phi > 0] - track.flux_e * track.phi[track.phi > 0]
@@ -60,12 +59,6 @@ def log10_false_alarms(snr: float, curvatures: np.ndarray) -> float:
     """log10 of the expected number of false alarms per search at or above ``snr``, at most 0."""
     expected = expected_false_alarms(min(snr, 37.0), curvatures)
     return min(max(math.log10(max(expected, 1e-300)), LOWEST_LOG10_PFA), 0.0)
-
-
-def _usable(frames: Stack, track: Track, k: int) -> bool:
-    ny, nx = frames.image_e.shape[1:]
-    x, y = track.path[k]
-    return bool(-0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5 and track.phi[k] > 0.1 * track.phi.max())
 
 
 def _member(frames: Stack, track: Track, k: int, log10_pfa: float, config: Measure) -> Measurement:
@@ -101,7 +94,7 @@ def _own_position(frames: Stack, track: Track, k: int) -> tuple | None:
         s, HALF_SIGMAS * s, ITERATIONS, 0.7, step, summary, psi_phi, normal,
     )  # fmt: skip
     normal[2, 2] = normal[3, 3] = 1.0
-    cov = _covariance(normal)[:2, :2]
+    cov = position_covariance(normal)[:2, :2]
     reach = 5.0 * math.sqrt(float(cov[0, 0] + cov[1, 1])) + 0.75 * s
     if not np.isfinite(cov).all() or psi_phi[1] <= 0 or float(np.hypot(*step[:2])) > reach:
         return None

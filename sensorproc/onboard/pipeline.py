@@ -5,6 +5,7 @@ charges time and injects faults between stages.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,14 @@ import numpy as np
 from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected
 from sensorproc.onboard.calibrate import calibrate
+from sensorproc.onboard.defects import mask_fixed_pixels
 from sensorproc.onboard.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.flatten import flatten
 from sensorproc.onboard.link_points import link_points
 from sensorproc.onboard.measure import streak_measurement, tracklet
 from sensorproc.onboard.movers import slow_movers
-from sensorproc.onboard.products import Flattened, Frame, Measurement, Processed, Rejection, Residual
-from sensorproc.onboard.refine import Track, accept
+from sensorproc.onboard.products import Flattened, Frame, Measurement, Processed, Rejection
+from sensorproc.onboard.refine import accept
 from sensorproc.onboard.register import is_slewing, register
 from sensorproc.onboard.search import centres, search, set_threshold
 from sensorproc.onboard.solve import solve
@@ -47,7 +49,7 @@ def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) ->
     if is_slewing(frame, config.register):
         raise FrameSetRejected("SLEWING", arcsec_s=frame.slew_arcsec_s or 0.0)
     calibrated = do(calibrate, frame, state, config.calibrate)
-    return do(flatten, calibrated, config.flatten, config.calibrate.dark_hot_sigma)
+    return do(flatten, calibrated, config.flatten, config.calibrate)
 
 
 def process_set(
@@ -83,6 +85,7 @@ def _search_set(
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
     residuals = do(subtract_stars, solved, movers, config.stars, config.match, config.flatten)
+    residuals = do(mask_fixed_pixels, residuals)
     frames = do(stack, residuals, cadence_s)
     found = do(centres, frames, cadence_s, config.search.box_px_frame)
     threshold, curvatures = set_threshold(frames, len(found), config.search, _skewness(frames))
@@ -94,7 +97,7 @@ def _search_set(
         n_velocities += n
     tracks, cleaned = do(accept, frames, candidates, threshold, config.measure)
     tracklets = tuple(tracklet(frames, track, curvatures, config.measure) for track in tracks)
-    streaks = do(single_streaks, frames, cleaned, tracks, config)
+    streaks = do(single_streaks, frames, cleaned, config)
     return Processed(
         detector=registered[0].flattened.calibrated.frame.detector,
         residuals=tuple(residuals),
@@ -109,15 +112,12 @@ def _search_set(
     )
 
 
-def single_streaks(frames: Stack, cleaned: np.ndarray, tracks: list[Track], config: Config) -> tuple[Measurement, ...]:
+def single_streaks(frames: Stack, cleaned: np.ndarray, config: Config) -> tuple[Measurement, ...]:
     """Streaks of single frames, on the pixels from which the accepted tracks were taken."""
     if not config.streaks.enabled:
         return ()
-    found = []
-    for k, residual in enumerate(frames.frames):
-        without = Residual(residual.solved, cleaned[k], residual.weight, residual.flags, residual.template_e, 0)
-        found += [streak_measurement(without, line) for line in find_streaks(without, config.streaks)]
-    return tuple(found)
+    without = [replace(residual, image_e=cleaned[k]) for k, residual in enumerate(frames.frames)]
+    return tuple(streak_measurement(without[k], line) for k, line in find_streaks(without, config.streaks))
 
 
 def cadence_of(frames: list[Frame]) -> float:

@@ -10,11 +10,17 @@ from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search import REST_PX, detector_rest
 from sensorproc.onboard.tracks import Stack
+from sensorproc.theory import trail_energy
 
 HALF_SIGMAS = 4.0  # half-width of the fitting window in PSF sigmas
 ITERATIONS = 14
 SEEN_FRACTION = 0.2  # of the typical template energy: less, and a frame says nothing of the object
 NEAR_PX = 12.0
+REMNANT_SIGMAS = 5.0
+REMNANT_FRACTION = 0.4
+FIXED_DRIFT_PX = 4.0  # over the set; what moves more visits several pixels
+FIXED_SPOT_CHI2 = 6.0  # by which a fixed spot must beat the moving one
+FIXED_PIXEL_RATIO = 1.0  # brightest pixel over PSF filter: 1 / 0.56 s = 1.8 s for a delta, at most 0.56 / s for a PSF of sigma s
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +59,11 @@ def fit(frames: Stack, image: np.ndarray, candidate: Candidate, max_step: float)
         candidate = replace(c, **dict(zip(("x_px", "y_px", "vx_px_frame", "vy_px_frame"), moved.tolist(), strict=True)))
     path = base + step[:2] + step[2:] * frames.times[:, None]
     candidate = replace(candidate, snr=float(summary[0]))
-    return Track(candidate, float(summary[1]), psi_phi[::2].copy(), psi_phi[1::2].copy(), _covariance(normal), path, trails)
+    return Track(candidate, float(summary[1]), psi_phi[::2].copy(), psi_phi[1::2].copy(), position_covariance(normal), path, trails)
 
 
-def _covariance(normal: np.ndarray) -> np.ndarray:
+def position_covariance(normal: np.ndarray) -> np.ndarray:
+    """Covariance (4, 4) of x, y, vx, vy from the normal equations; infinite where they are singular."""
     matrix = np.tril(normal[:4, :4]) + np.tril(normal[:4, :4], -1).T
     cov, column = np.full((4, 4), np.inf), np.zeros(4)
     for k in range(4):
@@ -75,8 +82,6 @@ def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config
     ghosts at other velocities vanish and true neighbours stay.
     """
     image = frames.image_e.copy()
-    typical = float(np.median(frames.weight[frames.weight > 0])) if (frames.weight > 0).any() else 0.0
-    typical /= 4.0 * np.pi * frames.psf_sigma_px**2
     fitted = [fit(frames, image, c, max_step=2.0) for c in candidates]
     waiting = sorted((t for t in fitted if t is not None and t.snr >= lowest_snr), key=_strength)
     accepted: list[Track] = []
@@ -92,9 +97,9 @@ def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config
                 waiting = sorted([*waiting, again], key=_strength)
                 continue
             track = again
-        if any(_rms_distance(track, a) < config.duplicate_px for a in accepted):
+        if any(_is_remnant(track, a, frames.psf_sigma_px, config) for a in accepted):
             continue
-        if not is_plausible(frames, track, typical, lowest_snr, config):
+        if not is_plausible(frames, track, config):
             continue
         accepted.append(track)
         dirty = accepted
@@ -112,27 +117,75 @@ def _distance(a: Track, b: Track) -> np.ndarray:
     return np.hypot(a.path[:, 0] - b.path[:, 0], a.path[:, 1] - b.path[:, 1])
 
 
-def _rms_distance(a: Track, b: Track) -> float:
-    return float(np.sqrt(np.mean(_distance(a, b) ** 2)))
+def _is_remnant(track: Track, accepted: Track, s: float, config: Measure) -> bool:
+    """The same object again, or what an imperfect PSF leaves of a much brighter one beside it."""
+    apart = float(np.sqrt(np.mean(_distance(track, accepted) ** 2)))
+    beside = apart < REMNANT_SIGMAS * s + 0.5 * float(accepted.trails[:, 0].max())
+    return apart < config.duplicate_px or (beside and track.snr < REMNANT_FRACTION * accepted.snr)
 
 
-def is_plausible(frames: Stack, track: Track, typical_phi: float, lowest_snr: float, config: Measure) -> bool:
-    """Seen in enough frames, carried by no single one, moving as it should, not wider or narrower than light."""
-    seen = track.phi > SEEN_FRACTION * typical_phi / np.maximum(1.0, track.trails[:, 0] / (3.5 * frames.psf_sigma_px))
-    n = int(seen.sum())
-    if n < config.min_frames or n < config.min_frame_fraction * len(seen):
+def seen(frames: Stack, track: Track) -> np.ndarray:
+    """Frames (n,) in which the object lies on the detector and enough of its template on good pixels."""
+    ny, nx = frames.image_e.shape[1:]
+    x, y = track.path.T
+    inside = (x >= -0.5) & (y >= -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
+    typical = np.array([float(np.median(w[w > 0])) if (w > 0).any() else np.inf for w in frames.weight[:, ::7, ::7]])
+    energy = [trail_energy(length, frames.psf_sigma_px) for length in track.trails[:, 0]]
+    full = typical * np.array(energy) / (2.0 * np.sqrt(np.pi) * frames.psf_sigma_px)
+    return inside & (track.phi > SEEN_FRACTION * full)
+
+
+def is_plausible(frames: Stack, track: Track, config: Measure) -> bool:
+    """Seen in enough frames, carried by no single one, moving as it should, spread like light."""
+    good = seen(frames, track)
+    n = int(good.sum())
+    if n < config.min_frames or n < config.min_frame_fraction * len(good):
         return False
-    share = track.psi[seen] / max(float(track.psi[seen].sum()), 1e-30)
-    if float(share.max()) > max(config.max_frame_share, 1.5 / n):
+    psi, phi = np.where(good, track.psi, 0.0), np.where(good, track.phi, 0.0)
+    if not psi.sum() > 0 or float(psi.max() / psi.sum()) > max(config.max_frame_share, 1.5 / n):
         return False
-    strongest = int(np.argmax(np.where(seen, track.psi, -np.inf)))
-    rest = seen.copy()
-    rest[strongest] = False
-    without = float(track.psi[rest].sum() / np.sqrt(track.phi[rest].sum()))
-    expected = track.snr * np.sqrt(float(track.phi[rest].sum() / track.phi[seen].sum()))
+    flux = float(psi.sum() / phi.sum())
+    per_frame = np.where(good, psi / np.maximum(phi, 1e-30), flux)
+    tolerance = 1.0 / np.maximum(phi, 1e-30) + (config.flicker * flux) ** 2
+    if float(((per_frame - flux) ** 2 / tolerance)[good].mean()) > config.max_flux_chi2:
+        return False
+    strongest = int(np.argmax(psi))
+    rest = np.arange(len(psi)) != strongest
+    without = float(psi[rest].sum() / np.sqrt(phi[rest].sum()))
+    expected = track.snr * np.sqrt(float(phi[rest].sum() / phi.sum()))
     if without < expected - 4.0 and without < 0.7 * expected:
         return False
-    return not _stands_still(frames, track, config)
+    return not (_stands_still(frames, track, config) or _is_fixed_pixel(frames, track) or _is_fixed_spot(frames, track))
+
+
+def _is_fixed_pixel(frames: Stack, track: Track) -> bool:
+    """Whether one detector pixel explains the data better than a PSF that follows the track."""
+    drift = track.path.max(axis=0) - track.path.min(axis=0)
+    if float(drift.max()) > FIXED_DRIFT_PX or float(track.trails[:, 0].max()) > 2.0:
+        return False
+    ny, nx = frames.image_e.shape[1:]
+    x, y = (round(float(v)) for v in np.median(track.path, axis=0))
+    best = 0.0
+    for v in range(max(y - 2, 0), min(y + 3, ny)):
+        for u in range(max(x - 2, 0), min(x + 3, nx)):
+            w = frames.weight[:, v, u].astype(float)
+            if w.sum() > 0:
+                best = max(best, float((w * frames.image_e[:, v, u]).sum() / np.sqrt(w.sum())))
+    return best > FIXED_PIXEL_RATIO * track.snr
+
+
+def _is_fixed_spot(frames: Stack, track: Track) -> bool:
+    """Whether a PSF fixed to the detector fits better than one that follows the platform's wander."""
+    drift = track.path.max(axis=0) - track.path.min(axis=0)
+    if float(drift.max()) > FIXED_DRIFT_PX:
+        return False
+    n, s = len(frames.times), frames.psf_sigma_px
+    base = np.repeat(np.median(track.path, axis=0)[None, :], n, axis=0)
+    step, summary, psi_phi, normal = np.zeros(4), np.zeros(2), np.zeros(2 * n), np.zeros((5, 5))
+    times, trails = np.zeros(n), np.tile([0.0, 1.0, 0.0], (n, 1))
+    half = HALF_SIGMAS * s
+    fit_track(frames.image_e, frames.weight, base, times, trails, s, half, ITERATIONS, 1.0, step, summary, psi_phi, normal)
+    return float(summary[0]) > 0 and float(summary[0]) ** 2 > track.snr**2 + FIXED_SPOT_CHI2
 
 
 def _stands_still(frames: Stack, track: Track, config: Measure) -> bool:

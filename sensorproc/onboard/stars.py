@@ -15,11 +15,13 @@ from sensorproc.onboard.find_stars import correlate, template
 from sensorproc.onboard.flatten import background_maps, mesh
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.temporal_median import temporal_median
-from sensorproc.onboard.products import Candidate, Residual, Solved, freeze
+from sensorproc.onboard.products import Candidate, Residual, Solved, Trail, freeze
 
 MEDIAN_NOISE = 1.57  # variance of a median over that of a mean, large n
 SCATTER_EXCESS = 1.7  # spread over expected noise above which the template is not trusted
 STAR_FREE_SIGMA = 1.0
+RESOLVED_SIGMA_PX = 1.2  # PSFs wider than this are told from compact particle hits by a second, narrower filter
+MIN_LINE_PX = 64  # good pixels a row or column needs before its own level is trusted
 
 
 def subtract_stars(
@@ -83,6 +85,7 @@ def _residual(
     flags = flat.flags | _unmodelled_stars(solved, seen == 0)
     star_free = flags | (model > STAR_FREE_SIGMA * flat.sigma_e).astype(np.uint8)
     image = image - background_maps(image, star_free, flatten, use_mean=True)[0]
+    image = without_stripes(image, star_free)
     # noise as it is now: the residual's own, on pixels without stars
     _, _, ratio, _ = mesh(image / flat.sigma_e, star_free, flatten)
     good = ratio[ratio > 0]
@@ -96,8 +99,23 @@ def _residual(
     image, noise = image.astype(np.float32), np.sqrt(variance).astype(np.float32)
     flags, n_outliers = reject_outliers(image, noise, flags, registered.psf_sigma_px, match)
     weight = np.where(flags == 0, 1.0 / (noise * noise), 0.0).astype(np.float32)
+    weight /= filtered_noise(image, weight, flags, registered.psf_sigma_px, flatten) ** 2
     freeze(image, weight, flags, model)
     return Residual(solved, image, weight, flags, model, n_outliers)
+
+
+def filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, flatten: Flatten) -> np.ndarray:
+    """Local noise (ny, nx) of the matched filter's output, at least 1: what pixel noise alone does not explain.
+
+    Faint unresolved stars and the edges of stray light are correlated over the PSF and pass the filter; measured
+    after it, they cost sensitivity instead of false alarms.
+    """
+    kernel = template(Trail(), s)
+    phi = correlate(weight, kernel * kernel)
+    enough = phi > 0.15 * float(np.median(phi))
+    snr = np.where(enough, correlate(image * weight, kernel) / np.sqrt(np.maximum(phi, 1e-30)), 0.0).astype(np.float32)
+    unusable = flags | (~enough).astype(np.uint8)
+    return np.maximum(background_maps(snr, unusable, flatten)[1], 1.0)
 
 
 def reject_outliers(
@@ -107,9 +125,40 @@ def reject_outliers(
     marked = flags.copy()
     bit = np.uint8(PixelFlag.COSMIC_RAY)
     n = flag_sharp(image, noise, flags, s, config.outlier_sigma, config.sharpness_margin, 1.0, bit, marked)
+    if s > RESOLVED_SIGMA_PX:
+        hits = _compact_hits(image, noise, marked, s, config.outlier_sigma + 1.0)
+        n += int(((hits > 0) & (marked == 0)).sum())
+        marked |= hits * bit
     strong = ((marked & bit) != 0) & (image > 3.0 * config.outlier_sigma * noise)
     grown = cv2.dilate(strong.astype(np.uint8), np.ones((3, 3), np.uint8))
     return marked | grown * bit, n
+
+
+def _compact_hits(image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: float, threshold: float) -> np.ndarray:
+    """Blobs of several pixels that a filter of half the PSF's width fits better than the PSF itself."""
+    z = np.where(flags == 0, image / noise, np.float32(0.0))
+    good = (flags == 0).astype(np.float32)
+    maps = []
+    for width in (s, 0.5 * s):
+        kernel = template(Trail(), width)
+        energy = correlate(good, kernel * kernel)
+        maps.append(correlate(z, kernel) / np.sqrt(np.maximum(energy, 0.2 * float((kernel * kernel).sum()))))
+    wide, narrow = maps
+    core = (narrow > threshold) & (narrow > cv2.dilate(wide, np.ones((3, 3), np.uint8)))
+    size = 2 * int(np.ceil(s)) + 1
+    return cv2.dilate(core.astype(np.uint8), np.ones((size, size), np.uint8))
+
+
+def without_stripes(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    """The image less the median of its rows and columns: readout structure that a mesh cannot follow."""
+    for axis in (1, 0):
+        masked = np.where(flags == 0, image, np.float32(np.nan))
+        enough = (flags == 0).sum(axis=axis) > MIN_LINE_PX
+        level = np.zeros(len(enough), np.float32)
+        if enough.any():
+            level[enough] = np.nanmedian(masked[enough] if axis == 1 else masked[:, enough], axis=axis)
+        image = image - (level[:, None] if axis == 1 else level[None, :])
+    return image
 
 
 def _unmodelled_stars(solved: Solved, unknown: np.ndarray) -> np.ndarray:

@@ -18,6 +18,9 @@ from sensorproc.theory import streak_curvatures, threshold
 
 MAX_STREAKS = 12  # per frame; more is not a sky but a disturbance
 WIDTH_MARGIN = 0.5  # of the PSF's own neighbour ratio across the streak
+FLANK_FRACTION = 0.35  # of the middle's level, 4 sigma to either side: more is the edge of something wide
+FIXED_FRACTION = 0.2  # of the streak's level, at the same place in the other frames
+ALIGNED_PX = 1.5  # a line this close to a row or column is readout damage; a real one is with probability 2 / length
 LOW_FRACTION = 0.3  # of the streak's mean level: below it a piece counts as empty
 
 
@@ -37,12 +40,22 @@ class Line:
         return float(np.hypot(self.x1 - self.x0, self.y1 - self.y0))
 
 
-def find_streaks(residual: Residual, config: Streaks) -> list[Line]:
-    """Streaks of one residual frame, brightest first."""
+def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, Line]]:
+    """Streaks (frame of the set, line), brightest first in each frame.
+
+    What the other frames show at the same place is fixed to the detector and is no streak.
+    """
+    maps = [np.where(r.weight > 0, match(r, Trail(), config.clip_snr), np.float32(0.0)) for r in residuals]
+    found = []
+    for k, residual in enumerate(residuals):
+        lines = _lines_of(residual, maps[k], maps[:k] + maps[k + 1 :], config)
+        found += [(k, line) for line in sorted(lines, key=lambda f: (-f.snr, f.x0))]
+    return found
+
+
+def _lines_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], config: Streaks) -> list[Line]:
     s = residual.solved.registered.psf_sigma_px
-    snr = match(residual, Trail(), config.clip_snr)
-    good = (residual.weight > 0).astype(np.float32)
-    snr = np.where(good > 0, snr, np.float32(0.0))
+    snr, good = mine.copy(), (residual.weight > 0).astype(np.float32)
     correlation_px = 2.0 * np.sqrt(np.pi) * s  # of filtered noise along a line
     found: list[Line] = []
     for _ in range(MAX_STREAKS):
@@ -50,11 +63,11 @@ def find_streaks(residual: Residual, config: Streaks) -> list[Line]:
         if line is None:
             break
         refined = refine_line(snr, good, line, correlation_px, s)
-        if is_streak(residual, snr, refined, s, config):
+        if is_streak(residual, snr, refined, s, config) and not is_fixed(others, mine, refined):
             found.append(refined)
         _erase(snr, refined, 4.0 * s + 2.0)
         _erase(snr, line, 4.0 * s + 2.0)
-    return sorted(found, key=lambda f: (-f.snr, f.x0))
+    return found
 
 
 def _best_line(snr: np.ndarray, good: np.ndarray, correlation_px: float, s: float, config: Streaks) -> Line | None:
@@ -169,10 +182,26 @@ def is_streak(residual: Residual, snr: np.ndarray, line: Line, s: float, config:
         return False
     nx_, ny_ = -(line.y1 - line.y0) / length, (line.x1 - line.x0) / length
     z = residual.image_e * np.sqrt(residual.weight)
-    across = [_mean_at(z, residual.weight, px + d * nx_, py + d * ny_) for d in (-1.0, 0.0, 1.0)]
-    (before, _), (middle, noise), (after, _) = across
+    offsets = (-1.0, 0.0, 1.0, -4.0 * s, 4.0 * s)
+    across = [_mean_at(z, residual.weight, px + d * nx_, py + d * ny_) for d in offsets]
+    (before, _), (middle, noise), (after, _), (left, _), (right, _) = across
     expected = np.exp(-0.5 / (s * s))
-    return bool(0.5 * (before + after) + 2.0 * noise > WIDTH_MARGIN * expected * middle)
+    is_wide = 0.5 * (before + after) + 2.0 * noise > WIDTH_MARGIN * expected * middle
+    is_narrow = max(left, right) - 2.0 * noise < FLANK_FRACTION * middle
+    return bool(is_wide and is_narrow)
+
+
+def is_fixed(others: list[np.ndarray], mine: np.ndarray, line: Line) -> bool:
+    """Whether the line runs along rows or columns as readout damage does, or stands in the other frames too."""
+    if min(abs(line.x1 - line.x0), abs(line.y1 - line.y0)) < ALIGNED_PX:
+        return True
+    if len(others) < 2:
+        return False
+    n = int(line.length_px) + 1
+    u = np.linspace(0.0, 1.0, n)
+    places = [line.y0 + u * (line.y1 - line.y0), line.x0 + u * (line.x1 - line.x0)]
+    levels = [float(ndimage.map_coordinates(m, places, order=1, cval=0.0).mean()) for m in (mine, *others)]
+    return float(np.median(levels[1:])) > FIXED_FRACTION * levels[0]
 
 
 def _mean_at(z: np.ndarray, weight: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
