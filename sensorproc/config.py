@@ -58,8 +58,7 @@ class Calibrate:
 
     saturation_fraction: Fraction = 0.95  # of full well, where full well is known
     max_saturated_fraction: Fraction = 0.5  # more than this rejects the frame
-    dark_error: NotNegative = 0.1  # fraction of the dark signal that the dark map may be wrong by, 1 sigma
-    dark_hot_sigma: Positive = 5.0  # dark noise above this many sky sigma: HOT
+    dark_hot_sigma: Positive = 5.0  # dark-shot noise above this many sky sigma: HOT
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -123,6 +122,7 @@ class Search:
     false_alarms_per_set: Fraction = 0.01  # expected, all centres together
     box_px_frame: Annotated[float, Field(gt=0, le=16)] = 4.0  # both axes, around each centre
     max_smear_px: Annotated[float, Field(gt=0, le=6)] = 2.0  # velocity step times span of the set
+    null_margin: NotNegative = 0.5  # the threshold stays this far above the best track of the sign-reversed search
     candidate_margin: NotNegative = 1.6  # candidates are refined from threshold minus this
     max_candidates: Annotated[int, Field(ge=10, le=20000)] = 1500
     point_snr: Positive = 6.0  # single-frame detections that are linked across frames

@@ -1,9 +1,8 @@
-"""Detector-fixed defects where the objects themselves may stand still: a pixel is no point spread function.
+"""Structure fixed to the detector, in frames where the objects themselves may stand still over it.
 
 In rate track and body-fixed frames the stars sweep over the detector and are gone from the residuals, so the mean over
-the set in detector pixels shows what stays: slow objects, blurred by the PSF, and hot pixels, which are not. Each
-pixel's own SNR is compared with the best the PSF filter finds on and around it: a delta has 1 / sqrt(4 pi s^2) times
-its pixel's SNR after filtering, an object more than its brightest pixel's.
+the set in detector pixels shows what stays: slow objects, which are as wide as the PSF and bright; hot pixels, which are
+sharper; and shadows of dust, which are dark.
 """
 
 from dataclasses import replace
@@ -15,23 +14,50 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.find_stars import correlate, template
 from sensorproc.onboard.products import Residual, Trail, freeze
 
+MIN_FRAMES = 3
 TEST_SIGMA = 4.0
 CLIP_SIGMA = 8.0  # of a single sample, so that one particle hit makes no defect
+SHADOW_PX = 2.5  # smoothing of the mean residual before it is searched for shadows
 
 
 def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
-    """Residuals with lasting single-pixel excesses flagged HOT; a stare, whose template removed them, is unchanged."""
-    if residuals[0].solved.registered.trail.length_px == 0 or len(residuals) < 3:
+    """Residuals with lasting single-pixel excesses flagged HOT.
+
+    Each pixel's own SNR is compared with the best the PSF filter finds on and around it: for a delta the filter has
+    less, for an object it has more. A stare, whose template removed what is fixed, is returned unchanged.
+    """
+    if is_stare(residuals):
         return residuals
     signal = sum(np.clip(r.image_e * np.sqrt(r.weight), -CLIP_SIGMA, CLIP_SIGMA) for r in residuals)
     seen = sum((r.weight > 0).astype(np.float32) for r in residuals)
     pixel = np.where(seen > 0, signal / np.sqrt(np.maximum(seen, 1.0)), 0.0).astype(np.float32)
     kernel = template(Trail(), residuals[0].solved.registered.psf_sigma_px)
     filtered = correlate(pixel, kernel) / np.float32(np.sqrt((kernel * kernel).sum()))
-    around = cv2.dilate(filtered, np.ones((3, 3), np.uint8))
-    # light is never negative: a lasting deficit is a pixel whose dark signal was overestimated
-    fixed = ((pixel > TEST_SIGMA) & (pixel > around)) | (pixel < -TEST_SIGMA)
+    fixed = (pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8)))
     return [_masked(r, fixed) for r in residuals]
+
+
+def fill_shadows(residuals: list[Residual]) -> list[Residual]:
+    """Residuals with lasting dark patches filled: light that never arrives is no object, and no noise either."""
+    if is_stare(residuals):
+        return residuals
+    weight = sum(r.weight for r in residuals)
+    signal = sum(np.clip(r.image_e * np.sqrt(r.weight), -CLIP_SIGMA, CLIP_SIGMA) * np.sqrt(r.weight) for r in residuals)
+    kernel = template(Trail(), SHADOW_PX)
+    total, norm = correlate(signal, kernel), correlate(weight, kernel)
+    energy = correlate(weight, kernel * kernel)
+    depth = np.where(norm > 0, total / np.maximum(norm, 1e-30), 0.0).astype(np.float32)
+    is_dark = (total < -TEST_SIGMA * np.sqrt(np.maximum(energy, 0.0))) & (norm > 0)
+    reach = cv2.dilate(is_dark.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    shadow = np.where(reach, np.minimum(depth, np.float32(0.0)), np.float32(0.0))
+    filled = [r.image_e - shadow for r in residuals]
+    freeze(*filled)
+    return [replace(r, image_e=image) for r, image in zip(residuals, filled, strict=True)]
+
+
+def is_stare(residuals: list[Residual]) -> bool:
+    """Whether stars stand still over the detector (or too few frames tell)."""
+    return residuals[0].solved.registered.trail.length_px == 0 or len(residuals) < MIN_FRAMES
 
 
 def _masked(residual: Residual, fixed: np.ndarray) -> Residual:

@@ -26,8 +26,7 @@ def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flatten
     image = calibrated.image_e - background
     flags = calibrated.flags
     if calibrated.dark_e is not None:
-        # shot noise of the dark current, and what the dark map itself may be wrong by
-        variance = np.maximum(calibrated.dark_e, 0.0) + (dark.dark_error * calibrated.dark_e) ** 2
+        variance = np.maximum(calibrated.dark_e, 0.0)
         hot = variance > (dark.dark_hot_sigma * sigma) ** 2
         flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
         sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
@@ -50,8 +49,9 @@ def background_maps(
         if (sigma <= 0).all() and (count > 0).any():
             raise FrameSetRejected("FLAT", noise_e=0.0)
         raise FrameSetRejected("NO_DATA")
-    level = _smooth(mean if use_mean else center, usable)
-    noise = _smooth(sigma, usable)
+    # without stars no cell is an outlier, and smoothing the mesh would bend the background it follows
+    level = _filled(mean, usable) if use_mean else ndimage.median_filter(_filled(center, usable), size=3, mode="nearest")
+    noise = ndimage.median_filter(_filled(sigma, usable), size=3, mode="nearest")
     return _enlarge(level, image.shape), np.maximum(_enlarge(noise, image.shape), 0.5 * noise.min())
 
 
@@ -72,11 +72,12 @@ def _edges(size: int, cell: int) -> np.ndarray:
     return np.round(np.linspace(0, size, n_cells + 1)).astype(np.int64)
 
 
-def _smooth(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    if not usable.all():
-        nearest = ndimage.distance_transform_edt(~usable, return_distances=False, return_indices=True)
-        values = values[tuple(nearest)]
-    return ndimage.median_filter(values, size=3, mode="nearest")
+def _filled(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Cells that hold too little take their nearest neighbour's value."""
+    if usable.all():
+        return values
+    nearest = ndimage.distance_transform_edt(~usable, return_distances=False, return_indices=True)
+    return values[tuple(nearest)]
 
 
 def _enlarge(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -13,16 +13,17 @@ import numpy as np
 from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected
 from sensorproc.onboard.calibrate import calibrate
-from sensorproc.onboard.defects import mask_fixed_pixels
+from sensorproc.onboard.defects import fill_shadows, mask_fixed_pixels
 from sensorproc.onboard.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.flatten import flatten
 from sensorproc.onboard.link_points import link_points
 from sensorproc.onboard.measure import streak_measurement, tracklet
 from sensorproc.onboard.movers import slow_movers
-from sensorproc.onboard.products import Flattened, Frame, Measurement, Processed, Rejection
+from sensorproc.onboard.null_search import sign_reversed
+from sensorproc.onboard.products import Candidate, Flattened, Frame, Measurement, Processed, Rejection
 from sensorproc.onboard.refine import accept
 from sensorproc.onboard.register import is_slewing, register
-from sensorproc.onboard.search import centres, search, set_threshold
+from sensorproc.onboard.search import Centre, centres, search, set_threshold
 from sensorproc.onboard.solve import solve
 from sensorproc.onboard.stars import subtract_stars
 from sensorproc.onboard.state import PayloadState, StarTable
@@ -67,7 +68,7 @@ def process_set(
         return _search_set(flattened, rejected, state, table, config, cadence_s, do), state.after_set()
     except FrameSetRejected as reason:
         rejected += [_rejection(f.calibrated.frame, reason) for f in flattened]
-        nothing = Processed(frames[0].detector, (), (), (), tuple(rejected), 0.0, 0.0, 0, 0, state.digest())
+        nothing = Processed(frames[0].detector, (), (), (), tuple(rejected), 0.0, 0.0, 0, 0, 0, state.digest())
         return nothing, state.after_set()
 
 
@@ -85,16 +86,18 @@ def _search_set(
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
     residuals = do(subtract_stars, solved, movers, config.stars, config.match, config.flatten)
-    residuals = do(mask_fixed_pixels, residuals)
+    residuals = do(mask_fixed_pixels, do(fill_shadows, residuals))
     frames = do(stack, residuals, cadence_s)
     found = do(centres, frames, cadence_s, config.search.box_px_frame)
     threshold, curvatures = set_threshold(frames, len(found), config.search, _skewness(frames))
     lowest = threshold - config.search.candidate_margin
-    candidates, n_velocities = [*movers, *do(link_points, frames, config.search)], 0
-    for centre in found:
-        near, n = do(search, frames, centre, config.search, config.match.clip_snr, lowest)
-        candidates += near
-        n_velocities += n
+    null = do(stack, do(sign_reversed, residuals, config.match), cadence_s)
+    false_candidates, _ = search_centres(null, found, config, lowest, do)
+    false_tracks, _ = do(accept, null, false_candidates, threshold, config.measure)
+    worst = max((track.snr for track in false_tracks), default=0.0)
+    threshold = max(threshold, worst + config.search.null_margin * (worst > 0))
+    faint, n_velocities = search_centres(frames, found, config, lowest, do)
+    candidates = [*movers, *do(link_points, frames, config.search), *faint]
     tracks, cleaned = do(accept, frames, candidates, threshold, config.measure)
     tracklets = tuple(tracklet(frames, track, curvatures, config.measure) for track in tracks)
     streaks = do(single_streaks, frames, cleaned, config)
@@ -108,8 +111,21 @@ def _search_set(
         expected_false_alarms=config.search.false_alarms_per_set,
         n_velocities=n_velocities,
         n_candidates=len(candidates),
+        n_null=len(false_tracks),
         state_digest=state.digest(),
     )
+
+
+def search_centres(
+    frames: Stack, found: list[Centre], config: Config, lowest: float, do: Do
+) -> tuple[list[Candidate], int]:
+    """Candidates around every centre and the number of velocities summed."""
+    candidates, n_velocities = [], 0
+    for centre in found:
+        near, n = do(search, frames, centre, config.search, config.match.clip_snr, lowest)
+        candidates += near
+        n_velocities += n
+    return candidates, n_velocities
 
 
 def single_streaks(frames: Stack, cleaned: np.ndarray, config: Config) -> tuple[Measurement, ...]:

@@ -245,7 +245,11 @@ class Rejection:
 
 @dataclass(frozen=True, eq=False)
 class Processed:
-    """Everything one set produced, on its way to the downlink."""
+    """Everything one set produced, on its way to the downlink.
+
+    ``threshold_snr`` is the one used, raised where ``n_null`` tracks of the sign-reversed search passed the
+    theoretical one for ``expected_false_alarms``.
+    """
 
     detector: int
     residuals: tuple[Residual, ...]
@@ -256,6 +260,7 @@ class Processed:
     expected_false_alarms: float
     n_velocities: int
     n_candidates: int
+    n_null: int
     state_digest: bytes = b"\0" * 8
 
 
