@@ -1,0 +1,1 @@
+"""The ground side: bytes in, observations and messages out. It never sees the onboard code or the recording."""

@@ -16,6 +16,7 @@ from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.products import Registered, Solved
 from sensorproc.onboard.register import match_nearest
 from sensorproc.onboard.state import StarTable
+from sensorproc.theory import snr_streak
 
 VOTE_PX = 4.0
 POSITION_FLOOR_PX = 0.05
@@ -122,8 +123,6 @@ def flux_of_snr(frame: Registered, stars: np.ndarray) -> np.ndarray:
     s, length = frame.psf_sigma_px, frame.trail.length_px
     y = np.clip(np.round(stars[:, 1]).astype(int), 0, frame.flattened.sigma_e.shape[0] - 1)
     x = np.clip(np.round(stars[:, 0]).astype(int), 0, frame.flattened.sigma_e.shape[1] - 1)
-    from sensorproc.theory import snr_streak
-
     return stars[:, 2] * frame.flattened.sigma_e[y, x] / snr_streak(1.0, 1.0, length, s)
 
 

@@ -1,0 +1,61 @@
+"""Every number and name both sides must agree on: APIDs, reasons, events, severities, status bits, modes, origins."""
+
+from enum import IntEnum, IntFlag
+
+
+class Apid(IntEnum):
+    """Application process identifiers, one per record type."""
+
+    SET = 0x310  # housekeeping of a frame set, sent before and after it
+    EVENT = 0x311
+    FRAME = 0x320
+    DETECTION = 0x321
+    TRACKLET = 0x323
+
+
+class Severity(IntEnum):
+    """Event severities, in the order of F Prime."""
+
+    DIAGNOSTIC = 0
+    ACTIVITY_LO = 1
+    ACTIVITY_HI = 2
+    WARNING_LO = 3
+    WARNING_HI = 4
+    FATAL = 5
+
+
+# Why a frame could not be used: the code is the place in this tuple. Append only.
+REASONS = (
+    "NONE",
+    "SATURATED",
+    "NO_DATA",
+    "FLAT",
+    "SLEWING",
+    "NO_STARS",
+    "NOT_REGISTERED",
+    "NO_FRAMES",
+    "UNREADABLE",
+    "WRONG_SIZE",
+    "THRESHOLD_RAISED",
+    "PACKETS_DROPPED",
+)
+
+DATA_MODES = ("UNSET", "REAL", "TEST", "SIMULATED", "EXERCISE")
+ORIGINS = ("unknown", "detector", "stars", "co-rotating", "linked", "mover")
+
+
+class FrameStatus(IntFlag):
+    """What is true of a frame record (uint16)."""
+
+    PROCESSED = 1
+    HAS_SKY = 2  # the camera's attitude is known
+    STAR_SOLUTION = 4  # ... from matched stars, not from the header alone
+    HAS_OBSERVER = 8
+    HAS_ZERO_POINT = 16
+    GAIN_KNOWN = 32
+    HAS_TIME = 64  # without it, times count frames and no message may carry them
+
+
+def reason_code(reason: str) -> int:
+    """Code of a reason; an unknown one is a defect."""
+    return REASONS.index(reason)

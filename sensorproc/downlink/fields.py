@@ -1,0 +1,70 @@
+"""Declared record fields: big-endian, no padding, integers with power-of-two or decimal scales.
+
+A record is declared once, as a list of :class:`Field`; packing, unpacking, sizes and documentation follow from it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sensorproc.errors import PacketError
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: raw numpy type code, value of one raw unit (None: the raw value is the value), unit, meaning."""
+
+    name: str
+    code: str  # u1 u2 u4 u8 i1 i2 i4 i8 f4 f8 or S<n>
+    scale: float | None
+    unit: str
+    meaning: str
+
+    def encode(self, value: Any) -> Any:
+        """Raw value; numbers beyond the field's range saturate at its ends."""
+        dtype = np.dtype(">" + self.code)
+        if dtype.kind == "S":
+            raw = value if isinstance(value, bytes) else str(value).encode("ascii", "replace")
+            return raw[: dtype.itemsize]
+        if dtype.kind == "f":
+            return float(value)
+        info = np.iinfo(dtype)
+        scaled = int(value) if self.scale is None else round(float(value) / self.scale)
+        return min(max(scaled, int(info.min)), int(info.max))
+
+    def decode(self, raw: Any) -> Any:
+        """Value of a raw one, as plain Python."""
+        if isinstance(raw, bytes):
+            return raw
+        return raw.item() if self.scale is None else raw.item() * self.scale
+
+
+class RecordType:
+    """A named, fixed-size sequence of fields."""
+
+    def __init__(self, name: str, apid: int, fields: Sequence[Field]):
+        self.name, self.apid, self.fields = name, apid, tuple(fields)
+        self.dtype = np.dtype([(f.name, ">" + f.code) for f in fields])
+        self.size_bytes = self.dtype.itemsize
+
+    def pack(self, values: dict[str, Any]) -> bytes:
+        """Bytes of one record.
+
+        Raises
+        ------
+        PacketError
+            If a field is missing or unknown.
+        """
+        names = {f.name for f in self.fields}
+        if names != set(values):
+            raise PacketError(f"{self.name} record: fields differ: {sorted(names ^ set(values))}")
+        return np.array([tuple(f.encode(values[f.name]) for f in self.fields)], self.dtype).tobytes()
+
+    def unpack(self, data: bytes) -> list[dict[str, Any]]:
+        """All records in ``data``, whose length must be a multiple of the record size."""
+        if len(data) % self.size_bytes:
+            raise PacketError(f"{self.name}: {len(data)} bytes are no multiple of {self.size_bytes}")
+        rows = np.frombuffer(data, self.dtype)
+        return [{f.name: f.decode(row[f.name]) for f in self.fields} for row in rows]

@@ -1,0 +1,78 @@
+"""Records of a frame set to packets in order, with sequence counts, under a byte budget.
+
+Every set is framed by two SET packets that state how many packets of each type have been sent by its end, so the ground
+can tell exactly what is missing, to the last packet. The last set's closing packet is sent twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sensorproc.downlink.dictionary import Apid
+from sensorproc.downlink.packets import OVERHEAD_BYTES, build, capacity
+from sensorproc.downlink.priority import Queued, fit
+from sensorproc.downlink.records import DETECTION, EVENT, FRAME, RECORDS, SET, TRACKLET
+
+URGENCY = {Apid.EVENT: 0, Apid.TRACKLET: 1, Apid.DETECTION: 2, Apid.FRAME: 3}
+
+
+@dataclass
+class Formatter:
+    """Sequence counts of one downlink, from its first packet on."""
+
+    max_packet_bytes: int
+    budget_bytes_per_set: int = 0
+    sent: dict[int, int] = field(default_factory=lambda: {int(apid): 0 for apid in Apid})
+    last: tuple[dict[str, Any], int] | None = None
+
+    def format_set(self, records: dict[int, Sequence[bytes]], housekeeping: dict[str, Any], tai_ns: int) -> bytes:
+        """Bytes of one frame set.
+
+        Parameters
+        ----------
+        records : dict
+            Packed records by APID (events, frames, detections, tracklets), most urgent first within each.
+        housekeeping : dict
+            The SET record's fields but phase, totals and drop count.
+        tai_ns : int
+            Time of the packets: the set's last mid-exposure.
+        """
+        queue = [packet for apid in URGENCY for packet in self._queued(apid, records.get(int(apid), ()), tai_ns)]
+        reserved = 2 * (OVERHEAD_BYTES + SET.size_bytes)
+        kept, n_dropped = fit(queue, self.budget_bytes_per_set, reserved)
+        totals = dict(self.sent)
+        totals[int(Apid.SET)] += 2
+        for packet in kept:
+            totals[packet.apid] += 1
+        values = housekeeping | self._totals(totals) | {"n_dropped_packets": n_dropped}
+        parts = [self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 0})])]
+        parts += [self._send(packet.apid, packet.tai_ns, packet.records) for packet in kept]
+        parts.append(self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 1})]))
+        self.last = values, tai_ns
+        return b"".join(parts)
+
+    def close(self) -> bytes:
+        """The last set's closing packet once more: its loss would hide the loss of others."""
+        if self.last is None:
+            return b""
+        values, tai_ns = self.last
+        totals = dict(self.sent)
+        totals[int(Apid.SET)] += 1
+        return self._send(SET.apid, tai_ns, [SET.pack(values | self._totals(totals) | {"phase": 1})])
+
+    def _queued(self, apid: Apid, records: Sequence[bytes], tai_ns: int) -> list[Queued]:
+        kind = RECORDS[apid]
+        step = capacity(kind, self.max_packet_bytes)
+        groups = [tuple(records[i : i + step]) for i in range(0, len(records), step)]
+        sizes = [OVERHEAD_BYTES + kind.size_bytes * len(group) for group in groups]
+        return [Queued(int(apid), URGENCY[apid], tai_ns, g, n) for g, n in zip(groups, sizes, strict=True)]
+
+    def _send(self, apid: int, tai_ns: int, records: Sequence[bytes]) -> bytes:
+        packet = build(RECORDS[apid], self.sent[apid], tai_ns, records)
+        self.sent[apid] += 1
+        return packet
+
+    @staticmethod
+    def _totals(sent: dict[int, int]) -> dict[str, int]:
+        kinds = (SET, EVENT, FRAME, DETECTION, TRACKLET)
+        return {f"total_{kind.name.lower()}": sent[int(kind.apid)] for kind in kinds}

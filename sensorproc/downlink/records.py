@@ -1,0 +1,152 @@
+"""The records of the downlink, field by field. Values that may be absent have a status or flag bit that says so."""
+
+from sensorproc.downlink.dictionary import Apid
+from sensorproc.downlink.fields import Field, RecordType
+
+PIXEL = 2.0**-18  # +-8192 px in steps of 4e-6 px
+TURN = 2.0**-32  # 0.30 mas
+
+
+def _common() -> list[Field]:
+    return [
+        Field("frame", "u4", None, "", "0-based index of the frame in the recording"),
+        Field("detector", "u1", None, "", "0-based detector number"),
+        Field("t_mid_tai_ns", "u8", None, "ns", "mid-exposure, TAI since 1958-01-01"),
+    ]
+
+
+SET = RecordType(
+    "SET",
+    Apid.SET,
+    [
+        Field("set_id", "u4", None, "", "count of frame sets, from 0"),
+        Field("phase", "u1", None, "", "0 before the set's packets, 1 after them"),
+        Field("detector", "u1", None, "", "0-based detector number"),
+        Field("marking", "S32", None, "", "classification marking, UNSET if none was given"),
+        Field("data_mode", "u1", None, "", "place in DATA_MODES"),
+        Field("state_digest", "u8", None, "", "payload state before the set"),
+        Field("config_digest", "u8", None, "", "effective configuration"),
+        Field("input_digest", "u8", None, "", "pixels of the set"),
+        Field("first_frame", "u4", None, "", "index of the set's first frame"),
+        Field("n_frames", "u2", None, "", "frames offered"),
+        Field("n_processed", "u2", None, "", "frames used"),
+        Field("threshold_snr", "f4", None, "", "tracklet threshold used"),
+        Field("expected_false_alarms", "f4", None, "", "per set, by theory"),
+        Field("n_null", "u2", None, "", "tracks of the sign-reversed search above the theoretical threshold"),
+        Field("n_velocities", "u4", None, "", "velocity hypotheses summed"),
+        Field("n_candidates", "u4", None, "", "candidates fitted"),
+        Field("n_tracklets", "u2", None, "", "tracklets found"),
+        Field("n_streaks", "u2", None, "", "single-frame streaks found"),
+        Field("n_dropped_packets", "u2", None, "", "packets that did not fit the byte budget"),
+        Field("total_set", "u4", None, "", "SET packets sent up to the end of this set"),
+        Field("total_event", "u4", None, "", "EVENT packets, likewise"),
+        Field("total_frame", "u4", None, "", "FRAME packets, likewise"),
+        Field("total_detection", "u4", None, "", "DETECTION packets, likewise"),
+        Field("total_tracklet", "u4", None, "", "TRACKLET packets, likewise"),
+    ],
+)
+
+EVENT = RecordType(
+    "EVENT",
+    Apid.EVENT,
+    [
+        *_common(),
+        Field("severity", "u1", None, "", "Severity"),
+        Field("reason", "u1", None, "", "place in REASONS"),
+        Field("value_1", "f4", None, "", "first number of the event, 0 if none"),
+        Field("value_2", "f4", None, "", "second number of the event, 0 if none"),
+    ],
+)
+
+FRAME = RecordType(
+    "FRAME",
+    Apid.FRAME,
+    [
+        *_common(),
+        Field("exposure_ns", "u8", None, "ns", "exposure time"),
+        Field("status", "u2", None, "", "FrameStatus bits"),
+        Field("q_w", "i4", 2.0**-31, "", "attitude icrs_from_cam, scalar part"),
+        Field("q_x", "i4", 2.0**-31, "", "attitude, x"),
+        Field("q_y", "i4", 2.0**-31, "", "attitude, y"),
+        Field("q_z", "i4", 2.0**-31, "", "attitude, z"),
+        Field("ifov_rad", "f8", None, "rad", "angle of one pixel"),
+        Field("x0_px", "f8", None, "px", "boresight column"),
+        Field("y0_px", "f8", None, "px", "boresight row"),
+        Field("parity", "i1", None, "", "+1 or -1"),
+        Field("nx", "u2", None, "px", "columns"),
+        Field("ny", "u2", None, "px", "rows"),
+        Field("sigma_arcsec", "f4", None, "arcsec", "of the solution, per axis"),
+        Field("sigma_roll_rad", "f4", None, "rad", "of the solution"),
+        *[Field(f"pos_{a}_km", "f8", None, "km", "observer, GCRF") for a in "xyz"],
+        *[Field(f"vel_{a}_km_s", "f8", None, "km/s", "observer, GCRF") for a in "xyz"],
+        Field("n_stars", "u2", None, "", "stars found"),
+        Field("n_registered", "u2", None, "", "stars matched to the reference frame"),
+        Field("registration_rms_px", "u2", 2.0**-12, "px", "of those"),
+        Field("n_solved", "u2", None, "", "stars matched to the table"),
+        Field("solution_rms_px", "u2", 2.0**-12, "px", "of those, per axis"),
+        Field("zeropoint_mag", "f4", None, "mag", "magnitude of 1 e-/s"),
+        Field("sigma_zeropoint_mag", "f4", None, "mag", ""),
+        Field("background_e", "f4", None, "e-", "median"),
+        Field("noise_e", "f4", None, "e-", "median, per pixel"),
+        Field("n_outliers", "u4", None, "px", "pixels rejected as hits or hot"),
+        Field("psf_fwhm_px", "u2", 2.0**-12, "px", "measured on stars, pixel included"),
+        Field("trail_x_px", "i2", 2.0**-6, "px", "star trail during the exposure"),
+        Field("trail_y_px", "i2", 2.0**-6, "px", "star trail during the exposure"),
+    ],
+)
+
+DETECTION = RecordType(
+    "DETECTION",
+    Apid.DETECTION,
+    [
+        *_common(),
+        Field("tracklet_id", "i4", None, "", "-1: in no tracklet"),
+        Field("x_px", "i4", PIXEL, "px", "raw file array, 0 = centre of the first pixel"),
+        Field("y_px", "i4", PIXEL, "px", ""),
+        Field("sigma_x_px", "f4", None, "px", ""),
+        Field("sigma_y_px", "f4", None, "px", ""),
+        Field("corr_xy", "i1", 1.0 / 127.0, "", "correlation of x and y"),
+        Field("flux_e", "f4", None, "e-", "whole object, this exposure"),
+        Field("sigma_flux_e", "f4", None, "e-", ""),
+        Field("snr", "f4", None, "", "matched filter, this frame"),
+        Field("log10_pfa", "i2", 0.01, "", "expected false alarms per set at the tracklet's SNR"),
+        Field("kind", "u1", None, "", "0 point, 1 streak"),
+        Field("length_px", "u2", 2.0**-4, "px", "trail"),
+        Field("angle_deg", "i2", 90.0 / 2**15, "deg", "of the trail, from +x towards +y"),
+        Field("ra_turn", "u4", TURN, "turn", "GCRS axes; see flag NO_SKY"),
+        Field("dec_turn", "i4", TURN, "turn", ""),
+        Field("sigma_ra_arcsec", "f4", None, "arcsec", "on the sky"),
+        Field("sigma_dec_arcsec", "f4", None, "arcsec", ""),
+        Field("mag", "i2", 0.001, "mag", "see flag NO_PHOTOMETRY"),
+        Field("sigma_mag", "u2", 0.001, "mag", ""),
+        Field("flags", "u2", None, "", "DetectionFlag bits"),
+    ],
+)
+
+TRACKLET = RecordType(
+    "TRACKLET",
+    Apid.TRACKLET,
+    [
+        Field("tracklet_id", "i4", None, "", "unique in the recording"),
+        Field("detector", "u1", None, "", ""),
+        Field("epoch_frame", "u4", None, "", "frame whose detector pixels are the registered frame"),
+        Field("first_frame", "u4", None, "", ""),
+        Field("last_frame", "u4", None, "", ""),
+        Field("n_frames", "u1", None, "", "measured members"),
+        Field("x_px", "i4", PIXEL, "px", "at the epoch frame"),
+        Field("y_px", "i4", PIXEL, "px", ""),
+        Field("vx_px_frame", "i4", 2.0**-20, "px/frame", "registered frame, per cadence"),
+        Field("vy_px_frame", "i4", 2.0**-20, "px/frame", ""),
+        *[Field(f"cov_{a}{b}", "f4", None, "", "covariance of x, y, vx, vy") for a, b in
+          ("xx", "xy", "xu", "xv", "yy", "yu", "yv", "uu", "uv", "vv")],
+        Field("snr", "f4", None, "", "of the whole set"),
+        Field("log10_pfa", "i2", 0.01, "", "expected false alarms per set at this SNR"),
+        Field("chi2_per_dof", "f4", None, "", "of constant brightness"),
+        Field("mag", "i2", 0.001, "mag", "see flag NO_PHOTOMETRY"),
+        Field("sigma_mag", "u2", 0.001, "mag", ""),
+        Field("flags", "u2", None, "", "DetectionFlag bits of all members"),
+        Field("origin", "u1", None, "", "place in ORIGINS"),
+    ],
+)  # fmt: skip
+
+RECORDS = {record.apid: record for record in (SET, EVENT, FRAME, DETECTION, TRACKLET)}

@@ -1,0 +1,171 @@
+"""Downlink bytes to the files of a run: tables always, messages where a marking allows them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sensorproc.downlink.dictionary import Apid, FrameStatus
+from sensorproc.errors import UsageError
+from sensorproc.ground import observations
+from sensorproc.ground.export import ds9, oem, tables, tdm, udl
+from sensorproc.ground.observations import Row
+from sensorproc.ground.reader import Downlink, Gaps, read
+from sensorproc.ground.release import Marking
+from sensorproc.timescales import utc_from_tai_ns
+
+FORMATS = ("ecsv", "tdm", "oem", "udl", "ds9", "wcs")
+MESSAGES = ("tdm", "oem", "udl")
+EPHEMERIS = "observer.oem"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What was written: rows by table, the gap report, messages written, and why others were not."""
+
+    tables: dict[str, list[Row]]
+    gaps: Gaps
+    written: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[str, ...] = FORMATS) -> Decoded:
+    """Decode a downlink into ``out``.
+
+    Raises
+    ------
+    UsageError
+        If a format is unknown.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise UsageError(f"format {', '.join(unknown)}: choose from {', '.join(FORMATS)}")
+    downlink = read(data)
+    rows = {name: getattr(observations, name)(downlink) for name in ("detections", "tracklets", "frames", "housekeeping", "events")}
+    out.mkdir(parents=True, exist_ok=True)
+    products = out / "products"
+    products.mkdir(exist_ok=True)
+    written = []
+    if "ecsv" in formats:
+        for name, table in rows.items():
+            tables.write_table(out / f"{name}.ecsv", table, COLUMNS[name], COMMENTS)
+            written.append(f"{name}.ecsv")
+    (out / "gaps.json").write_text(gap_report(downlink.gaps), "utf-8")
+    if "ds9" in formats:
+        written += _write_regions(products, rows["detections"])
+    if "wcs" in formats:
+        written += _write_wcs(products, downlink)
+    messages, notes = _write_messages(products, downlink, rows["detections"], mark, formats)
+    return Decoded(rows, downlink.gaps, tuple(written + messages), tuple(notes))
+
+
+def gap_report(gaps: Gaps) -> str:
+    """JSON of what did not arrive."""
+    by_name: dict[str, Any] = {
+        Apid(apid).name: {
+            "expected": gaps.expected[apid],
+            "received": gaps.received[apid],
+            "missing_packets": gaps.missing[apid],
+        }
+        for apid in sorted(gaps.expected)
+    }
+    report = {"is_exact": gaps.is_exact, "n_missing": gaps.n_missing, "packets": by_name}
+    report |= {"n_bytes_skipped": gaps.n_bytes_skipped, "n_duplicates": gaps.n_duplicates}
+    return json.dumps(report, indent=1) + "\n"
+
+
+def _write_regions(products: Path, detections: list[Row]) -> list[str]:
+    by_frame: dict[tuple[int, int], list[Row]] = {}
+    for row in detections:
+        by_frame.setdefault((row["detector"], row["frame"]), []).append(row)
+    several = len({detector for detector, _ in by_frame}) > 1
+    folder = products / "ds9"
+    folder.mkdir(exist_ok=True)
+    for (detector, frame), rows in sorted(by_frame.items()):
+        name = f"{frame:04d}_{detector}.reg" if several else f"{frame:04d}.reg"
+        (folder / name).write_text(ds9.regions(rows), "utf-8")
+    return ["products/ds9/"] if by_frame else []
+
+
+def _write_wcs(products: Path, downlink: Downlink) -> list[str]:
+    solved = [r for r in downlink.records["FRAME"] if r["status"] & FrameStatus.HAS_SKY]
+    if not solved:
+        return []
+    from sensorproc.ground.export import wcs  # astropy: only where there is something to write
+
+    folder = products / "wcs"
+    folder.mkdir(exist_ok=True)
+    several = len({r["detector"] for r in downlink.records["FRAME"]}) > 1
+    for record in solved:
+        name = f"{record['frame']:04d}_{record['detector']}.wcs" if several else f"{record['frame']:04d}.wcs"
+        (folder / name).write_bytes(wcs.header(record).tostring(sep="", endcard=True, padding=True).encode("ascii"))
+    return ["products/wcs/"]
+
+
+def _write_messages(
+    products: Path, downlink: Downlink, detections: list[Row], mark: Marking | None, formats: tuple[str, ...]
+) -> tuple[list[str], list[str]]:
+    asked = [name for name in MESSAGES if name in formats]
+    if not asked:
+        return [], []
+    if mark is None:
+        return [], ["no TDM, OEM or UDL written: give --marking and --data-mode"]
+    frames = {(r["detector"], r["frame"]): _with_status(r) for r in downlink.records["FRAME"]}
+    timed = [r for r in detections if frames.get((r["detector"], r["frame"]), {"has_time": True})["has_time"]]
+    placed = [r for r in timed if r["ra_deg"] == r["ra_deg"]]
+    notes = []
+    if len(placed) < len(detections):
+        notes.append(f"{len(detections) - len(placed)} detections without a time or sky position are in no message")
+    if not placed:
+        return [], [*notes, "no TDM, OEM or UDL written: no detection has a sky position"]
+    created = utc_from_tai_ns(max(r["t_mid_tai_ns"] for r in downlink.records["DETECTION"]), 0)
+    states = [frame for frame in frames.values() if frame["has_observer"] and frame["has_time"]]
+    ephemeris = EPHEMERIS if states and "oem" in formats else ""
+    tracks: dict[int, list[Row]] = {}
+    for row in placed:
+        if row["tracklet_id"] >= 0:
+            tracks.setdefault(row["tracklet_id"], []).append(row)
+    written = []
+    if "tdm" in formats and tracks:
+        exposures = {i: _exposure(rows[0], frames) for i, rows in tracks.items()}
+        (products / "tracklets.tdm").write_text(tdm.tdm(tracks, exposures, mark, created, ephemeris), "ascii")
+        written.append("products/tracklets.tdm")
+    if ephemeris:
+        (products / EPHEMERIS).write_text(oem.oem(states, mark, created), "ascii")
+        written.append(f"products/{EPHEMERIS}")
+    if "udl" in formats:
+        (products / "eoobservations.json").write_text(udl.to_json(udl.eo_observations(placed, frames, mark)), "utf-8")
+        written.append("products/eoobservations.json")
+    return written, notes
+
+
+def _exposure(row: Row, frames: dict[tuple[int, int], Row]) -> float:
+    frame = frames.get((row["detector"], row["frame"]))
+    return frame["exposure_ns"] * 1e-9 if frame else 0.0
+
+
+def _with_status(record: Row) -> Row:
+    status = record["status"]
+    extra = {"has_observer": bool(status & FrameStatus.HAS_OBSERVER), "has_time": bool(status & FrameStatus.HAS_TIME)}
+    return record | extra | {"time_utc": utc_from_tai_ns(record["t_mid_tai_ns"])}
+
+
+COMMENTS = (
+    "pixels: 0-based, integer = pixel centre, raw file array",
+    "directions: geometric, GCRS axes; annual aberration removed, light time not removed; RA sigma on the sky",
+    "times: UTC of mid-exposure",
+)
+COLUMNS = {
+    "detections": "detector frame time_utc tracklet_id x_px y_px sigma_x_px sigma_y_px flux_e sigma_flux_e snr log10_pfa kind"
+    " length_px angle_deg ra_deg dec_deg sigma_ra_arcsec sigma_dec_arcsec mag sigma_mag flags".split(),
+    "tracklets": "tracklet_id detector n_frames first_frame last_frame epoch_frame x_px y_px vx_px_frame vy_px_frame"
+    " cov_xx cov_xy cov_xu cov_xv cov_yy cov_yu cov_yv cov_uu cov_uv cov_vv snr log10_pfa chi2_per_dof mag sigma_mag"
+    " origin flags".split(),
+    "frames": "detector frame time_utc exposure_s status sky ra_deg dec_deg roll_deg sigma_arcsec ifov_arcsec n_stars"
+    " n_registered registration_rms_px n_solved solution_rms_px zeropoint_mag sigma_zeropoint_mag background_e noise_e"
+    " n_outliers psf_fwhm_px trail_x_px trail_y_px".split(),
+    "housekeeping": "detector set_id first_frame n_frames n_processed marking data_mode state_digest config_digest"
+    " input_digest threshold_snr expected_false_alarms n_null n_velocities n_candidates n_tracklets n_streaks"
+    " n_dropped_packets total_set total_event total_frame total_detection total_tracklet".split(),
+    "events": "time_utc severity event detector frame value_1 value_2".split(),
+}

@@ -1,0 +1,121 @@
+"""Records to rows: what the tables and the messages are written from. UTC begins here."""
+
+import math
+from typing import Any
+
+from sensorproc.downlink.dictionary import DATA_MODES, ORIGINS, REASONS, FrameStatus, Severity
+from sensorproc.flags import DetectionFlag, names
+from sensorproc.geometry import dcm_from_quaternion, radec_from_unit
+from sensorproc.ground.reader import Downlink
+from sensorproc.timescales import utc_from_tai_ns
+
+Row = dict[str, Any]
+NAN = float("nan")
+
+
+def detections(downlink: Downlink) -> list[Row]:
+    """One row per object per frame, by detector, frame, tracklet and place."""
+    rows = [_detection(record) for record in downlink.records["DETECTION"]]
+    return sorted(rows, key=lambda r: (r["detector"], r["frame"], r["tracklet_id"] < 0, r["tracklet_id"], r["x_px"]))
+
+
+def _detection(record: Row) -> Row:
+    flags = record["flags"]
+    has_sky, has_mag = not flags & DetectionFlag.NO_SKY, not flags & DetectionFlag.NO_PHOTOMETRY
+    row = {key: record[key] for key in ("detector", "frame")}
+    row["time_utc"] = utc_from_tai_ns(record["t_mid_tai_ns"])
+    for key in ("tracklet_id", "x_px", "y_px", "sigma_x_px", "sigma_y_px", "flux_e", "sigma_flux_e", "snr", "log10_pfa"):
+        row[key] = record[key]
+    row["kind"] = "streak" if record["kind"] else "point"
+    row["length_px"], row["angle_deg"] = record["length_px"], record["angle_deg"]
+    row["ra_deg"] = record["ra_turn"] * 360.0 if has_sky else NAN
+    row["dec_deg"] = record["dec_turn"] * 360.0 if has_sky else NAN
+    row["sigma_ra_arcsec"] = record["sigma_ra_arcsec"] if has_sky else NAN
+    row["sigma_dec_arcsec"] = record["sigma_dec_arcsec"] if has_sky else NAN
+    row["mag"] = record["mag"] if has_mag else NAN
+    row["sigma_mag"] = record["sigma_mag"] if has_mag else NAN
+    row["flags"] = names(DetectionFlag, flags)
+    return row
+
+
+def tracklets(downlink: Downlink) -> list[Row]:
+    """One row per tracklet."""
+    rows = []
+    for record in sorted(downlink.records["TRACKLET"], key=lambda r: r["tracklet_id"]):
+        row = dict(record)
+        if record["flags"] & DetectionFlag.NO_PHOTOMETRY:
+            row["mag"] = row["sigma_mag"] = NAN
+        row["flags"] = names(DetectionFlag, record["flags"])
+        row["origin"] = ORIGINS[record["origin"]] if record["origin"] < len(ORIGINS) else "unknown"
+        rows.append(row)
+    return rows
+
+
+def frames(downlink: Downlink) -> list[Row]:
+    """One row per frame: attitude, stars, zero point, noise, status."""
+    reasons = {(e["detector"], e["frame"]): e["reason"] for e in downlink.records["EVENT"]}
+    rows = []
+    for record in sorted(downlink.records["FRAME"], key=lambda r: (r["detector"], r["frame"])):
+        status = FrameStatus(record["status"])
+        row = {"detector": record["detector"], "frame": record["frame"]}
+        row["time_utc"] = utc_from_tai_ns(record["t_mid_tai_ns"])
+        row["exposure_s"] = record["exposure_ns"] * 1e-9
+        reason = REASONS[reasons.get((record["detector"], record["frame"]), 0)]
+        row["status"] = "processed" if status & FrameStatus.PROCESSED else f"rejected: {reason}"
+        row["sky"] = "stars" if status & FrameStatus.STAR_SOLUTION else "header" if status & FrameStatus.HAS_SKY else "none"
+        row |= boresight(record, status)
+        for key in ("n_stars", "n_registered", "registration_rms_px", "n_solved", "solution_rms_px"):
+            row[key] = record[key]
+        has_zero = bool(status & FrameStatus.HAS_ZERO_POINT)
+        row["zeropoint_mag"] = record["zeropoint_mag"] if has_zero else NAN
+        row["sigma_zeropoint_mag"] = record["sigma_zeropoint_mag"] if has_zero else NAN
+        for key in ("background_e", "noise_e", "n_outliers", "psf_fwhm_px", "trail_x_px", "trail_y_px"):
+            row[key] = record[key]
+        rows.append(row)
+    return rows
+
+
+def boresight(record: Row, status: FrameStatus) -> Row:
+    """Right ascension, declination and roll [deg] of the camera, GCRS axes, NaN where unknown."""
+    if not status & FrameStatus.HAS_SKY:
+        return {"ra_deg": NAN, "dec_deg": NAN, "roll_deg": NAN, "sigma_arcsec": NAN, "ifov_arcsec": NAN}
+    dcm = dcm_from_quaternion([record[f"q_{axis}"] for axis in "wxyz"])  # type: ignore[arg-type]
+    ra, dec = (float(v) for v in radec_from_unit(dcm[:, 2]))
+    east = -math.sin(ra) * dcm[0, 0] + math.cos(ra) * dcm[1, 0]
+    north = dcm[2, 0] * math.cos(dec) - math.sin(dec) * (math.cos(ra) * dcm[0, 0] + math.sin(ra) * dcm[1, 0])
+    return {
+        "ra_deg": math.degrees(ra),
+        "dec_deg": math.degrees(dec),
+        "roll_deg": math.degrees(math.atan2(north, east)),
+        "sigma_arcsec": record["sigma_arcsec"],
+        "ifov_arcsec": math.degrees(record["ifov_rad"]) * 3600.0,
+    }
+
+
+def housekeeping(downlink: Downlink) -> list[Row]:
+    """One row per frame set: its closing SET packet, or its opening one if that was lost."""
+    by_set: dict[tuple[int, int], Row] = {}
+    for record in downlink.records["SET"]:
+        by_set[record["detector"], record["set_id"]] = record
+    rows = []
+    for key in sorted(by_set):
+        row = dict(by_set[key])
+        row["marking"] = row["marking"].rstrip(b"\0").decode("ascii", "replace")
+        row["data_mode"] = DATA_MODES[row["data_mode"]] if row["data_mode"] < len(DATA_MODES) else "UNSET"
+        for name in ("state_digest", "config_digest", "input_digest"):
+            row[name] = f"{row[name]:016x}"
+        row.pop("phase")
+        rows.append(row)
+    return rows
+
+
+def events(downlink: Downlink) -> list[Row]:
+    """One row per event."""
+    rows = []
+    for record in sorted(downlink.records["EVENT"], key=lambda r: (r["detector"], r["frame"])):
+        severity = Severity(record["severity"]).name if record["severity"] in list(Severity) else "UNKNOWN"
+        reason = REASONS[record["reason"]] if record["reason"] < len(REASONS) else "UNKNOWN"
+        row = {"time_utc": utc_from_tai_ns(record["t_mid_tai_ns"]), "severity": severity, "event": reason}
+        row |= {key: record[key] for key in ("detector", "frame", "value_1", "value_2")}
+        rows.append(row)
+    return rows

@@ -1,0 +1,104 @@
+"""Bytes to records. Never raises on damage; says exactly what is missing.
+
+Packets are found by resynchronisation: at every position the header must name a known APID and a length that leaves
+whole records, and the CRC over that length must be right. Otherwise one byte is skipped.
+"""
+
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+from sensorproc.downlink.dictionary import Apid
+from sensorproc.downlink.packets import COUNT_BYTES, CRC_BYTES, OVERHEAD_BYTES, PRIMARY_BYTES, SEQUENCE_COUNTS, TIME_BYTES, is_intact
+from sensorproc.downlink.records import RECORDS, SET
+
+TELEMETRY_WITH_TIME = 0x0800  # version 0, telemetry, secondary header present
+UNSEGMENTED = 0xC000
+
+
+@dataclass
+class Gaps:
+    """What did not arrive: per APID, absolute packet counts; bytes that belong to no packet; duplicates."""
+
+    expected: dict[int, int] = field(default_factory=dict)
+    received: dict[int, int] = field(default_factory=dict)
+    missing: dict[int, list[int]] = field(default_factory=dict)
+    n_bytes_skipped: int = 0
+    n_duplicates: int = 0
+    is_exact: bool = False
+
+    @property
+    def n_missing(self) -> int:
+        return sum(len(counts) for counts in self.missing.values())
+
+
+@dataclass
+class Downlink:
+    """Records by type name, in order of arrival, and the gap report."""
+
+    records: dict[str, list[dict[str, Any]]]
+    gaps: Gaps
+
+
+def read(data: bytes) -> Downlink:
+    """All intact packets of a byte stream."""
+    records: dict[str, list[dict[str, Any]]] = {kind.name: [] for kind in RECORDS.values()}
+    seen: dict[int, list[int]] = {int(apid): [] for apid in Apid}
+    gaps = Gaps()
+    position = 0
+    while position < len(data):
+        size = packet_size(data, position)
+        if size is None:
+            gaps.n_bytes_skipped += 1
+            position += 1
+            continue
+        raw = data[position : position + size]
+        position += size
+        apid = int.from_bytes(raw[:2], "big") & 0x7FF
+        count = _unwrap(int.from_bytes(raw[2:4], "big") & 0x3FFF, seen[apid])
+        if count in seen[apid]:
+            gaps.n_duplicates += 1
+            continue
+        seen[apid].append(count)
+        kind = RECORDS[Apid(apid)]
+        records[kind.name] += kind.unpack(raw[PRIMARY_BYTES + TIME_BYTES + COUNT_BYTES : -CRC_BYTES])
+    _report(gaps, seen, records[SET.name])
+    return Downlink(records, gaps)
+
+
+def packet_size(data: bytes, position: int) -> int | None:
+    """Size of the intact packet that starts here, None if there is none."""
+    if len(data) - position < OVERHEAD_BYTES:
+        return None
+    word, sequence, length = struct.unpack_from(">HHH", data, position)
+    if word & 0xF800 != TELEMETRY_WITH_TIME or sequence & UNSEGMENTED != UNSEGMENTED:
+        return None
+    kind = RECORDS.get(word & 0x7FF)  # type: ignore[call-overload]
+    size = PRIMARY_BYTES + length + 1
+    if kind is None or size > len(data) - position or size < OVERHEAD_BYTES:
+        return None
+    (n_records,) = struct.unpack_from(">H", data, position + PRIMARY_BYTES + TIME_BYTES)
+    if size != OVERHEAD_BYTES + n_records * kind.size_bytes:
+        return None
+    return size if is_intact(data[position : position + size]) else None
+
+
+def _unwrap(count: int, seen: list[int]) -> int:
+    """Absolute count of a 14-bit one: the nearest to the last seen."""
+    if not seen:
+        return count
+    last = seen[-1]
+    return last + (count - last + SEQUENCE_COUNTS // 2) % SEQUENCE_COUNTS - SEQUENCE_COUNTS // 2
+
+
+def _report(gaps: Gaps, seen: dict[int, list[int]], sets: list[dict[str, Any]]) -> None:
+    """Missing counts: up to the totals the SET packets state, else up to the last packet seen."""
+    gaps.is_exact = bool(sets)
+    for apid, counts in seen.items():
+        key = f"total_{RECORDS[Apid(apid)].name.lower()}"
+        stated = max((row[key] for row in sets), default=0)
+        total = max(stated, max(counts, default=-1) + 1)
+        arrived = set(counts)
+        gaps.expected[apid] = total
+        gaps.received[apid] = len(arrived)
+        gaps.missing[apid] = [count for count in range(total) if count not in arrived]

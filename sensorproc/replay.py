@@ -1,0 +1,235 @@
+"""Recorded frames through the onboard chain, the downlink and the ground: what ``process`` does.
+
+Runs as fast as the machine goes. Bad files and bad frames become events; the rest is processed.
+"""
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sensorproc import __version__
+from sensorproc.config import Config
+from sensorproc.downlink.dictionary import DATA_MODES, Apid, Severity
+from sensorproc.downlink.formatter import Formatter
+from sensorproc.errors import InputError
+from sensorproc.ground.decode import Decoded, write_products
+from sensorproc.ground.release import Marking
+from sensorproc.onboard import report
+from sensorproc.onboard.pipeline import process_set
+from sensorproc.onboard.products import Frame, Processed, Rejection, SensorFacts
+from sensorproc.onboard.state import PayloadState, StarTable
+from sensorproc.recording import Entry, Recording, pad
+
+LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "astropy", "pydantic", "spacepackets", "fastcrc")
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A finished run."""
+
+    decoded: Decoded
+    sets: tuple[Processed, ...]
+    n_frames: int
+    n_processed: int
+    problems: tuple[str, ...]
+
+
+def process(
+    recording: Recording, config: Config, table: StarTable | None, mark: Marking | None, out: Path, argv: list[str],
+    progress: Progress = lambda stage, done, total: None,
+) -> Outcome:  # fmt: skip
+    """Process a recording into ``out``.
+
+    Raises
+    ------
+    InputError
+        If no frame of the recording can be read.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    run = _run_facts(recording, config, argv)
+    _write_run(out, run | {"status": "running"})
+    formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set)
+    stars = table if table is not None else recording.stars
+    sets = frame_sets(recording, config)
+    states: dict[int, PayloadState] = {}
+    finished: list[Processed] = []
+    stream, inputs, n_read = [], hashlib.sha256(), 0
+    problems = [problem.reason for problem in recording.problems]
+    for k, entries in enumerate(sets):
+        frames, unreadable = _read(entries, recording, config)
+        problems += [text for _, text in unreadable]
+        progress("set", k, len(sets))
+        n_read += len(frames)
+        digest = hashlib.sha256(b"".join(hashlib.sha256(f.data_dn.tobytes()).digest() for f in frames)).digest()
+        inputs.update(digest)
+        detector = entries[0][1].detector
+        state = states.get(detector) or PayloadState(recording.dark_e_s, recording.bad)
+        if frames:
+            processed, states[detector] = process_set(frames, state, stars, config)
+        else:
+            processed = Processed(detector, (), (), (), (), 0.0, 0.0, 0, 0, 0, state.digest())
+        rejections = tuple(r for r, _ in unreadable) + processed.rejections
+        processed = replace(processed, rejections=tuple(sorted(rejections, key=lambda r: r.frame_index)))
+        first_id = sum(len(p.tracklets) for p in finished)
+        stream.append(_downlink_set(formatter, k, processed, frames, entries, config, mark, digest, first_id))
+        finished.append(processed)
+    if n_read == 0:
+        raise InputError("\n".join(problems) or f"{recording.path}: no frame could be read")
+    progress("set", len(sets), len(sets))
+    data = b"".join(stream) + formatter.close()
+    (out / "downlink.bin").write_bytes(data)
+    decoded = write_products(data, out, mark)
+    run |= {"status": "finished", "input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
+    _write_run(out, run)
+    n_processed = sum(len(p.residuals) for p in finished)
+    return Outcome(decoded, tuple(finished), n_read, n_processed, tuple(problems))
+
+
+def frame_sets(recording: Recording, config: Config) -> list[list[tuple[int, Entry]]]:
+    """Entries with their index in the recording, cut into sets per detector at the size limit and at long pauses."""
+    cadence_s = config.sensor.cadence_s or recording.cadence_s
+    by_detector: dict[int, list[tuple[int, Entry]]] = {}
+    index: dict[int, int] = {}
+    for entry in recording.entries:
+        k = index[entry.detector] = index.get(entry.detector, -1) + 1
+        by_detector.setdefault(entry.detector, []).append((k, entry))
+    sets = []
+    for detector in sorted(by_detector):
+        for run in _without_gaps(by_detector[detector], cadence_s, config.frame_set.max_gap_cadences):
+            n_sets = -(-len(run) // config.frame_set.max_frames)
+            sets += [list(part) for part in np.array_split(np.array(run, object), n_sets)]
+    return [[(int(k), entry) for k, entry in part] for part in sets]
+
+
+def _without_gaps(entries: list, cadence_s: float | None, max_cadences: float) -> Iterator[list]:
+    run: list = []
+    for item in entries:
+        if run and cadence_s and item[1].t_mid_tai_ns - run[-1][1].t_mid_tai_ns > max_cadences * cadence_s * 1e9:
+            yield run
+            run = []
+        run.append(item)
+    yield run
+
+
+def _read(
+    entries: list[tuple[int, Entry]], recording: Recording, config: Config
+) -> tuple[list[Frame], list[tuple[Rejection, str]]]:
+    """Frames of a set at one size, and what could not be read or has another size."""
+    sizes = [entry.shape for _, entry in entries]
+    usual = max(sorted(set(sizes)), key=sizes.count)
+    alike = [s for s in sizes if _is_alike(s, usual, config.frame_set.max_size_difference)]
+    full = (max(s[0] for s in alike), max(s[1] for s in alike))
+    frames, failed = [], []
+    for index, entry in entries:
+        reason, text = "", ""
+        if not _is_alike(entry.shape, usual, config.frame_set.max_size_difference):
+            ny, nx = entry.shape
+            reason, text = "WRONG_SIZE", f"{entry.source}: {nx} x {ny} px in a set of {usual[1]} x {usual[0]}"
+        else:
+            try:
+                frames.append(_with_facts(pad(entry.frame(index), full), config, recording))
+            except InputError as error:
+                reason, text = "UNREADABLE", str(error)
+        if reason:
+            numbers = (("ny", float(entry.shape[0])), ("nx", float(entry.shape[1])))
+            failed.append((Rejection(index, entry.detector, entry.t_mid_tai_ns, reason, numbers), text))
+    return frames, failed
+
+
+def _is_alike(shape: tuple[int, int], usual: tuple[int, int], tolerance: float) -> bool:
+    return all(abs(a - b) <= tolerance * b for a, b in zip(shape, usual, strict=True))
+
+
+def _with_facts(frame: Frame, config: Config, recording: Recording) -> Frame:
+    """Configured facts win over the recording's; a dark map of another size is refused."""
+    if recording.dark_e_s is not None and recording.dark_e_s.shape != frame.data_dn.shape:
+        raise InputError(f"{frame.source}: bad-pixel list is for another frame size")
+    s = config.sensor
+    given = SensorFacts(s.gain_e_per_dn, s.read_noise_e, s.bias_dn, s.full_well_e, s.ifov_arcsec, s.zeropoint_mag)
+    names = ("gain_e_per_dn", "read_noise_e", "bias_dn", "full_well_e", "ifov_arcsec", "zeropoint_mag")
+    chosen = {n: getattr(given, n) if getattr(given, n) is not None else getattr(frame.facts, n) for n in names}
+    return replace(frame, facts=SensorFacts(**chosen))
+
+
+def _downlink_set(
+    formatter: Formatter, set_id: int, processed: Processed, frames: list[Frame], entries: list[tuple[int, Entry]],
+    config: Config, mark: Marking | None, input_digest: bytes, first_id: int,
+) -> bytes:  # fmt: skip
+    has_time = {index: entry.has_time for index, entry in entries}
+    done = {r.solved.registered.flattened.calibrated.frame.index for r in processed.residuals}
+    frame_records = [
+        report.frame_record(r, has_time[r.solved.registered.flattened.calibrated.frame.index]) for r in processed.residuals
+    ]
+    frame_records += [report.rejected_frame_record(f, has_time[f.index]) for f in frames if f.index not in done]
+    last_ns = max(entry.t_mid_tai_ns for _, entry in entries)
+    rejections = list(processed.rejections)
+    events = [report.event_record(rejection) for rejection in rejections]
+    if processed.n_null:
+        raised = Rejection(entries[0][0], processed.detector, last_ns, "THRESHOLD_RAISED",
+                           (("threshold", processed.threshold_snr), ("n_null", float(processed.n_null))))  # fmt: skip
+        events.append(report.event_record(raised, Severity.ACTIVITY_HI))
+    numbered = sorted(enumerate(processed.tracklets, first_id), key=lambda pair: pair[1].log10_pfa)
+    records = {
+        int(Apid.EVENT): events,
+        int(Apid.TRACKLET): [report.tracklet_record(t, i) for i, t in numbered],
+        int(Apid.DETECTION): [report.detection_record(m, i) for i, t in numbered for m in t.members]
+        + [report.detection_record(m, -1) for m in processed.streaks],
+        int(Apid.FRAME): frame_records,
+    }
+    housekeeping = {
+        "set_id": set_id,
+        "detector": processed.detector,
+        "marking": mark.marking if mark else "UNSET",
+        "data_mode": DATA_MODES.index(mark.data_mode) if mark else 0,
+        "state_digest": int.from_bytes(processed.state_digest, "big"),
+        "config_digest": int.from_bytes(config.digest(), "big"),
+        "input_digest": int.from_bytes(input_digest[:8], "big"),
+        "first_frame": entries[0][0],
+        "n_frames": len(entries),
+        "n_processed": len(processed.residuals),
+        "threshold_snr": processed.threshold_snr,
+        "expected_false_alarms": processed.expected_false_alarms,
+        "n_null": processed.n_null,
+        "n_velocities": processed.n_velocities,
+        "n_candidates": processed.n_candidates,
+        "n_tracklets": len(processed.tracklets),
+        "n_streaks": len(processed.streaks),
+    }
+    return formatter.format_set(records, housekeeping, last_ns)
+
+
+def _run_facts(recording: Recording, config: Config, argv: list[str]) -> dict[str, Any]:
+    return {
+        "sensorproc": __version__,
+        "python": platform.python_version(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "machine": {"system": platform.system(), "machine": platform.machine(), "byteorder": sys.byteorder},
+        "argv": argv,
+        "recording": {"path": str(recording.path), "n_frames": len(recording.entries), "notes": list(recording.notes)},
+        "config": asdict(config),  # type: ignore[call-overload]
+        "config_digest": config.digest().hex(),
+        "seeds": [],
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _write_run(out: Path, facts: dict[str, Any]) -> None:
+    """Replace run.json in one step, so that a reader never sees half of it."""
+    temporary = out / "run.json.tmp"
+    temporary.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", "utf-8")
+    temporary.replace(out / "run.json")
