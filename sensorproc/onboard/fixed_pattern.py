@@ -12,20 +12,23 @@ import cv2
 import numpy as np
 
 from sensorproc.config import Flatten
+from sensorproc.onboard.find_stars import OPTICAL_MARGIN
 from sensorproc.onboard.flatten import background_maps
+from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.products import Flattened, freeze
+from sensorproc.onboard.register import FWHM_TO_SIGMA
 
 MIN_FRAMES = 3
 NEIGHBOURHOOD_PX = 5
 BRIGHT_SIGMA = 6.0  # of the neighbourhood median: a star, not a dark pattern
 
 
-def subtract_fixed_pattern(frames: list[Flattened], config: Flatten) -> list[Flattened]:
+def subtract_fixed_pattern(frames: list[Flattened], config: Flatten, fwhm_px: float) -> list[Flattened]:
     """The frames without their common dark pattern, noise measured again; unchanged if there are too few."""
     if len(frames) < MIN_FRAMES:
         return frames
-    pattern = fixed_pattern(frames)
+    pattern = fixed_pattern(frames, fwhm_px * FWHM_TO_SIGMA)
     cleaned = []
     for frame in frames:
         image = frame.image_e - pattern
@@ -39,8 +42,8 @@ def subtract_fixed_pattern(frames: list[Flattened], config: Flatten) -> list[Fla
     return cleaned
 
 
-def fixed_pattern(frames: list[Flattened]) -> np.ndarray:
-    """Dark excess [e-] of every pixel, (ny, nx) float32."""
+def fixed_pattern(frames: list[Flattened], s: float) -> np.ndarray:
+    """Dark excess [e-] of every pixel, (ny, nx) float32, for a PSF of at least sigma ``s``."""
     cube = np.stack([frame.image_e for frame in frames])
     invalid = np.stack([frame.flags for frame in frames])
     ny, nx = cube.shape[1:]
@@ -52,7 +55,9 @@ def fixed_pattern(frames: list[Flattened]) -> np.ndarray:
     spread = float(np.subtract(*np.percentile(neighbourhood[::3, ::3], [84.13, 50.0])))
     bright = (neighbourhood > BRIGHT_SIGMA * max(spread, 1e-6)).astype(np.uint8)
     grown = cv2.dilate(bright, np.ones((2 * NEIGHBOURHOOD_PX + 1,) * 2, np.uint8)) > 0
-    # around a source: only pixels that stick out of it by more than its own gradient could make them
-    excess = median - neighbourhood
-    excess = np.where(excess > np.maximum(neighbourhood, BRIGHT_SIGMA * spread), excess, np.float32(0.0))
+    # around a source: only pixels sharper than any PSF, and of them what sticks out
+    sharp = np.zeros((ny, nx), np.uint8)
+    noise, none = np.full((ny, nx), max(spread, 1e-6), np.float32), np.zeros((ny, nx), np.uint8)
+    flag_sharp(median, noise, none, s, BRIGHT_SIGMA, OPTICAL_MARGIN, 0.0, np.uint8(1), sharp)
+    excess = np.where(sharp > 0, median - neighbourhood, np.float32(0.0))
     return np.where(count < MIN_FRAMES, np.float32(0.0), np.where(grown, excess, median))

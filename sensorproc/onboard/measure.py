@@ -16,6 +16,7 @@ from sensorproc.theory import expected_false_alarms, noise_pixels, streak_bounds
 
 OWN_POSITION_SNR = 7.0  # from here a frame's own centroid is better founded than the track's prediction
 NOT_SEEN_SNR = 2.0
+MEASURABLE_FRACTION = 0.02  # of the template's energy: with less a frame's flux means nothing
 STREAK_FWHM = 1.25  # trail longer than this many FWHM: the trailed template matters, the object is called a streak
 LOWEST_LOG10_PFA = -300.0
 
@@ -23,7 +24,7 @@ LOWEST_LOG10_PFA = -300.0
 def tracklet(frames: Stack, track: Track, curvatures: np.ndarray, config: Measure) -> Tracklet:
     """A tracklet with a measurement in every frame where its pixels are usable."""
     log10_pfa = log10_false_alarms(track.snr, curvatures)
-    members = [_member(frames, track, int(k), log10_pfa, config) for k in np.flatnonzero(seen(frames, track))]
+    members = [_member(frames, track, int(k), log10_pfa, config) for k in np.flatnonzero(seen(frames, track, MEASURABLE_FRACTION))]
     c = track.candidate
     floor2 = config.position_floor_px**2
     spread = float(((frames.times - frames.times.mean()) ** 2).sum())

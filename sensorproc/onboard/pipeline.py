@@ -81,7 +81,7 @@ def _search_set(
     camera = flattened[0].calibrated.frame.camera
     ifov_rad = camera.ifov_rad if camera else None
     if state.dark_e_s is None:
-        flattened = do(subtract_fixed_pattern, flattened, config.flatten)
+        flattened = do(subtract_fixed_pattern, flattened, config.flatten, config.sensor.psf_fwhm_px or config.register.default_fwhm_px)
     registered, unplaced = do(register, flattened, config.register, ifov_rad, config.sensor.psf_fwhm_px)
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)

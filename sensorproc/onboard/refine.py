@@ -124,15 +124,15 @@ def _is_remnant(track: Track, accepted: Track, s: float, config: Measure) -> boo
     return apart < config.duplicate_px or (beside and track.snr < REMNANT_FRACTION * accepted.snr)
 
 
-def seen(frames: Stack, track: Track) -> np.ndarray:
-    """Frames (n,) in which the object lies on the detector and enough of its template on good pixels."""
+def seen(frames: Stack, track: Track, fraction: float = SEEN_FRACTION) -> np.ndarray:
+    """Frames (n,) in which the object lies on the detector and ``fraction`` of its template's energy on good pixels."""
     ny, nx = frames.image_e.shape[1:]
     x, y = track.path.T
     inside = (x >= -0.5) & (y >= -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
     typical = np.array([float(np.median(w[w > 0])) if (w > 0).any() else np.inf for w in frames.weight[:, ::7, ::7]])
     energy = [trail_energy(length, frames.psf_sigma_px) for length in track.trails[:, 0]]
     full = typical * np.array(energy) / (2.0 * np.sqrt(np.pi) * frames.psf_sigma_px)
-    return inside & (track.phi > SEEN_FRACTION * full)
+    return inside & (track.phi > fraction * full)
 
 
 def is_plausible(frames: Stack, track: Track, config: Measure) -> bool:

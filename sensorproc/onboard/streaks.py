@@ -5,7 +5,7 @@ PSF filtering before the Radon transform is what makes the sum along a line a ma
 independent lines searched (:func:`sensorproc.theory.streak_curvatures`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage, optimize
@@ -19,14 +19,17 @@ from sensorproc.theory import streak_curvatures, threshold
 MAX_STREAKS = 12  # per frame; more is not a sky but a disturbance
 WIDTH_MARGIN = 0.5  # of the PSF's own neighbour ratio across the streak
 FLANK_FRACTION = 0.35  # of the middle's level, 4 sigma to either side: more is the edge of something wide
-FIXED_FRACTION = 0.2  # of the streak's level, at the same place in the other frames
+UNCLIPPED = 1e6
+CREST = 3.0  # clipping level of the refinement over the streak's own
+NULL_RATIO = 1.2  # by which a streak must beat the best dark line of its frame
+FIXED_FRACTION = 0.25  # of the streak's level, at the same place in the other frames
 ALIGNED_PX = 1.5  # a line this close to a row or column is readout damage; a real one is with probability 2 / length
 LOW_FRACTION = 0.3  # of the streak's mean level: below it a piece counts as empty
 
 
 @dataclass(frozen=True)
 class Line:
-    """A streak: ends [px], significance, number of trials' threshold."""
+    """A streak: ends [px], significance, and the threshold for lines of its length."""
 
     x0: float
     y0: float
@@ -45,24 +48,31 @@ def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, 
 
     What the other frames show at the same place is fixed to the detector and is no streak.
     """
-    maps = [np.where(r.weight > 0, match(r, Trail(), config.clip_snr), np.float32(0.0)) for r in residuals]
+    maps = [np.where(r.weight > 0, match(r, Trail(), UNCLIPPED), np.float32(0.0)) for r in residuals]
     found = []
     for k, residual in enumerate(residuals):
-        lines = _lines_of(residual, maps[k], maps[:k] + maps[k + 1 :], config)
+        others = maps[:k] + maps[k + 1 :]
+        lines = _lines_of(residual, maps[k], others, config)
+        if lines:
+            # no object is darker than the sky: lines of the sign-reversed frame show what its structure can pretend
+            dark = replace(residual, image_e=-residual.image_e)
+            null = _lines_of(dark, -maps[k], [-other for other in others], config)
+            worst = max((line.snr for line in null), default=0.0)
+            lines = [line for line in lines if line.snr > NULL_RATIO * worst]
         found += [(k, line) for line in sorted(lines, key=lambda f: (-f.snr, f.x0))]
     return found
 
 
 def _lines_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], config: Streaks) -> list[Line]:
     s = residual.solved.registered.psf_sigma_px
-    snr, good = mine.copy(), (residual.weight > 0).astype(np.float32)
+    snr, good = np.clip(mine, -config.clip_snr, config.clip_snr), (residual.weight > 0).astype(np.float32)
     correlation_px = 2.0 * np.sqrt(np.pi) * s  # of filtered noise along a line
     found: list[Line] = []
     for _ in range(MAX_STREAKS):
         line = _best_line(snr, good, correlation_px, s, config)
         if line is None:
             break
-        refined = refine_line(snr, good, line, correlation_px, s)
+        refined = refine_line(mine, good, line, correlation_px, config.clip_snr)
         if is_streak(residual, snr, refined, s, config) and not is_fixed(others, mine, refined):
             found.append(refined)
         _erase(snr, refined, 4.0 * s + 2.0)
@@ -115,46 +125,55 @@ def _pieces(snr: np.ndarray, good: np.ndarray, correlation_px: float, s: float, 
     return pieces
 
 
-def refine_line(snr: np.ndarray, good: np.ndarray, line: Line, correlation_px: float, s: float) -> Line:
-    """Offset, angle and ends that maximise the mean along the line and cover all of it."""
+def refine_line(snr: np.ndarray, good: np.ndarray, line: Line, correlation_px: float, clip_snr: float) -> Line:
+    """Offset, angle and ends that maximise the mean along the line and cover all of it.
+
+    Values are clipped at a few times the streak's own level: enough for its crest to be sharp, too little for a star.
+    """
     x, y = 0.5 * (line.x0 + line.x1), 0.5 * (line.y0 + line.y1)
     angle, half = float(np.arctan2(line.y1 - line.y0, line.x1 - line.x0)), 0.5 * line.length_px
     first, last = -half, half
     for _ in range(3):
         positions = np.arange(first, last + 1.0)
+        level = float(np.median(_along(snr, x, y, angle, positions)))
+        crest = np.clip(snr, -clip_snr, max(clip_snr, CREST * level))
 
-        def loss(p: np.ndarray, positions: np.ndarray = positions, angle: float = angle) -> float:
+        def loss(p: np.ndarray, positions: np.ndarray = positions, angle: float = angle, crest: np.ndarray = crest) -> float:
             turn = angle + p[1] / max(half, 1.0)
-            px = x - p[0] * np.sin(angle) + positions * np.cos(turn)
-            py = y + p[0] * np.cos(angle) + positions * np.sin(turn)
-            return -float(ndimage.map_coordinates(snr, [py, px], order=1, cval=0.0).mean())
+            values = _along(crest, x - p[0] * np.sin(angle), y + p[0] * np.cos(angle), turn, positions)
+            return -float(values.mean())
 
         best = optimize.minimize(loss, np.zeros(2), method="Nelder-Mead", options={"initial_simplex": SIMPLEX, "xatol": 0.01})
         x, y = x - best.x[0] * np.sin(angle), y + best.x[0] * np.cos(angle)
         angle += best.x[1] / max(half, 1.0)
-        first, last = _extent(snr, x, y, angle, first, last, s)
+        first, last = _extent(crest, x, y, angle, first, last)
         centre, half = 0.5 * (first + last), 0.5 * (last - first)
         x, y = x + centre * np.cos(angle), y + centre * np.sin(angle)
         first, last = -half, half
     dx, dy = half * np.cos(angle), half * np.sin(angle)
     positions = np.arange(-half, half + 1.0)
+    values = _along(np.clip(snr, -clip_snr, clip_snr), x, y, angle, positions)
     places = [y + positions * np.sin(angle), x + positions * np.cos(angle)]
-    values = ndimage.map_coordinates(snr, places, order=1, cval=0.0)
     n_good = float(ndimage.map_coordinates(good, places, order=0, cval=0.0).sum())
     z = float(values.sum()) / np.sqrt(max(n_good, 1.0) * correlation_px)
     ends = (x - dx, y - dy, x + dx, y + dy) if dx >= 0 else (x + dx, y + dy, x - dx, y - dy)
     return Line(*(float(v) for v in ends), z, line.threshold)
 
 
+def _along(image: np.ndarray, x: float, y: float, angle: float, positions: np.ndarray, outside: float = 0.0) -> np.ndarray:
+    """Image values along a line through (x, y), bilinear."""
+    places = [y + positions * np.sin(angle), x + positions * np.cos(angle)]
+    return ndimage.map_coordinates(image, places, order=1, cval=outside)
+
+
 SIMPLEX = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 
 
-def _extent(snr: np.ndarray, x: float, y: float, angle: float, first: float, last: float, s: float) -> tuple[float, float]:
+def _extent(snr: np.ndarray, x: float, y: float, angle: float, first: float, last: float) -> tuple[float, float]:
     """Interval around the known part whose sum above half the streak's level is largest."""
     reach = float(np.hypot(*snr.shape))
     positions = np.arange(-reach, reach + 1.0)
-    places = [y + positions * np.sin(angle), x + positions * np.cos(angle)]
-    values = ndimage.map_coordinates(snr, places, order=1, cval=np.nan)
+    values = _along(snr, x, y, angle, positions, outside=np.nan)
     inside = np.isfinite(values)
     known = inside & (positions >= first) & (positions <= last)
     if not known.any():
@@ -201,7 +220,7 @@ def is_fixed(others: list[np.ndarray], mine: np.ndarray, line: Line) -> bool:
     u = np.linspace(0.0, 1.0, n)
     places = [line.y0 + u * (line.y1 - line.y0), line.x0 + u * (line.x1 - line.x0)]
     levels = [float(ndimage.map_coordinates(m, places, order=1, cval=0.0).mean()) for m in (mine, *others)]
-    return float(np.median(levels[1:])) > FIXED_FRACTION * levels[0]
+    return float(np.median(np.abs(levels[1:]))) > FIXED_FRACTION * levels[0]
 
 
 def _mean_at(z: np.ndarray, weight: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

@@ -1,0 +1,1 @@
+"""The simulated payload processor: virtual time, memory, faults, radio and sky around the onboard core."""

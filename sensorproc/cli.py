@@ -1,0 +1,64 @@
+"""The command ``sensorproc``: verbs by name, loaded only when called; errors to one line and an exit code."""
+
+import sys
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from sensorproc import __version__
+from sensorproc.errors import SensorprocError
+
+USAGE, INTERRUPTED = 2, 75
+
+app = App(
+    name="sensorproc",
+    help="Detections from space-surveillance frames, on board and in replay.",
+    version=__version__,
+    help_format="plaintext",
+)
+VERBS = {
+    "process": "The onboard chain on recorded frames, then downlink and decode.",
+    "decode": "Ground side alone: packets to tables, messages and a gap report.",
+    "inspect": "What a recording holds, and what it lacks.",
+    "score": "A run against truth: completeness, false alarms, errors, with intervals.",
+    "warm": "Compile the kernels now instead of at the first frame.",
+    "doctor": "Is this machine ready?",
+}
+CONFIG_VERBS = {
+    "init": "Write a preset as a starting point.",
+    "check": "Check a configuration; all mistakes at once.",
+    "schema": "Every key with its type, range and default.",
+}
+for verb, text in VERBS.items():
+    app.command(f"sensorproc.verbs.{verb}:{verb}", name=verb, help=text)
+config = App(name="config", help="Write, check and describe configurations.", help_format="plaintext")
+for verb, text in CONFIG_VERBS.items():
+    config.command(f"sensorproc.verbs.config:{verb}", name=verb, help=text)
+app.command(config)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    tokens = sys.argv[1:] if argv is None else argv
+    if not tokens:
+        tokens = ["--help"]
+    try:
+        result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        print(f"sensorproc: {' '.join(str(error).split())} (see sensorproc --help)", file=sys.stderr)
+        return USAGE
+    except SensorprocError as error:
+        for line in str(error).splitlines():
+            print(f"sensorproc: {line}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("sensorproc: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""``sensorproc decode``: packets to products, on the ground side alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from sensorproc.verbs.console import emit_json, note
+from sensorproc.verbs.process import DataMode
+
+
+def decode(
+    downlink: Path,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    format: str = "ecsv,tdm,oem,udl,ds9,wcs",
+    marking: str | None = None,
+    data_mode: DataMode | None = None,
+    source: str = "SENSORPROC",
+    originator: str = "SENSORPROC",
+    json: bool = False,
+) -> int:
+    """Turn downlinked packets into tables, messages and a gap report.
+
+    Parameters
+    ----------
+    downlink: file of concatenated CCSDS packets; damage is skipped and reported.
+    out: folder for the products; made if absent.
+    format: comma-separated list of ecsv, tdm, oem, udl, ds9, wcs.
+    marking: classification marking, for messages.
+    data_mode: data mode, for messages.
+    source: name of the sensor in messages.
+    originator: name of the originator in messages.
+    json: print the summary as JSON.
+    """
+    from sensorproc.errors import InputError, ReleaseError
+    from sensorproc.ground import release
+    from sensorproc.ground.decode import MESSAGES, write_products
+
+    formats = tuple(name.strip() for name in format.split(",") if name.strip())
+    mark = release.check(marking, data_mode, source, originator)
+    explicit = format != "ecsv,tdm,oem,udl,ds9,wcs"
+    if mark is None and explicit and set(formats) & set(MESSAGES):
+        raise ReleaseError(f"format {format}: messages need --marking and --data-mode, which have no default")
+    if not downlink.is_file():
+        raise InputError(f"{downlink}: no such file")
+    decoded = write_products(downlink.read_bytes(), out, mark, formats)
+    gaps = decoded.gaps
+    for text in decoded.notes:
+        note(f"note: {text}")
+    counts = {name: len(rows) for name, rows in decoded.tables.items()}
+    summary = {"out": str(out), "rows": counts, "n_missing_packets": gaps.n_missing, "gaps_exact": gaps.is_exact,
+               "n_bytes_skipped": gaps.n_bytes_skipped, "written": list(decoded.written)}  # fmt: skip
+    if json:
+        emit_json(summary)
+    else:
+        exact = "" if gaps.is_exact else " (at least: no SET packet arrived)"
+        print(f"{sum(gaps.received.values())} packets, {gaps.n_missing} missing{exact}, {gaps.n_bytes_skipped} bytes skipped")
+        print(f"{counts['detections']} detections, {counts['tracklets']} tracklets, {counts['frames']} frames; products in {out}")
+    return 0

@@ -1,0 +1,64 @@
+"""``sensorproc doctor``: is this machine ready?"""
+
+from sensorproc.verbs.console import emit_json
+
+
+def doctor(*, json: bool = False) -> int:
+    """Check libraries, the kernel cache, time data and the compiled chain on a tiny frame set.
+
+    Parameters
+    ----------
+    json: print as JSON.
+    """
+    checks = [_libraries(), _cache(), _chain()]
+    if json:
+        emit_json({name: {"ok": ok, "detail": detail} for name, ok, detail in checks})
+    else:
+        for name, ok, detail in checks:
+            print(f"{'ok  ' if ok else 'FAIL'} {name}: {detail}")
+    return 0 if all(ok for _, ok, _ in checks) else 1
+
+
+def _libraries() -> tuple[str, bool, str]:
+    from sensorproc.replay import LIBRARIES, _version
+
+    versions = {name: _version(name) for name in LIBRARIES}
+    text = ", ".join(f"{name} {found}" for name, found in versions.items())
+    return "libraries", "absent" not in versions.values(), text
+
+
+def _cache() -> tuple[str, bool, str]:
+    import os
+    import tempfile
+    from pathlib import Path
+
+    from numba.core import config
+
+    from sensorproc.onboard import kernels
+
+    for folder in (config.CACHE_DIR, str(Path(kernels.__path__[0]) / "__pycache__"), str(Path.home() / ".cache")):
+        if folder and (os.access(folder, os.W_OK) or os.access(Path(folder).parent, os.W_OK)):
+            return "kernel cache", True, folder
+    return "kernel cache", False, f"no writable folder; set NUMBA_CACHE_DIR (e.g. {tempfile.gettempdir()}/numba)"
+
+
+def _chain() -> tuple[str, bool, str]:
+    import numpy as np
+
+    from sensorproc.config import Config
+    from sensorproc.onboard.pipeline import process_set
+    from sensorproc.onboard.state import PayloadState
+    from sensorproc.recording.entry import make_frame
+
+    yy, xx = np.mgrid[0:128, 0:128]
+    noise = np.random.default_rng(1)
+    stars = noise.uniform(8, 120, (40, 2))
+    frames = []
+    for k in range(6):
+        image = noise.normal(500.0, 5.0, (128, 128))
+        for x, y in [*stars, (40.0 + 4 * k, 60.0 + 2 * k)]:
+            image += 1200.0 / (2 * np.pi) * np.exp(-0.5 * ((xx - x) ** 2 + (yy - y) ** 2))
+        frames.append(make_frame(image.astype(np.uint16), "doctor", (k + 1) * 10**18 // 10**9 * 10**9, 0.5))
+    processed, _ = process_set(frames, PayloadState(), None, Config())
+    found = len(processed.tracklets)
+    return "chain", found == 1, f"{found} of 1 moving object found in a made-up set"

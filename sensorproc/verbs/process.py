@@ -1,0 +1,103 @@
+"""``sensorproc process``: the onboard chain on recorded frames, then downlink and decode."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from sensorproc.verbs.console import emit_json, note, progress
+
+DataMode = Literal["REAL", "TEST", "SIMULATED", "EXERCISE"]
+
+
+def process(
+    recording: Path,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    payload: str | None = None,
+    calibration: Path | None = None,
+    stars: Path | None = None,
+    marking: str | None = None,
+    data_mode: DataMode | None = None,
+    json: bool = False,
+) -> int:
+    """Run the onboard chain on recorded frames, then downlink and decode.
+
+    Parameters
+    ----------
+    recording: FITS file, cube or folder; folder of PNG or TIFF; SER file.
+    out: folder for the products; made if absent.
+    payload: TOML file or preset name; what it leaves out comes from headers or is estimated.
+    calibration: folder with badpix.csv[.gz] (x, y, dark_e_per_s, kind).
+    stars: star table as CSV, CSV.gz or ECSV with ra_deg, dec_deg, mag.
+    marking: classification marking, for messages.
+    data_mode: data mode, for messages.
+    json: print the summary as JSON.
+    """
+    from sensorproc import replay
+    from sensorproc.config import Config, load
+    from sensorproc.ground import release
+    from sensorproc.recording import open_recording, sidecar
+    from sensorproc.review.report import write_report
+
+    config = load(payload) if payload else Config()
+    given = config.release
+    mark = release.check(marking or given.marking, data_mode or given.data_mode, given.source, given.originator)
+    source = open_recording(recording)
+    table = sidecar.star_table(stars) if stars else None
+    if calibration is not None:
+        source = replace(source, **sidecar.calibration(calibration, source.entries[0].shape))
+    argv = ["process", str(recording), *([f"--payload={payload}"] if payload else [])]
+    for text in source.notes:
+        note(f"using {text}")
+    with progress("processing") as report:
+        outcome = replay.process(source, config, table, mark, out, argv, report)
+    write_report(out / "report.html", source.path.name, outcome)
+    for text in (*outcome.problems, *outcome.decoded.notes):
+        note(f"note: {text}")
+    summary = _summary(outcome, out)
+    if json:
+        emit_json(summary)
+    else:
+        print(_text(summary))
+    return 0
+
+
+def _summary(outcome, out: Path) -> dict:  # type: ignore[no-untyped-def]
+    tables = outcome.decoded.tables
+    streaks = [row for row in tables["detections"] if row["tracklet_id"] < 0]
+    return {
+        "out": str(out),
+        "n_frames": outcome.n_frames,
+        "n_processed": outcome.n_processed,
+        "n_rejected": sum(row["status"] != "processed" for row in tables["frames"]) + len(outcome.problems),
+        "n_sets": len(outcome.sets),
+        "tracklets": [
+            {key: row[key] for key in ("tracklet_id", "n_frames", "x_px", "y_px", "vx_px_frame", "vy_px_frame", "snr", "mag")}
+            for row in tables["tracklets"]
+        ],
+        "streaks": [{key: row[key] for key in ("frame", "x_px", "y_px", "length_px", "angle_deg", "snr")} for row in streaks],
+        "downlink_bytes": (out / "downlink.bin").stat().st_size,
+        "written": list(outcome.decoded.written),
+    }
+
+
+def _text(summary: dict) -> str:
+    lines = [
+        f"{summary['n_frames']} frames in {summary['n_sets']} sets, {summary['n_processed']} processed, "
+        f"{len(summary['tracklets'])} tracklets, {len(summary['streaks'])} single-frame streaks, "
+        f"{summary['downlink_bytes']} bytes downlinked"
+    ]
+    for row in summary["tracklets"]:
+        mag = f"mag {row['mag']:.2f}" if row["mag"] == row["mag"] else "no mag"
+        lines.append(
+            f"  tracklet {row['tracklet_id']}: {row['n_frames']} frames, ({row['x_px']:.2f}, {row['y_px']:.2f}) px, "
+            f"rate ({row['vx_px_frame']:+.3f}, {row['vy_px_frame']:+.3f}) px/frame, SNR {row['snr']:.1f}, {mag}"
+        )
+    for row in summary["streaks"]:
+        lines.append(
+            f"  streak in frame {row['frame']}: middle ({row['x_px']:.1f}, {row['y_px']:.1f}) px, "
+            f"length {row['length_px']:.0f} px, angle {row['angle_deg']:+.2f} deg, SNR {row['snr']:.1f}"
+        )
+    return "\n".join([*lines, f"products in {summary['out']}"])

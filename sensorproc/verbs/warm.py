@@ -1,0 +1,25 @@
+"""``sensorproc warm``: compile the kernels now instead of at the first frame."""
+
+from sensorproc.verbs.console import emit_json
+
+
+def warm(*, json: bool = False) -> int:
+    """Compile all kernels and keep them in the cache.
+
+    Parameters
+    ----------
+    json: print as JSON.
+    """
+    import importlib
+    import pkgutil
+
+    from sensorproc.onboard import kernels
+
+    names = sorted(module.name for module in pkgutil.iter_modules(kernels.__path__))
+    for name in names:
+        importlib.import_module(f"{kernels.__name__}.{name}")
+    if json:
+        emit_json({"modules": names})
+    else:
+        print(f"{len(names)} kernel modules compiled")
+    return 0
