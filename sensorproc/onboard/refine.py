@@ -99,7 +99,8 @@ def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config
             track = again
         if any(_is_remnant(track, a, frames.psf_sigma_px, config) for a in accepted):
             continue
-        if not is_plausible(frames, track, config):
+        track = counted_where_seen(frames, track)
+        if track.snr < lowest_snr or not is_plausible(frames, track, config):
             continue
         accepted.append(track)
         dirty = accepted
@@ -133,6 +134,14 @@ def seen(frames: Stack, track: Track, fraction: float = SEEN_FRACTION) -> np.nda
     energy = [trail_energy(length, frames.psf_sigma_px) for length in track.trails[:, 0]]
     full = typical * np.array(energy) / (2.0 * np.sqrt(np.pi) * frames.psf_sigma_px)
     return inside & (track.phi > fraction * full)
+
+
+def counted_where_seen(frames: Stack, track: Track) -> Track:
+    """The track with the SNR of the frames in which it is seen: a glimpse past the detector's edge proves nothing."""
+    good = seen(frames, track)
+    phi = float(track.phi[good].sum())
+    snr = float(track.psi[good].sum()) / np.sqrt(phi) if phi > 0 else 0.0
+    return replace(track, candidate=replace(track.candidate, snr=min(float(snr), track.snr)))
 
 
 def is_plausible(frames: Stack, track: Track, config: Measure) -> bool:

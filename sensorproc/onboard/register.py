@@ -172,6 +172,8 @@ def _reference(stars: list[np.ndarray], config: Register) -> int:
     """The frame nearest the middle of the set among those with enough stars."""
     middle = 0.5 * (len(stars) - 1)
     usable = [k for k in range(len(stars)) if len(stars[k]) >= config.min_stars]
+    if len(stars) == 1:
+        return 0  # nothing to register with: its own plane is the set's
     if not usable:
         raise FrameSetRejected("NO_STARS", found=float(max((len(x) for x in stars), default=0)))
     typical = np.median([len(stars[k]) for k in usable])

@@ -29,7 +29,7 @@ def subtract_stars(
 ) -> list[Residual]:
     """Frames without stars, their weights and outlier flags."""
     sky, spread, count = sky_template([f.registered for f in frames])
-    known = count >= min(config.min_overlap_frames, len(frames))
+    known = count >= config.min_overlap_frames
     for mover in movers:
         _carve(sky, spread, mover, frames)
     return [_residual(frame, sky, spread, count, known, config, match, flatten) for frame in frames]
@@ -82,7 +82,10 @@ def _residual(
     scatter = cv2.warpPerspective(spread, *back, flags=cv2.INTER_LINEAR | inverse)
     seen = cv2.warpPerspective(count * known.astype(np.uint8), *back, flags=cv2.INTER_NEAREST | inverse)
     image = np.where(seen > 0, flat.image_e - model, flat.image_e)
-    flags = flat.flags | _unmodelled_stars(solved, seen == 0)
+    # where too few frames overlap nothing tells a star from an object; where that is everywhere (a set of one or two
+    # frames) all is kept, for the streak search
+    unknown = (seen == 0) & known.any()
+    flags = flat.flags | unknown * np.uint8(PixelFlag.STAR_CORE)
     star_free = flags | (model > STAR_FREE_SIGMA * flat.sigma_e).astype(np.uint8)
     image = image - background_maps(image, star_free, flatten, use_mean=True)[0]
     image = without_stripes(image, star_free)
@@ -159,17 +162,3 @@ def without_stripes(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
             level[enough] = np.nanmedian(masked[enough] if axis == 1 else masked[:, enough], axis=axis)
         image = image - (level[:, None] if axis == 1 else level[None, :])
     return image
-
-
-def _unmodelled_stars(solved: Solved, unknown: np.ndarray) -> np.ndarray:
-    """Where too few frames overlap for a template, mask whatever looks like a star of this frame."""
-    flags = np.zeros(unknown.shape, np.uint8)
-    if unknown.any():
-        registered = solved.registered
-        kernel = template(registered.trail, registered.psf_sigma_px)
-        flat = registered.flattened
-        z = np.where(flat.flags == 0, flat.image_e / flat.sigma_e, np.float32(0.0))
-        snr = correlate(z, kernel) / np.sqrt(float((kernel * kernel).sum()))
-        stars = cv2.dilate((snr > 5.0).astype(np.uint8), np.ones(kernel.shape, np.uint8)) > 0
-        flags[unknown & stars] = PixelFlag.STAR_CORE.value
-    return flags
