@@ -1,0 +1,47 @@
+"""Fixtures shared by all tests: made-up recordings and their runs (once a session), and where the real frames are."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import cases  # noqa: E402
+from sensorproc.cli import main  # noqa: E402
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20260301)
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory):
+    """Folders of the made-up cases by name."""
+    folder = tmp_path_factory.mktemp("recordings")
+    for name in ("SIDEREAL", "BODY_FIXED", "EMPTY"):
+        cases.write(getattr(cases, name), folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def runs(recordings, tmp_path_factory):
+    """Output folders of ``process`` on the made-up cases, through the command line."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name in ("SIDEREAL", "BODY_FIXED", "EMPTY"):
+        arguments = ["process", str(recordings / name), "-o", str(folder / name), "--marking", "U", "--data-mode", "SIMULATED"]
+        assert main(arguments) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data():
+    """The reference frames; tests that need them are skipped where they are absent."""
+    folder = Path(os.environ.get("SENSORPROC_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no reference frames at {folder}; set SENSORPROC_DATA")
+    return folder
