@@ -1,7 +1,7 @@
 """Records of a frame set to packets in order, with sequence counts, under a byte budget.
 
 Every set is framed by two SET packets that state how many packets of each type have been sent by its end, so the ground
-can tell exactly what is missing, to the last packet. The last set's closing packet is sent twice.
+can tell exactly what is missing, to the last packet. The last set's closing packet is repeated twice.
 """
 
 from collections.abc import Sequence
@@ -52,13 +52,14 @@ class Formatter:
         return b"".join(parts)
 
     def close(self) -> bytes:
-        """The last set's closing packet once more: its loss would hide the loss of others."""
+        """The last set's closing packet twice more, each counting both: their loss would hide the loss of others."""
         if self.last is None:
             return b""
         values, tai_ns = self.last
         totals = dict(self.sent)
-        totals[int(Apid.SET)] += 1
-        return self._send(SET.apid, tai_ns, [SET.pack(values | self._totals(totals) | {"phase": 1})])
+        totals[int(Apid.SET)] += 2
+        record = SET.pack(values | self._totals(totals) | {"phase": 1})
+        return self._send(SET.apid, tai_ns, [record]) + self._send(SET.apid, tai_ns, [record])
 
     def _queued(self, apid: Apid, records: Sequence[bytes], tai_ns: int) -> list[Queued]:
         kind = RECORDS[apid]

@@ -27,7 +27,7 @@ def cuc_from_tai_ns(tai_ns: int) -> bytes:
     """
     seconds, ns = divmod(tai_ns, NS_PER_S)
     ticks = (seconds << 24) + ((ns << 24) + NS_PER_S // 2) // NS_PER_S
-    if not 0 <= ticks < 1 << 56:
+    if tai_ns < 0 or ticks >= 1 << 56:
         raise PacketError(f"time {tai_ns} ns does not fit a CUC code of 4 + 3 octets")
     return bytes([P_FIELD]) + ticks.to_bytes(7, "big")
 

@@ -49,7 +49,8 @@ def fixed_pattern(frames: list[Flattened], s: float) -> np.ndarray:
     ny, nx = cube.shape[1:]
     median, unused = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.float32)
     count = np.empty((ny, nx), np.uint8)
-    temporal_median(cube, invalid, np.empty(len(cube), np.float32), median, unused, count)
+    none = np.ones(len(cube) + 1, np.float32)
+    temporal_median(cube, invalid, none, np.empty(len(cube), np.float32), median, unused, count)
     neighbourhood = cv2.medianBlur(median, NEIGHBOURHOOD_PX)
     # the upper half: hot pixels in the neighbourhood skew it, and they are not stars
     spread = float(np.subtract(*np.percentile(neighbourhood[::3, ::3], [84.13, 50.0])))
@@ -57,7 +58,7 @@ def fixed_pattern(frames: list[Flattened], s: float) -> np.ndarray:
     grown = cv2.dilate(bright, np.ones((2 * NEIGHBOURHOOD_PX + 1,) * 2, np.uint8)) > 0
     # around a source: only pixels sharper than any PSF, and of them what sticks out
     sharp = np.zeros((ny, nx), np.uint8)
-    noise, none = np.full((ny, nx), max(spread, 1e-6), np.float32), np.zeros((ny, nx), np.uint8)
-    flag_sharp(median, noise, none, s, BRIGHT_SIGMA, OPTICAL_MARGIN, 0.0, np.uint8(1), sharp)
+    noise, clear = np.full((ny, nx), max(spread, 1e-6), np.float32), np.zeros((ny, nx), np.uint8)
+    flag_sharp(median, noise, clear, s, BRIGHT_SIGMA, OPTICAL_MARGIN, 0.0, np.uint8(1), sharp)
     excess = np.where(sharp > 0, median - neighbourhood, np.float32(0.0))
     return np.where(count < MIN_FRAMES, np.float32(0.0), np.where(grown, excess, median))

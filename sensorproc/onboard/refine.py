@@ -17,7 +17,7 @@ ITERATIONS = 14
 SEEN_FRACTION = 0.2  # of the typical template energy: less, and a frame says nothing of the object
 NEAR_PX = 12.0
 REMNANT_SIGMAS = 5.0
-REMNANT_FRACTION = 0.4
+REMNANT_FRACTION = 0.5
 FIXED_DRIFT_PX = 4.0  # over the set; what moves more visits several pixels
 FIXED_SPOT_CHI2 = 6.0  # by which a fixed spot must beat the moving one
 FIXED_PIXEL_RATIO = 1.0  # brightest pixel over PSF filter: 1 / 0.56 s = 1.8 s for a delta, at most 0.56 / s for a PSF of sigma s

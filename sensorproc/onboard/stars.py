@@ -8,6 +8,7 @@ left out of the template.
 
 import cv2
 import numpy as np
+from scipy.special import ndtri
 
 from sensorproc.config import Flatten, Match, Stars
 from sensorproc.flags import PixelFlag
@@ -18,7 +19,7 @@ from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.products import Candidate, Residual, Solved, Trail, freeze
 
 MEDIAN_NOISE = 1.57  # variance of a median over that of a mean, large n
-SCATTER_EXCESS = 1.7  # spread over expected noise above which the template is not trusted
+SCATTER_EXCESS = 2.5  # spread over expected noise above which the template is not trusted
 STAR_FREE_SIGMA = 1.0
 RESOLVED_SIGMA_PX = 1.2  # PSFs wider than this are told from compact particle hits by a second, narrower filter
 MIN_LINE_PX = 64  # good pixels a row or column needs before its own level is trusted
@@ -48,8 +49,18 @@ def sky_template(frames: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         invalid[k] = lost > 0.02
     sky, spread = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.float32)
     count = np.empty((ny, nx), np.uint8)
-    temporal_median(cube, invalid, np.empty(len(frames), np.float32), sky, spread, count)
+    temporal_median(cube, invalid, lower_quartiles(len(frames)), np.empty(len(frames), np.float32), sky, spread, count)
     return sky, spread, count
+
+
+def lower_quartiles(n_max: int) -> np.ndarray:
+    """Expected distance from zero down to the sample m // 4 of m sorted unit normals, for m up to ``n_max``.
+
+    Order statistics by Blom's approximation, quantile (k - 3/8) / (m + 1/4) for k from 1. The lower half only: a mover
+    brightens a pixel in some frames, and its own light must not count as unsteadiness of the sky.
+    """
+    m = np.arange(n_max + 1)
+    return np.maximum(-ndtri((m // 4 + 1 - 0.375) / (m + 0.25)), 1e-3).astype(np.float32)
 
 
 def _carve(sky: np.ndarray, spread: np.ndarray, mover: Candidate, frames: list[Solved]) -> None:

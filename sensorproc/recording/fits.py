@@ -38,7 +38,7 @@ def entries(path: Path, meta: dict[str, Any], order: int) -> list[Entry]:
                 if isinstance(hdu, IMAGE_TYPES) and len(hdu.shape) in (2, 3) and min(hdu.shape) > 0:
                     header = primary + hdu.header if number else primary
                     found.extend(_of_image(path, number, hdu.shape, header, meta, order + len(found)))
-    except (OSError, EOFError, TypeError, ValueError, IndexError) as error:
+    except (OSError, EOFError, TypeError, ValueError, IndexError, AstropyUserWarning) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: not a readable FITS file ({_first_line(error)})") from None

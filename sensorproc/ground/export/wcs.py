@@ -38,6 +38,7 @@ def header(record: Row) -> fits.Header:
         card[f"CD{i + 1}_{j + 1}"] = float(value)
     card["RADESYS"] = "ICRS"
     card["DATE-AVG"] = (utc, "mid-exposure, UTC")
+    card["MJD-AVG"] = Time(utc, scale="utc").mjd
     card["IMAGEW"], card["IMAGEH"] = record["nx"], record["ny"]
     card["ABERR"] = ("CATALOG", "catalogue directions: no aberration")
     return card

@@ -3,11 +3,13 @@
 from sensorproc.onboard.kernels.jit import f4, kernel, out, ro, u1, void
 
 
-@kernel(void(ro(f4, 3), ro(u1, 3), out(f4, 1), out(f4, 2), out(f4, 2), out(u1, 2)))
-def temporal_median(cube, invalid, scratch, median, spread, count):
+@kernel(void(ro(f4, 3), ro(u1, 3), ro(f4, 1), out(f4, 1), out(f4, 2), out(f4, 2), out(u1, 2)))
+def temporal_median(cube, invalid, quartiles, scratch, median, spread, count):
     """``median`` (ny, nx) and ``count`` of valid samples of ``cube`` (n, ny, nx); 0 where nothing is valid.
 
-    ``spread`` is the interquartile range / 1.349, the sigma of a Gaussian; 0 with fewer than four samples.
+    ``spread`` is the distance from the median down to the sample a quarter from the low end, divided by
+    ``quartiles[m]``, its expectation for m unit normals: the sigma of a Gaussian, whatever brightens some of the
+    samples. 0 with fewer than four.
     """
     n, ny, nx = cube.shape
     for y in range(ny):
@@ -30,4 +32,4 @@ def temporal_median(cube, invalid, scratch, median, spread, count):
                 median[y, x] = scratch[m // 2]
             else:
                 median[y, x] = (scratch[m // 2 - 1] + scratch[m // 2]) * f4(0.5)
-            spread[y, x] = (scratch[m - 1 - m // 4] - scratch[m // 4]) / f4(1.349) if m >= 4 else f4(0.0)
+            spread[y, x] = (median[y, x] - scratch[m // 4]) / quartiles[m] if m >= 4 else f4(0.0)

@@ -1,0 +1,150 @@
+"""Each kernel against its slow twin or an independent library."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from sensorproc.onboard.find_stars import template
+from sensorproc.onboard.kernels.cholesky import solve_symmetric
+from sensorproc.onboard.kernels.link_pairs import linked_pairs
+from sensorproc.onboard.kernels.mesh import cell_statistics
+from sensorproc.onboard.kernels.peaks import local_maxima
+from sensorproc.onboard.kernels.radon import best_line, join_blocks
+from sensorproc.onboard.kernels.sharpness import flag_sharp
+from sensorproc.onboard.kernels.shift_add import shift_add
+from sensorproc.onboard.kernels.temporal_median import temporal_median
+from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
+from sensorproc.onboard.products import Trail
+from sensorproc.onboard.stars import lower_quartiles
+from tests.oracles import slow
+
+
+def test_local_maxima_equal_maximum_filter(rng):
+    image = rng.normal(size=(40, 53)).astype(np.float32)
+    expected = np.argwhere((image == ndimage.maximum_filter(image, 5, mode="nearest")) & (image > 1.0))
+    found = np.empty((200, 2), np.int64)
+    n = local_maxima(image, 1.0, 2, found)
+    assert found[:n].tolist() == expected.tolist()
+    assert local_maxima(image, 1.0, 2, np.empty((1, 2), np.int64)) == n  # counted though not kept
+
+
+def test_temporal_median_ignores_invalid(rng):
+    cube = rng.normal(size=(7, 20, 30)).astype(np.float32)
+    invalid = (rng.uniform(size=cube.shape) < 0.3).astype(np.uint8)
+    median, spread = np.empty((20, 30), np.float32), np.empty((20, 30), np.float32)
+    count = np.empty((20, 30), np.uint8)
+    temporal_median(cube, invalid, lower_quartiles(7), np.empty(7, np.float32), median, spread, count)
+    masked = np.where(invalid == 0, cube, np.nan)
+    assert (count == (invalid == 0).sum(axis=0)).all()
+    seen = count > 0
+    np.testing.assert_allclose(median[seen], np.nanmedian(masked[:, seen], axis=0), rtol=1e-6)
+    assert (median[~seen] == 0).all()
+    for n in (4, 5, 7, 8, 16):
+        noise = rng.normal(size=(n, 60, 60)).astype(np.float32)
+        planes = np.empty((60, 60), np.float32), np.empty((60, 60), np.float32), np.empty((60, 60), np.uint8)
+        temporal_median(noise, np.zeros(noise.shape, np.uint8), lower_quartiles(n), np.empty(n, np.float32), *planes)
+        assert planes[1].mean() == pytest.approx(1.0, abs=0.05), n
+
+
+def test_cell_statistics(rng):
+    image = rng.normal(100.0, 5.0, (60, 64)).astype(np.float32)
+    image[rng.integers(0, 60, 80), rng.integers(0, 64, 80)] += 500
+    flags = (rng.uniform(size=image.shape) < 0.1).astype(np.uint8)
+    edges_y, edges_x = np.array([0, 30, 60]), np.array([0, 32, 64])
+    center, mean, sigma = (np.empty((2, 2), np.float32) for _ in range(3))
+    cell_statistics(image, flags, edges_y, edges_x, 3.0, np.empty(960, np.float32), center, mean, sigma, np.empty((2, 2), np.int64))
+    for j in range(2):
+        for i in range(2):
+            box = np.s_[edges_y[j] : edges_y[j + 1], edges_x[i] : edges_x[i + 1]]
+            expected = slow.cell(image[box][flags[box] == 0], 3.0)
+            np.testing.assert_allclose((center[j, i], mean[j, i], sigma[j, i]), expected, rtol=1e-5)
+    assert sigma.mean() == pytest.approx(5.0, rel=0.1)
+
+
+def test_shift_add_equals_its_slow_twin(rng):
+    cube = rng.integers(-100, 100, (5, 33, 47)).astype(np.int8)
+    shifts = rng.integers(-9, 9, (4, 5))
+    best, index = np.empty((33, 47), np.int16), np.empty((33, 47), np.int32)
+    shift_add(cube, shifts, shifts[:3], np.ones((3, 4), np.uint8), np.empty(47, np.int16), best, index)
+    expected, expected_index = slow.shift_add(cube, shifts, shifts[:3])
+    assert (best == expected).all()
+    assert (index == expected_index).all()
+
+
+def test_radon_equals_the_definition_of_its_lines(rng):
+    image = rng.normal(size=(24, 16)).astype(np.float32)
+    sums = np.ascontiguousarray(image.T[:, None, :])
+    while sums.shape[0] > 1:
+        upper = np.empty((sums.shape[0] // 2, 2 * sums.shape[1], 24), np.float32)
+        join_blocks(sums, upper)
+        sums = upper
+    for shift in (0, 5, 15):
+        for row in (0, 7, 20):
+            assert sums[0, shift, row] == pytest.approx(slow.line_sum(image, 0, 16, row, shift), abs=1e-4)
+    found = np.empty((1, 4), np.float32)
+    assert best_line(sums, np.full_like(sums, 16.0), 0.0, 1.0, found) == 1
+    assert found[0, 0] == pytest.approx(sums.max() / 4, rel=1e-5)
+
+
+@pytest.mark.parametrize(("length", "angle"), [(0.0, 0.0), (9.0, 0.4), (22.0, -1.2)])
+def test_trail_equals_a_sum_of_points(length, angle):
+    image = template(Trail(length * math.cos(angle), length * math.sin(angle)), 0.9)
+    ny, nx = image.shape
+    expected = slow.trail(nx // 2, ny // 2, length, angle, 0.9, image.shape)
+    assert np.abs(image - expected).max() < 1e-4 * expected.max() + 1e-6
+    assert image.sum() == pytest.approx(1.0, abs=2e-3)
+
+
+def test_cholesky_against_numpy(rng):
+    a = rng.normal(size=(4, 4))
+    a = a @ a.T + np.eye(4)
+    b, x = rng.normal(size=4), np.zeros(4)
+    assert solve_symmetric(a, b, np.zeros((4, 4)), x)
+    np.testing.assert_allclose(x, np.linalg.solve(a, b), rtol=1e-9)
+    assert not solve_symmetric(-a, b, np.zeros((4, 4)), x)
+
+
+@pytest.mark.parametrize("s", [0.75, 1.2, 2.0])
+def test_stars_are_never_sharp_and_pixels_always_are(s, rng):
+    sigma, none = np.full((31, 31), 5.0, np.float32), np.zeros((31, 31), np.uint8)
+    for _ in range(40):
+        x, y, flux = 15 + rng.uniform(-0.5, 0.5), 15 + rng.uniform(-0.5, 0.5), 10 ** rng.uniform(2.5, 5)
+        trail = slow.trail(x, y, rng.choice([0.0, 6.0]), rng.uniform(0, 3), s, (31, 31), 60)
+        star = rng.poisson(flux * trail) + rng.normal(0, 5, (31, 31))
+        marked = none.copy()
+        flag_sharp(star.astype(np.float32), sigma, none, s, 5.0, 0.45, 1.0, np.uint8(16), marked)
+        assert not marked[12:19, 12:19].any()
+        spike = rng.normal(0, 5, (31, 31)).astype(np.float32)
+        spike[15, 15] += 300
+        marked = none.copy()
+        flag_sharp(spike, sigma, none, s, 5.0, 0.45, 1.0, np.uint8(16), marked)
+        assert marked[15, 15] == 16
+
+
+def test_fit_track_recovers_track_and_error_bar(rng):
+    n, s, flux, pulls = 8, 0.9, 150.0, []
+    times, trails = np.arange(n) - 3.5, np.tile([0.0, 1.0, 0.0], (n, 1))
+    for _ in range(60):
+        truth = np.array([30.0, 25.0, 1.3, -0.7]) + rng.uniform(-0.3, 0.3, 4) * [1, 1, 0.2, 0.2]
+        image = rng.normal(0.0, 10.0, (n, 50, 60)).astype(np.float32)
+        for k in range(n):
+            x, y = truth[:2] + truth[2:] * times[k]
+            subtract_trail(image[k], x, y, -flux, 0.0, 1.0, 0.0, s, 8.0)
+        base = np.array([[30.0, 25.0]]) + np.array([[1.3, -0.7]]) * times[:, None]
+        step, summary, psi_phi, normal = np.zeros(4), np.zeros(2), np.zeros(2 * n), np.zeros((5, 5))
+        weight = np.full(image.shape, 0.01, np.float32)
+        fit_track(image, weight, base, times, trails, s, 4 * s, 20, 2.0, step, summary, psi_phi, normal)
+        matrix = np.tril(normal[:4, :4]) + np.tril(normal[:4, :4], -1).T
+        pulls.append((step + [30.0, 25.0, 1.3, -0.7] - truth) / np.sqrt(np.diag(np.linalg.inv(matrix))))
+    assert (np.array(pulls) ** 2).mean() == pytest.approx(1.0, abs=4 * math.sqrt(2 / 240) + 0.1)
+
+
+def test_linked_pairs_needs_hits():
+    t = np.arange(6.0)
+    line = np.stack([10 + 3 * t, 20 - t, np.full(6, 9.0)], axis=1)
+    found, first = np.empty((100, 3), np.int64), np.arange(7)
+    assert linked_pairs(line, first, t, 2, 0.5, 10.0, 1.0, 6, found) == 9  # 5 + 4 pairs, all fully supported
+    line[3, 0] += 30
+    assert linked_pairs(line, first, t, 2, 0.5, 10.0, 1.0, 6, found) == 0

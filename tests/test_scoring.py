@@ -1,0 +1,46 @@
+"""The score counts what it says it counts."""
+
+import pytest
+
+from sensorproc.errors import InputError
+from sensorproc.scoring import load_truth, poisson_interval, score, wilson
+
+
+def target(name, x, snr=8.0, flags=(), streak=0.0):
+    half = streak / 2
+    return {"id": name, "x": x, "y": 50.0, "x0": x - half, "y0": 50.0, "x1": x + half, "y1": 50.0, "streak_px": streak,
+            "snr": snr, "flags": list(flags)}  # fmt: skip
+
+
+def row(frame, x, y=50.0, tracklet=0):
+    return {"frame": frame, "x_px": x, "y_px": y, "sigma_x_px": 0.1, "sigma_y_px": 0.1, "tracklet_id": tracklet}
+
+
+def test_gates_assignment_and_false_alarms():
+    truth = [[target("a", 10.0), target("b", 13.0), target("edge", 90.0, flags=["edge"])], [target("a", 10.0)]]
+    rows = [row(0, 10.4), row(0, 12.8, tracklet=1), row(0, 90.0, tracklet=2), row(1, 30.0, tracklet=3)]
+    result = score(rows, truth)
+    assert result["completeness"][2]["found"] == 2
+    assert result["completeness"][2]["n"] == 3  # the edge target is neither demanded nor false
+    assert (result["n_false_detections"], result["false_tracklet_ids"]) == (1, [3])
+    assert result["centroid"]["along_rms_px"] == pytest.approx(((0.4**2 + 0.2**2) / 3) ** 0.5)
+
+
+def test_a_streak_is_gated_along_its_length():
+    truth = [[target("s", 50.0, streak=30.0)]]
+    assert score([row(0, 60.0)], truth)["completeness"][2]["found"] == 1
+    assert score([row(0, 61.0)], truth)["completeness"][2]["found"] == 0
+    assert score([row(0, 50.0, y=52.5)], truth)["completeness"][2]["found"] == 0
+
+
+def test_intervals():
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert poisson_interval(0)[1] == pytest.approx(3.689, abs=1e-3)
+    low, high = wilson(190, 200)
+    assert (round(low, 3), round(high, 3)) == (0.910, 0.973)
+
+
+def test_bad_truth_is_named(tmp_path):
+    (tmp_path / "t.json").write_text("{}")
+    with pytest.raises(InputError, match="frames"):
+        load_truth(tmp_path / "t.json")
