@@ -81,7 +81,7 @@ class Register:
     match_radius_px: Positive = 2.5
     max_error_px: Positive = 0.25  # rms of the matched stars over root of their number; more rejects the frame
     default_fwhm_px: Annotated[float, Field(ge=0.8, le=20)] = 2.2  # where no star can be measured
-    max_slew_px: Positive = 200.0  # star trail of one exposure; longer is a slew, not an observation
+    max_slew_px: Positive = 60.0  # star trail of one exposure by the recorded attitude; longer is a slew, not an observation
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -122,6 +122,7 @@ class Search:
     false_alarms_per_set: Fraction = 0.01  # expected, all centres together
     box_px_frame: Annotated[float, Field(gt=0, le=16)] = 4.0  # both axes, around each centre
     max_smear_px: Annotated[float, Field(gt=0, le=6)] = 2.0  # velocity step times span of the set
+    margin_snr: NotNegative = 0.5  # above the theoretical threshold: star residuals make ten times its false alarms
     null_margin: NotNegative = 0.5  # the threshold stays this far above the best track of the sign-reversed search
     candidate_margin: NotNegative = 1.6  # candidates are refined from threshold minus this
     max_candidates: Annotated[int, Field(ge=10, le=20000)] = 1500
@@ -148,7 +149,7 @@ class Measure:
 
     min_frames: Annotated[int, Field(ge=2)] = 3
     min_frame_fraction: Fraction = 0.5  # of the set in which the object lies on good pixels
-    max_frame_share: Fraction = 0.5  # of the summed signal carried by one frame
+    max_frame_share: Fraction = 0.5  # of the summed per-frame SNR carried by one frame
     flicker: NotNegative = 0.5  # fractional rms of brightness from frame to frame that is still one object
     max_flux_chi2: Positive = 2.5  # of the frames' fluxes, per frame, flicker and noise allowed for
     fixed_motion_px: Positive = 1.0  # less motion over the detector in a whole stare set: a defect

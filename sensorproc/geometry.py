@@ -6,6 +6,8 @@ import numpy as np
 
 from sensorproc.conventions import SPEED_OF_LIGHT_KM_S
 
+Coordinate = np.ndarray | np.floating | float
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -38,14 +40,14 @@ class Camera:
         """The same optics with another attitude."""
         return Camera(self.ifov_rad, self.x0_px, self.y0_px, self.parity, as_rows(dcm_icrs_from_cam))
 
-    def los_cam(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def los_cam(self, x: Coordinate, y: Coordinate) -> np.ndarray:
         """Unit lines of sight (..., 3) in the camera frame."""
         u = self.parity * (np.asarray(x, float) - self.x0_px) * self.ifov_rad
         v = (np.asarray(y, float) - self.y0_px) * self.ifov_rad
         los = np.stack([u, v, np.ones_like(u + v)], axis=-1)
         return los / np.sqrt((los * los).sum(axis=-1, keepdims=True))
 
-    def los_icrs(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def los_icrs(self, x: Coordinate, y: Coordinate) -> np.ndarray:
         """Unit lines of sight (..., 3) on ICRS axes."""
         return np.einsum("ij,...j->...i", self.dcm, self.los_cam(x, y))
 
@@ -56,7 +58,7 @@ class Camera:
         x = self.x0_px + self.parity * cam[..., 0] / z / self.ifov_rad
         return x, self.y0_px + cam[..., 1] / z / self.ifov_rad
 
-    def radec(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def radec(self, x: Coordinate, y: Coordinate) -> tuple[np.ndarray, np.ndarray]:
         """Right ascension and declination [rad] of pixels."""
         return radec_from_unit(self.los_icrs(x, y))
 
@@ -66,7 +68,7 @@ def as_rows(matrix: np.ndarray) -> tuple[tuple[float, float, float], ...]:
     return tuple(tuple(float(value) for value in row) for row in matrix)  # type: ignore[misc]
 
 
-def unit_from_radec(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+def unit_from_radec(ra: Coordinate, dec: Coordinate) -> np.ndarray:
     """Unit vectors (..., 3) of right ascension and declination [rad]."""
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec) + 0.0 * ra], axis=-1)
 

@@ -83,14 +83,20 @@ def test_do_sees_every_stage_in_order(recordings):
 
 
 def products(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "run.json"}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.name != "run.json"
+    }
 
 
 def test_two_runs_and_two_thread_counts_give_the_same_bytes(recordings, tmp_path, runs):
     results = [products(runs / "BODY_FIXED")]
     for threads in ("1", "2"):
         out = tmp_path / threads
-        limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), threads)
+        limits = dict.fromkeys(
+            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), threads
+        )
         arguments = ["process", str(recordings / "BODY_FIXED"), "-o", str(out), "--marking", "U", "--data-mode", "SIMULATED"]
         code = f"import cv2, sys; cv2.setNumThreads({threads}); from sensorproc.cli import main; sys.exit(main({arguments!r}))"
         subprocess.run([sys.executable, "-c", code], env=os.environ | limits, check=True, cwd=ROOT)

@@ -151,6 +151,8 @@ def test_unknown_locale_time_zone_and_path(recordings, tmp_path):
     folder = tmp_path / "観測 データ"
     shutil.copytree(recordings / "EMPTY", folder)
     env = {"PATH": "/usr/bin:/bin", "LC_ALL": "ja_JP.UTF-8", "TZ": "Asia/Tokyo", "HOME": str(tmp_path)}
-    done = subprocess.run([SCRIPT, "process", folder, "-o", tmp_path / "出力"], env=env, capture_output=True, text=True, encoding="utf-8")
+    done = subprocess.run(
+        [SCRIPT, "process", folder, "-o", tmp_path / "出力"], env=env, capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "出力" / "frames.ecsv").is_file()

@@ -28,7 +28,11 @@ def stream(n_sets=3, n_detections=40):
             int(Apid.DETECTION): [blank(DETECTION, frame=i, x_px=float(i)) for i in range(n_detections)],
             int(Apid.FRAME): [blank(FRAME, frame=i) for i in range(8)],
         }
-        facts = {f.name: b"U" if f.code.startswith("S") else k for f in SET.fields if not f.name.startswith(("total", "n_drop", "phase"))}
+        facts = {
+            f.name: b"U" if f.code.startswith("S") else k
+            for f in SET.fields
+            if not f.name.startswith(("total", "n_drop", "phase"))
+        }
         parts.append(formatter.format_set(records, facts, (k + 1) * 10**9))
     return b"".join(parts) + formatter.close()
 
@@ -96,7 +100,8 @@ def test_ccsdspy_reads_our_headers(tmp_path):
     layout = ccsdspy.VariableLength(
         [ccsdspy.PacketField("P", "uint", 8), ccsdspy.PacketField("COARSE", "uint", 32), ccsdspy.PacketField("FINE", "uint", 24),
          ccsdspy.PacketField("N", "uint", 16),
-         ccsdspy.PacketArray(name="BODY", data_type="uint", bit_length=8, array_shape="expand"), ccsdspy.PacketField("CRC", "uint", 16)]
+         ccsdspy.PacketArray(name="BODY", data_type="uint", bit_length=8, array_shape="expand"),
+         ccsdspy.PacketField("CRC", "uint", 16)]
     )  # fmt: skip
     by_apid = ccsdspy.utils.split_by_apid(str(tmp_path / "d.bin"))
     assert sorted(by_apid) == sorted(int(a) for a in Apid)
@@ -138,7 +143,9 @@ def test_damage_costs_only_what_it_touches_and_the_gap_report_is_exact(seed):
         if i in harmed:
             expected[apid].append(counts[apid])
         counts[apid] += 1
-    sets_survive = any(i not in harmed for i, p in enumerate(parts) if int.from_bytes(p[:2], "big") & 0x7FF == Apid.SET and i >= len(parts) - 2)
+    sets_survive = any(
+        i not in harmed for i, p in enumerate(parts) if int.from_bytes(p[:2], "big") & 0x7FF == Apid.SET and i >= len(parts) - 2
+    )
     if sets_survive:
         assert downlink.gaps.missing == expected
     untouched = sum(len(p) for i, p in enumerate(parts) if i not in harmed)
@@ -160,7 +167,9 @@ def test_duplicates_count_once():
 def test_budget_keeps_the_urgent_and_says_what_it_dropped():
     formatter = Formatter(max_packet_bytes=300, budget_bytes_per_set=1200)
     records = {int(Apid.FRAME): [blank(FRAME)] * 20, int(Apid.TRACKLET): [blank(TRACKLET)] * 2, int(Apid.EVENT): [blank(EVENT)]}
-    facts = {f.name: b"U" if f.code.startswith("S") else 0 for f in SET.fields if not f.name.startswith(("total", "n_drop", "phase"))}
+    facts = {
+        f.name: b"U" if f.code.startswith("S") else 0 for f in SET.fields if not f.name.startswith(("total", "n_drop", "phase"))
+    }
     data = formatter.format_set(records, facts, 10**9)
     downlink = read(data)
     assert len(data) <= 1200
@@ -172,6 +181,10 @@ def test_budget_keeps_the_urgent_and_says_what_it_dropped():
 def test_sequence_counts_wrap():
     formatter = Formatter(max_packet_bytes=128)
     formatter.sent[int(Apid.EVENT)] = packets.SEQUENCE_COUNTS - 2
-    facts = {f.name: b"U" if f.code.startswith("S") else 0 for f in SET.fields if not f.name.startswith(("total", "n_drop", "phase"))}
+    facts = {
+        f.name: b"U" if f.code.startswith("S") else 0 for f in SET.fields if not f.name.startswith(("total", "n_drop", "phase"))
+    }
     data = formatter.format_set({int(Apid.EVENT): [blank(EVENT)] * 20}, facts, 10**9)
-    assert read(data).gaps.received[int(Apid.EVENT)] == len([p for p in split(data) if int.from_bytes(p[:2], "big") & 0x7FF == Apid.EVENT])
+    assert read(data).gaps.received[int(Apid.EVENT)] == len(
+        [p for p in split(data) if int.from_bytes(p[:2], "big") & 0x7FF == Apid.EVENT]
+    )

@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
 from pydantic import ConfigDict, TypeAdapter
-from unifieddatalibrary.types.observations.eo_observation_create_params import EoobservationDetails, EoObservationCreateParams
+from unifieddatalibrary.types.observations.eo_observation_create_params import EoObservationCreateParams, EoobservationDetails
 
 from sensorproc.cli import main
 from sensorproc.errors import ReleaseError

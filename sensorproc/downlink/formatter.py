@@ -4,7 +4,7 @@ Every set is framed by two SET packets that state how many packets of each type 
 can tell exactly what is missing, to the last packet. The last set's closing packet is repeated twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ class Formatter:
     sent: dict[int, int] = field(default_factory=lambda: {int(apid): 0 for apid in Apid})
     last: tuple[dict[str, Any], int] | None = None
 
-    def format_set(self, records: dict[int, Sequence[bytes]], housekeeping: dict[str, Any], tai_ns: int) -> bytes:
+    def format_set(self, records: Mapping[int, Sequence[bytes]], housekeeping: dict[str, Any], tai_ns: int) -> bytes:
         """Bytes of one frame set.
 
         Parameters

@@ -41,7 +41,9 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
     if unknown:
         raise UsageError(f"format {', '.join(unknown)}: choose from {', '.join(FORMATS)}")
     downlink = read(data)
-    rows = {name: getattr(observations, name)(downlink) for name in ("detections", "tracklets", "frames", "housekeeping", "events")}
+    rows = {
+        name: getattr(observations, name)(downlink) for name in ("detections", "tracklets", "frames", "housekeeping", "events")
+    }
     out.mkdir(parents=True, exist_ok=True)
     products = out / "products"
     products.mkdir(exist_ok=True)
@@ -156,16 +158,109 @@ COMMENTS = (
     "times: UTC of mid-exposure",
 )
 COLUMNS = {
-    "detections": "detector frame time_utc tracklet_id x_px y_px sigma_x_px sigma_y_px flux_e sigma_flux_e snr log10_pfa kind"
-    " length_px angle_deg ra_deg dec_deg sigma_ra_arcsec sigma_dec_arcsec mag sigma_mag flags".split(),
-    "tracklets": "tracklet_id detector n_frames first_frame last_frame epoch_frame x_px y_px vx_px_frame vy_px_frame"
-    " cov_xx cov_xy cov_xu cov_xv cov_yy cov_yu cov_yv cov_uu cov_uv cov_vv snr log10_pfa chi2_per_dof mag sigma_mag"
-    " origin flags".split(),
-    "frames": "detector frame time_utc exposure_s status sky ra_deg dec_deg roll_deg sigma_arcsec ifov_arcsec n_stars"
-    " n_registered registration_rms_px n_solved solution_rms_px zeropoint_mag sigma_zeropoint_mag background_e noise_e"
-    " n_outliers psf_fwhm_px trail_x_px trail_y_px".split(),
-    "housekeeping": "detector set_id first_frame n_frames n_processed marking data_mode state_digest config_digest"
-    " input_digest threshold_snr expected_false_alarms n_null n_velocities n_candidates n_tracklets n_streaks"
-    " n_dropped_packets total_set total_event total_frame total_detection total_tracklet".split(),
-    "events": "time_utc severity event detector frame value_1 value_2".split(),
+    "detections": [
+        "detector",
+        "frame",
+        "time_utc",
+        "tracklet_id",
+        "x_px",
+        "y_px",
+        "sigma_x_px",
+        "sigma_y_px",
+        "flux_e",
+        "sigma_flux_e",
+        "snr",
+        "log10_pfa",
+        "kind",
+        "length_px",
+        "angle_deg",
+        "ra_deg",
+        "dec_deg",
+        "sigma_ra_arcsec",
+        "sigma_dec_arcsec",
+        "mag",
+        "sigma_mag",
+        "flags",
+    ],
+    "tracklets": [
+        "tracklet_id",
+        "detector",
+        "n_frames",
+        "first_frame",
+        "last_frame",
+        "epoch_frame",
+        "x_px",
+        "y_px",
+        "vx_px_frame",
+        "vy_px_frame",
+        "cov_xx",
+        "cov_xy",
+        "cov_xu",
+        "cov_xv",
+        "cov_yy",
+        "cov_yu",
+        "cov_yv",
+        "cov_uu",
+        "cov_uv",
+        "cov_vv",
+        "snr",
+        "log10_pfa",
+        "chi2_per_dof",
+        "mag",
+        "sigma_mag",
+        "origin",
+        "flags",
+    ],
+    "frames": [
+        "detector",
+        "frame",
+        "time_utc",
+        "exposure_s",
+        "status",
+        "sky",
+        "ra_deg",
+        "dec_deg",
+        "roll_deg",
+        "sigma_arcsec",
+        "ifov_arcsec",
+        "n_stars",
+        "n_registered",
+        "registration_rms_px",
+        "n_solved",
+        "solution_rms_px",
+        "zeropoint_mag",
+        "sigma_zeropoint_mag",
+        "background_e",
+        "noise_e",
+        "n_outliers",
+        "psf_fwhm_px",
+        "trail_x_px",
+        "trail_y_px",
+    ],
+    "housekeeping": [
+        "detector",
+        "set_id",
+        "first_frame",
+        "n_frames",
+        "n_processed",
+        "marking",
+        "data_mode",
+        "state_digest",
+        "config_digest",
+        "input_digest",
+        "threshold_snr",
+        "expected_false_alarms",
+        "n_null",
+        "n_velocities",
+        "n_candidates",
+        "n_tracklets",
+        "n_streaks",
+        "n_dropped_packets",
+        "total_set",
+        "total_event",
+        "total_frame",
+        "total_detection",
+        "total_tracklet",
+    ],
+    "events": ["time_utc", "severity", "event", "detector", "frame", "value_1", "value_2"],
 }

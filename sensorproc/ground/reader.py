@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sensorproc.downlink.dictionary import Apid
-from sensorproc.downlink.packets import COUNT_BYTES, CRC_BYTES, OVERHEAD_BYTES, PRIMARY_BYTES, SEQUENCE_COUNTS, TIME_BYTES, is_intact
+from sensorproc.downlink.packets import (
+    COUNT_BYTES,
+    CRC_BYTES,
+    OVERHEAD_BYTES,
+    PRIMARY_BYTES,
+    SEQUENCE_COUNTS,
+    TIME_BYTES,
+    is_intact,
+)
 from sensorproc.downlink.records import RECORDS, SET
 
 TELEMETRY_WITH_TIME = 0x0800  # version 0, telemetry, secondary header present

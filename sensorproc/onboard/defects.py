@@ -28,8 +28,8 @@ def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
     """
     if is_stare(residuals):
         return residuals
-    signal = sum(np.clip(r.image_e * np.sqrt(r.weight), -CLIP_SIGMA, CLIP_SIGMA) for r in residuals)
-    seen = sum((r.weight > 0).astype(np.float32) for r in residuals)
+    signal = total([np.clip(r.image_e * np.sqrt(r.weight), -CLIP_SIGMA, CLIP_SIGMA) for r in residuals])
+    seen = total([(r.weight > 0).astype(np.float32) for r in residuals])
     pixel = np.where(seen > 0, signal / np.sqrt(np.maximum(seen, 1.0)), 0.0).astype(np.float32)
     kernel = template(Trail(), residuals[0].solved.registered.psf_sigma_px)
     filtered = correlate(pixel, kernel) / np.float32(np.sqrt((kernel * kernel).sum()))
@@ -41,18 +41,28 @@ def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     """Residuals with lasting dark patches filled: light that never arrives is no object, and no noise either."""
     if is_stare(residuals):
         return residuals
-    weight = sum(r.weight for r in residuals)
-    signal = sum(np.clip(r.image_e * np.sqrt(r.weight), -CLIP_SIGMA, CLIP_SIGMA) * np.sqrt(r.weight) for r in residuals)
+    weight = total([r.weight for r in residuals])
+    roots = [np.sqrt(r.weight) for r in residuals]
+    clipped = [np.clip(r.image_e * root, -CLIP_SIGMA, CLIP_SIGMA) for r, root in zip(residuals, roots, strict=True)]
+    signal = total([image * root for image, root in zip(clipped, roots, strict=True)])
     kernel = template(Trail(), SHADOW_PX)
-    total, norm = correlate(signal, kernel), correlate(weight, kernel)
+    smooth, norm = correlate(signal, kernel), correlate(weight, kernel)
     energy = correlate(weight, kernel * kernel)
-    depth = np.where(norm > 0, total / np.maximum(norm, 1e-30), 0.0).astype(np.float32)
-    is_dark = (total < -TEST_SIGMA * np.sqrt(np.maximum(energy, 0.0))) & (norm > 0)
+    depth = np.where(norm > 0, smooth / np.maximum(norm, 1e-30), 0.0).astype(np.float32)
+    is_dark = (smooth < -TEST_SIGMA * np.sqrt(np.maximum(energy, 0.0))) & (norm > 0)
     reach = cv2.dilate(is_dark.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     shadow = np.where(reach, np.minimum(depth, np.float32(0.0)), np.float32(0.0))
     filled = [r.image_e - shadow for r in residuals]
     freeze(*filled)
     return [replace(r, image_e=image) for r, image in zip(residuals, filled, strict=True)]
+
+
+def total(images: list[np.ndarray]) -> np.ndarray:
+    """Sum of images in their order."""
+    result = np.zeros_like(images[0])
+    for image in images:
+        result += image
+    return result
 
 
 def is_stare(residuals: list[Residual]) -> bool:

@@ -94,7 +94,7 @@ def psf_sigma(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail:
     half_x = int(np.ceil(8 + 0.5 * abs(trail.dx_px)))
     half_y = int(np.ceil(8 + 0.5 * abs(trail.dy_px)))
     ny, nx = flattened.image_e.shape
-    curves = []
+    curves: list[list[float]] = []
     for x, y, _ in stars[: 4 * n_max]:
         ix, iy = round(float(x)), round(float(y))
         if not (half_x <= ix < nx - half_x and half_y <= iy < ny - half_y) or len(curves) >= n_max:

@@ -43,7 +43,7 @@ def link_points(frames: Stack, config: Search) -> list[Candidate]:
         start, velocity = _line(t[frame_of[members]], points[members, :2])
         snr = float(np.sqrt((points[members, 2] ** 2).sum()))
         used |= np.hypot(*(points[:, :2] - start - velocity * t[frame_of][:, None]).T) <= 2.0 * config.link_radius_px
-        found.append(Candidate(*map(float, (*start, *velocity)), snr, "linked"))
+        found.append(Candidate.at(start, velocity, snr, "linked"))
     return sorted(found, key=lambda c: (-c.snr, c.x_px, c.y_px))
 
 
@@ -59,7 +59,13 @@ def bright_points(frames: Stack, k: int, config: Search) -> np.ndarray:
 
 
 def _members(
-    points: np.ndarray, frame_of: np.ndarray, t: np.ndarray, start: np.ndarray, velocity: np.ndarray, radius: float, used: np.ndarray
+    points: np.ndarray,
+    frame_of: np.ndarray,
+    t: np.ndarray,
+    start: np.ndarray,
+    velocity: np.ndarray,
+    radius: float,
+    used: np.ndarray,
 ) -> np.ndarray:
     """Index of the nearest unused point of each frame within ``radius`` of the line."""
     distance = np.hypot(*(points[:, :2] - start - velocity * t[frame_of][:, None]).T)

@@ -9,14 +9,13 @@ from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.flags import DetectionFlag, PixelFlag
 from sensorproc.onboard.kernels.track_fit import fit_track
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
-from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, Track, position_covariance, seen
+from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
 from sensorproc.onboard.streaks import Line
 from sensorproc.onboard.tracks import Stack
 from sensorproc.theory import expected_false_alarms, noise_pixels, streak_bounds
 
 OWN_POSITION_SNR = 7.0  # from here a frame's own centroid is better founded than the track's prediction
 NOT_SEEN_SNR = 2.0
-MEASURABLE_FRACTION = 0.02  # of the template's energy: with less a frame's flux means nothing
 STREAK_FWHM = 1.25  # trail longer than this many FWHM: the trailed template matters, the object is called a streak
 LOWEST_LOG10_PFA = -300.0
 
@@ -24,7 +23,9 @@ LOWEST_LOG10_PFA = -300.0
 def tracklet(frames: Stack, track: Track, curvatures: np.ndarray, config: Measure) -> Tracklet:
     """A tracklet with a measurement in every frame where its pixels are usable."""
     log10_pfa = log10_false_alarms(track.snr, curvatures)
-    members = [_member(frames, track, int(k), log10_pfa, config) for k in np.flatnonzero(seen(frames, track, MEASURABLE_FRACTION))]
+    members = [
+        _member(frames, track, int(k), log10_pfa, config) for k in np.flatnonzero(seen(frames, track, MEASURABLE_FRACTION))
+    ]
     c = track.candidate
     floor2 = config.position_floor_px**2
     spread = float(((frames.times - frames.times.mean()) ** 2).sum())
@@ -115,9 +116,15 @@ def streak_measurement(residual: Residual, line: Line) -> Measurement:
     flags = int(DetectionFlag.STREAK | DetectionFlag.SINGLE_FRAME) | _common_flags(residual)
     ny, nx = residual.image_e.shape
     margin = 3.0 * s
-    if min(line.x0, line.x1, line.y0, line.y1) < margin or max(line.x0, line.x1) > nx - margin or max(line.y0, line.y1) > ny - margin:
+    if (
+        min(line.x0, line.x1, line.y0, line.y1) < margin
+        or max(line.x0, line.x1) > nx - margin
+        or max(line.y0, line.y1) > ny - margin
+    ):
         flags |= DetectionFlag.EDGE
-    log10_pfa = log10_false_alarms(line.snr, np.array([0.0, 0.0, 0.0, residual.image_e.size * math.pi / (cross2 * along2) ** 0.5]))
+    log10_pfa = log10_false_alarms(
+        line.snr, np.array([0.0, 0.0, 0.0, residual.image_e.size * math.pi / (cross2 * along2) ** 0.5])
+    )
     numbers = flux, flux / line.snr, line.snr, log10_pfa
     return on_sky(residual, x, y, cov, *numbers, True, length, fold_angle(math.atan2(sin, cos)), int(flags))
 
@@ -212,5 +219,3 @@ def _mean_magnitude(frames: Stack, track: Track) -> tuple[float | None, float]:
         return None, 0.0
     sigma_zero = frames.frames[0].solved.sigma_zeropoint_mag or 0.0
     return float(np.median(zeros)) - 2.5 * math.log10(track.flux_e / exposure_s), math.hypot(1.0857 / track.snr, sigma_zero)
-
-

@@ -28,7 +28,7 @@ def slow_movers(frames: list[Registered], config: Stars, register: Register) -> 
         place, rate, significance, chi2 = line_fit(t, xy, sigma)
         weakest = min(line_fit(t[cut], xy[cut], sigma[cut])[2] for cut in (np.s_[1:], np.s_[:-1]))
         if significance > config.mover_sigma and weakest > 0.5 * config.mover_sigma and chi2 < 4.0:
-            found.append(Candidate(*map(float, (*place, *rate, star[2] * np.sqrt(len(t)))), origin="mover"))
+            found.append(Candidate.at(place, rate, float(star[2] * np.sqrt(len(t))), "mover"))
     return found
 
 

@@ -81,7 +81,9 @@ def _search_set(
     camera = flattened[0].calibrated.frame.camera
     ifov_rad = camera.ifov_rad if camera else None
     if state.dark_e_s is None:
-        flattened = do(subtract_fixed_pattern, flattened, config.flatten, config.sensor.psf_fwhm_px or config.register.default_fwhm_px)
+        flattened = do(
+            subtract_fixed_pattern, flattened, config.flatten, config.sensor.psf_fwhm_px or config.register.default_fwhm_px
+        )
     registered, unplaced = do(register, flattened, config.register, ifov_rad, config.sensor.psf_fwhm_px)
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
@@ -116,9 +118,7 @@ def _search_set(
     )
 
 
-def search_centres(
-    frames: Stack, found: list[Centre], config: Config, lowest: float, do: Do
-) -> tuple[list[Candidate], int]:
+def search_centres(frames: Stack, found: list[Centre], config: Config, lowest: float, do: Do) -> tuple[list[Candidate], int]:
     """Candidates around every centre and the number of velocities summed."""
     candidates, n_velocities = [], 0
     for centre in found:

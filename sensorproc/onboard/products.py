@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sensorproc.geometry import Camera
+from sensorproc.geometry import Camera, Coordinate
 
 Image = np.ndarray  # (ny, nx) float32, C-contiguous, read-only
 
@@ -109,17 +109,17 @@ class Transform:
     matrix: tuple[tuple[float, float, float], ...]
     inverse: tuple[tuple[float, float, float], ...]
 
-    def to_registered(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def to_registered(self, x: Coordinate, y: Coordinate) -> tuple[np.ndarray, np.ndarray]:
         return _homography(self.matrix, x, y)
 
-    def to_detector(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def to_detector(self, x: Coordinate, y: Coordinate) -> tuple[np.ndarray, np.ndarray]:
         return _homography(self.inverse, x, y)
 
 
-def _homography(rows: tuple[tuple[float, ...], ...], x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _homography(rows: tuple[tuple[float, ...], ...], x: Coordinate, y: Coordinate) -> tuple[np.ndarray, np.ndarray]:
     (a, b, c), (d, e, f), (g, h, i) = rows
     w = g * x + h * y + i
-    return (a * x + b * y + c) / w, (d * x + e * y + f) / w
+    return np.asarray((a * x + b * y + c) / w), np.asarray((d * x + e * y + f) / w)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +180,11 @@ class Candidate:
     vy_px_frame: float
     snr: float
     origin: str
+
+    @classmethod
+    def at(cls, place: np.ndarray, velocity: np.ndarray, snr: float, origin: str) -> "Candidate":
+        """From arrays (2,) of place and velocity."""
+        return cls(float(place[0]), float(place[1]), float(velocity[0]), float(velocity[1]), float(snr), origin)
 
 
 @dataclass(frozen=True, eq=False)

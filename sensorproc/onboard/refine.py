@@ -15,6 +15,8 @@ from sensorproc.theory import trail_energy
 HALF_SIGMAS = 4.0  # half-width of the fitting window in PSF sigmas
 ITERATIONS = 14
 SEEN_FRACTION = 0.2  # of the typical template energy: less, and a frame says nothing of the object
+MEASURABLE_FRACTION = 0.02  # with less a frame's flux means nothing
+PLAIN_SNR = 5.0
 NEAR_PX = 12.0
 REMNANT_SIGMAS = 5.0
 REMNANT_FRACTION = 0.5
@@ -59,7 +61,9 @@ def fit(frames: Stack, image: np.ndarray, candidate: Candidate, max_step: float)
         candidate = replace(c, **dict(zip(("x_px", "y_px", "vx_px_frame", "vy_px_frame"), moved.tolist(), strict=True)))
     path = base + step[:2] + step[2:] * frames.times[:, None]
     candidate = replace(candidate, snr=float(summary[0]))
-    return Track(candidate, float(summary[1]), psi_phi[::2].copy(), psi_phi[1::2].copy(), position_covariance(normal), path, trails)
+    return Track(
+        candidate, float(summary[1]), psi_phi[::2].copy(), psi_phi[1::2].copy(), position_covariance(normal), path, trails
+    )
 
 
 def position_covariance(normal: np.ndarray) -> np.ndarray:
@@ -126,14 +130,18 @@ def _is_remnant(track: Track, accepted: Track, s: float, config: Measure) -> boo
 
 
 def seen(frames: Stack, track: Track, fraction: float = SEEN_FRACTION) -> np.ndarray:
-    """Frames (n,) in which the object lies on the detector and ``fraction`` of its template's energy on good pixels."""
+    """Frames (n,) in which the object lies on the detector and ``fraction`` of its template's energy on good pixels.
+
+    An object that is plainly there counts with less.
+    """
     ny, nx = frames.image_e.shape[1:]
     x, y = track.path.T
     inside = (x >= -0.5) & (y >= -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
     typical = np.array([float(np.median(w[w > 0])) if (w > 0).any() else np.inf for w in frames.weight[:, ::7, ::7]])
     energy = [trail_energy(length, frames.psf_sigma_px) for length in track.trails[:, 0]]
     full = typical * np.array(energy) / (2.0 * np.sqrt(np.pi) * frames.psf_sigma_px)
-    return inside & (track.phi > fraction * full)
+    plain = (track.phi > MEASURABLE_FRACTION * full) & (track.psi > PLAIN_SNR * np.sqrt(np.maximum(track.phi, 0.0)))
+    return inside & ((track.phi > fraction * full) | plain)
 
 
 def counted_where_seen(frames: Stack, track: Track) -> Track:
@@ -151,7 +159,8 @@ def is_plausible(frames: Stack, track: Track, config: Measure) -> bool:
     if n < config.min_frames or n < config.min_frame_fraction * len(good):
         return False
     psi, phi = np.where(good, track.psi, 0.0), np.where(good, track.phi, 0.0)
-    if not psi.sum() > 0 or float(psi.max() / psi.sum()) > max(config.max_frame_share, 1.5 / n):
+    snr = np.maximum(psi, 0.0) / np.sqrt(np.maximum(phi, 1e-30))
+    if not psi.sum() > 0 or float(snr.max() / snr.sum()) > max(config.max_frame_share, 1.5 / n):
         return False
     flux = float(psi.sum() / phi.sum())
     per_frame = np.where(good, psi / np.maximum(phi, 1e-30), flux)

@@ -121,9 +121,7 @@ def phase_shift(before: np.ndarray, after: np.ndarray, max_shift_px: float) -> n
     return np.array([dx[x], dy[y]])
 
 
-def _trail(
-    frames: list[Flattened], cleaned: list, maps: list, shifts: np.ndarray, cadence_ns: float, s: float
-) -> Trail:
+def _trail(frames: list[Flattened], cleaned: list, maps: list, shifts: np.ndarray, cadence_ns: float, s: float) -> Trail:
     """Star trail within an exposure: the motion between frames if trails of that length fit better than points."""
     if len(shifts) == 0:
         return Trail()
@@ -156,9 +154,7 @@ def _place(
     placed, rejected = [], []
     for k, frame in enumerate(frames):
         raw = frame.calibrated.frame
-        transform, n, rms = fit_transform(
-            stars[k], stars[reference], to_reference[k], frame.image_e.shape, ifov_rad, config
-        )
+        transform, n, rms = fit_transform(stars[k], stars[reference], to_reference[k], frame.image_e.shape, ifov_rad, config)
         if k != reference and (n < config.min_stars or rms > config.max_error_px * np.sqrt(n)):
             numbers = (("matched", float(n)), ("rms_px", rms))
             rejected.append(Rejection(raw.index, raw.detector, raw.t_mid_tai_ns, "NOT_REGISTERED", numbers))

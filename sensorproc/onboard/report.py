@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.downlink.dictionary import ORIGINS, FrameStatus, Severity, reason_code
 from sensorproc.downlink.records import DETECTION, EVENT, FRAME, TRACKLET
-from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.geometry import Camera, quaternion
 from sensorproc.onboard.products import Frame, Measurement, Rejection, Residual, Tracklet
 

@@ -46,8 +46,7 @@ def centres(frames: Stack, cadence_s: float, box: float) -> list[Centre]:
 def detector_rest(frames: Stack) -> Centre:
     """Velocity at the middle of the field of an object at rest in the detector."""
     ny, nx = frames.image_e.shape[1:]
-    middle = np.float64((nx - 1) / 2), np.float64((ny - 1) / 2)
-    places = np.array([r.transform.to_registered(*middle) for r in frames.registered])
+    places = np.array([r.transform.to_registered((nx - 1) / 2, (ny - 1) / 2) for r in frames.registered])
     t = frames.times - frames.times.mean()
     spread = float((t * t).sum())
     vx, vy = (t[:, None] * places).sum(axis=0) / spread if spread > 0 else (0.0, 0.0)
@@ -70,11 +69,11 @@ def co_rotating(frames: Stack, cadence_s: float) -> list[Centre]:
 
 
 def set_threshold(frames: Stack, n_centres: int, config: Search, skewness: float) -> tuple[float, np.ndarray]:
-    """Threshold of the whole search and its curvatures."""
+    """Threshold of the whole search, its margin included, and the search's curvatures."""
     area = float(np.mean([(w > 0).sum() for w in frames.weight]))
     s = frames.psf_sigma_px
     curvatures = max(n_centres, 1) * search_curvatures(max(area, 1.0), s, frames.times.tolist(), config.box_px_frame)
-    return threshold(config.false_alarms_per_set, curvatures, skewness), curvatures
+    return threshold(config.false_alarms_per_set, curvatures, skewness) + config.margin_snr, curvatures
 
 
 def search(frames: Stack, centre: Centre, config: Search, clip_snr: float, lowest_snr: float) -> tuple[list[Candidate], int]:
@@ -100,8 +99,8 @@ def search(frames: Stack, centre: Centre, config: Search, clip_snr: float, lowes
     candidates = []
     for i in order:
         iy, ix = divmod(int(index[y[i], x[i]]), len(grid))
-        velocity = centre.vx_px_frame + grid[ix], centre.vy_px_frame + grid[iy]
-        candidates.append(Candidate(float(x[i]), float(y[i]), *map(float, velocity), float(snr[y[i], x[i]]), centre.name))
+        velocity = np.array([centre.vx_px_frame + grid[ix], centre.vy_px_frame + grid[iy]])
+        candidates.append(Candidate.at(np.array([x[i], y[i]]), velocity, float(snr[y[i], x[i]]), centre.name))
     return candidates, int(wanted.sum())
 
 

@@ -132,9 +132,7 @@ def filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: 
     return np.maximum(background_maps(snr, unusable, flatten)[1], 1.0)
 
 
-def reject_outliers(
-    image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: float, config: Match
-) -> tuple[np.ndarray, int]:
+def reject_outliers(image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: float, config: Match) -> tuple[np.ndarray, int]:
     """Flags with COSMIC_RAY added, and how many pixels were sharper than the PSF. Strong ones take neighbours along."""
     marked = flags.copy()
     bit = np.uint8(PixelFlag.COSMIC_RAY)

@@ -138,12 +138,13 @@ def refine_line(snr: np.ndarray, good: np.ndarray, line: Line, correlation_px: f
         level = float(np.median(_along(snr, x, y, angle, positions)))
         crest = np.clip(snr, -clip_snr, max(clip_snr, CREST * level))
 
-        def loss(p: np.ndarray, positions: np.ndarray = positions, angle: float = angle, crest: np.ndarray = crest) -> float:
-            turn = angle + p[1] / max(half, 1.0)
-            values = _along(crest, x - p[0] * np.sin(angle), y + p[0] * np.cos(angle), turn, positions)
-            return -float(values.mean())
-
-        best = optimize.minimize(loss, np.zeros(2), method="Nelder-Mead", options={"initial_simplex": SIMPLEX, "xatol": 0.01})
+        best = optimize.minimize(
+            _line_loss,
+            np.zeros(2),
+            (crest, x, y, angle, half, positions),
+            method="Nelder-Mead",
+            options={"initial_simplex": SIMPLEX, "xatol": 0.01},
+        )
         x, y = x - best.x[0] * np.sin(angle), y + best.x[0] * np.cos(angle)
         angle += best.x[1] / max(half, 1.0)
         first, last = _extent(crest, x, y, angle, first, last)
@@ -156,8 +157,15 @@ def refine_line(snr: np.ndarray, good: np.ndarray, line: Line, correlation_px: f
     places = [y + positions * np.sin(angle), x + positions * np.cos(angle)]
     n_good = float(ndimage.map_coordinates(good, places, order=0, cval=0.0).sum())
     z = float(values.sum()) / np.sqrt(max(n_good, 1.0) * correlation_px)
-    ends = (x - dx, y - dy, x + dx, y + dy) if dx >= 0 else (x + dx, y + dy, x - dx, y - dy)
-    return Line(*(float(v) for v in ends), z, line.threshold)
+    if dx < 0:
+        dx, dy = -dx, -dy
+    return Line(float(x - dx), float(y - dy), float(x + dx), float(y + dy), z, line.threshold)
+
+
+def _line_loss(p: np.ndarray, crest: np.ndarray, x: float, y: float, angle: float, half: float, positions: np.ndarray) -> float:
+    """Minus the mean along the line moved aside by p[0] and turned so that its ends move by p[1] pixels."""
+    turn = angle + p[1] / max(half, 1.0)
+    return -float(_along(crest, x - p[0] * np.sin(angle), y + p[0] * np.cos(angle), turn, positions).mean())
 
 
 def _along(image: np.ndarray, x: float, y: float, angle: float, positions: np.ndarray, outside: float = 0.0) -> np.ndarray:
@@ -196,7 +204,11 @@ def is_streak(residual: Residual, snr: np.ndarray, line: Line, s: float, config:
     px, py = line.x0 + u * (line.x1 - line.x0), line.y0 + u * (line.y1 - line.y0)
     along = ndimage.map_coordinates(snr, [py, px], order=1, cval=0.0)
     usable = ndimage.map_coordinates((residual.weight > 0).astype(np.float32), [py, px], order=0, cval=0.0) > 0
-    pieces = [(a[k].mean(), a) for a, k in zip(np.array_split(along, max(n // 8, 3)), np.array_split(usable, max(n // 8, 3)), strict=True) if k.any()]
+    pieces = [
+        (a[k].mean(), a)
+        for a, k in zip(np.array_split(along, max(n // 8, 3)), np.array_split(usable, max(n // 8, 3)), strict=True)
+        if k.any()
+    ]
     if not pieces or np.mean([m > LOW_FRACTION * along[usable].mean() for m, _ in pieces]) < config.min_filled_fraction:
         return False
     nx_, ny_ = -(line.y1 - line.y0) / length, (line.x1 - line.x0) / length

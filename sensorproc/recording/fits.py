@@ -54,9 +54,7 @@ def _opened(path: Path) -> Any:
         return fits.open(path, memmap=False, lazy_load_hdus=False)
 
 
-def _of_image(
-    path: Path, hdu: int, shape: tuple[int, ...], header: Any, meta: dict[str, Any], order: int
-) -> Iterator[Entry]:
+def _of_image(path: Path, hdu: int, shape: tuple[int, ...], header: Any, meta: dict[str, Any], order: int) -> Iterator[Entry]:
     exposure_s = headers.exposure(header, meta)
     start = headers.mid_time(header, exposure_s)
     planes: list[int | None] = [None] if len(shape) == 2 else list(range(shape[0]))

@@ -66,7 +66,7 @@ def bad_pixels(path: Path, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarr
     return dark_map, flags
 
 
-def calibration(folder: Path, shape: tuple[int, int]) -> dict[str, np.ndarray]:
+def calibration(folder: Path, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Dark map and bad-pixel flags of a calibration folder.
 
     Raises
@@ -77,8 +77,7 @@ def calibration(folder: Path, shape: tuple[int, int]) -> dict[str, np.ndarray]:
     path = beside(folder, "badpix.csv", "badpix.csv.gz") if folder.is_dir() else None
     if path is None:
         raise InputError(f"{folder}: want a folder with badpix.csv or badpix.csv.gz")
-    dark_e_s, bad = bad_pixels(path, shape)
-    return {"dark_e_s": dark_e_s, "bad": bad}
+    return bad_pixels(path, shape)
 
 
 def _records(path: Path) -> list[dict[str, str]]:

@@ -41,7 +41,9 @@ def write_report(path: Path, title: str, outcome: Outcome) -> None:
         parts += ["<h2>Notes</h2>", "<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in notes) + "</ul>"]
     body = "\n".join(parts)
     head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{html.escape(title)}</title>"
-    path.write_text(f"<!doctype html><html lang='en'><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>\n", "utf-8")
+    path.write_text(
+        f"<!doctype html><html lang='en'><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>\n", "utf-8"
+    )
 
 
 def _figure(processed: Processed, detections: list[Row], tracklets: list[Row]) -> str:

@@ -32,11 +32,11 @@ def _cache() -> tuple[str, bool, str]:
     import tempfile
     from pathlib import Path
 
-    from numba.core import config
+    from numba import config
 
     from sensorproc.onboard import kernels
 
-    for folder in (config.CACHE_DIR, str(Path(kernels.__path__[0]) / "__pycache__"), str(Path.home() / ".cache")):
+    for folder in (getattr(config, "CACHE_DIR", ""), str(Path(kernels.__path__[0]) / "__pycache__"), str(Path.home() / ".cache")):
         if folder and (os.access(folder, os.W_OK) or os.access(Path(folder).parent, os.W_OK)):
             return "kernel cache", True, folder
     return "kernel cache", False, f"no writable folder; set NUMBA_CACHE_DIR (e.g. {tempfile.gettempdir()}/numba)"

@@ -32,7 +32,9 @@ def inspect(file: Path, *, json: bool = False) -> int:
         first = first or frame
         pointing = None
         if frame.camera is not None:
-            pointing = [float(np.degrees(v)) for v in frame.camera.radec(np.float64(frame.camera.x0_px), np.float64(frame.camera.y0_px))]
+            pointing = [
+                float(np.degrees(v)) for v in frame.camera.radec(np.float64(frame.camera.x0_px), np.float64(frame.camera.y0_px))
+            ]
         rows.append(
             {
                 "frame": k,
@@ -45,12 +47,15 @@ def inspect(file: Path, *, json: bool = False) -> int:
                 "n_attitude_samples": len(frame.attitude),
                 "has_observer": frame.observer is not None,
                 "median_dn": float(np.median(frame.data_dn)),
-                "flagged": {f.name: int(((frame.flags & f.value) != 0).sum()) for f in PixelFlag if (frame.flags & f.value).any()},
+                "flagged": {
+                    f.name: int(((frame.flags & f.value) != 0).sum()) for f in PixelFlag if (frame.flags & f.value).any()
+                },
             }
         )
     facts = {} if first is None else {k: v for k, v in vars(first.facts).items() if v is not None}
-    summary = {"path": str(file), "cadence_s": recording.cadence_s, "facts": facts, "frames": rows,
-               "missing": list(first.missing) if first else [], "beside": list(recording.notes), "problems": problems}  # fmt: skip
+    missing = list(first.missing) if first else []
+    summary = {"path": str(file), "cadence_s": recording.cadence_s, "facts": facts, "frames": rows, "missing": missing,
+               "beside": list(recording.notes), "problems": problems}  # fmt: skip
     if json:
         emit_json(summary)
     else:

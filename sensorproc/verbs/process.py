@@ -47,7 +47,8 @@ def process(
     source = open_recording(recording)
     table = sidecar.star_table(stars) if stars else None
     if calibration is not None:
-        source = replace(source, **sidecar.calibration(calibration, source.entries[0].shape))
+        dark_e_s, bad = sidecar.calibration(calibration, source.entries[0].shape)
+        source = replace(source, dark_e_s=dark_e_s, bad=bad)
     argv = ["process", str(recording), *([f"--payload={payload}"] if payload else [])]
     for text in source.notes:
         note(f"using {text}")

@@ -54,7 +54,9 @@ def test_cell_statistics(rng):
     flags = (rng.uniform(size=image.shape) < 0.1).astype(np.uint8)
     edges_y, edges_x = np.array([0, 30, 60]), np.array([0, 32, 64])
     center, mean, sigma = (np.empty((2, 2), np.float32) for _ in range(3))
-    cell_statistics(image, flags, edges_y, edges_x, 3.0, np.empty(960, np.float32), center, mean, sigma, np.empty((2, 2), np.int64))
+    cell_statistics(
+        image, flags, edges_y, edges_x, 3.0, np.empty(960, np.float32), center, mean, sigma, np.empty((2, 2), np.int64)
+    )
     for j in range(2):
         for i in range(2):
             box = np.s_[edges_y[j] : edges_y[j + 1], edges_x[i] : edges_x[i + 1]]

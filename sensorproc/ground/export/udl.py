@@ -12,7 +12,9 @@ def eo_observations(detections: list[Row], frames: dict[tuple[int, int], Row], m
     by_track: dict[int, list[Row]] = {}
     for row in detections:
         by_track.setdefault(row["tracklet_id"], []).append(row)
-    return [_observation(row, by_track[row["tracklet_id"]], frames.get((row["detector"], row["frame"])), mark) for row in detections]
+    return [
+        _observation(row, by_track[row["tracklet_id"]], frames.get((row["detector"], row["frame"])), mark) for row in detections
+    ]
 
 
 def _observation(row: Row, track: list[Row], frame: Row | None, mark: Marking) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+# make demo comes with the simulated processor; today: make test, make test-all, make sample.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: test test-all lint install sample clean
+.DEFAULT_GOAL := test
+
+install: $(STAMP)
+
+# Bytecode is compiled here, once: some environments forbid Python to write it later, and every start would pay for it.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q sensorproc firmware_sim benchmarks
+	$(BIN)/sensorproc warm
+	touch $(STAMP)
+
+lint: $(STAMP)
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint
+	$(BIN)/python -m pytest
+
+# The sample recording in docs/sample, byte for byte.
+sample: $(STAMP)
+	$(BIN)/python -m benchmarks.sample docs/sample
+
+clean:
+	rm -rf $(VENV) out

@@ -1,0 +1,9 @@
+"""Write the sample recording that the README processes."""
+
+import sys
+from pathlib import Path
+
+from benchmarks.cases import SAMPLE, write
+
+if __name__ == "__main__":
+    write(SAMPLE, Path(sys.argv[1]))

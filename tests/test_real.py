@@ -1,0 +1,97 @@
+"""Frames of a real space telescope and third-party simulations, through the command line. The bars of first light."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+
+from sensorproc.cli import main
+from sensorproc.ground.table_reader import read_table
+from sensorproc.scoring import load_truth, score
+
+pytestmark = pytest.mark.real
+DEFECTS = ((988, 18), (438, 75), (698, 98), (81, 216), (974, 203))  # elongated, fixed to the detector, in every frame
+
+
+@pytest.fixture(scope="module")
+def neossat(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("neossat")
+    recording = data / "neossat" / "seqA_2021A1"
+    assert main(["process", str(recording), "-o", str(out), "--marking", "U", "--data-mode", "TEST"]) == 0
+    return out
+
+
+def test_the_comet_is_a_tracklet(data, neossat):
+    truth = list(csv.DictReader((data / "neossat" / "comet_track_dev.csv").open()))[:8]
+    rows = {(r["tracklet_id"], r["frame"]): r for r in read_table(neossat / "detections.ecsv")}
+    best = 0
+    for tracklet in read_table(neossat / "tracklets.ecsv"):
+        errors = [
+            (
+                rows[tracklet["tracklet_id"], k]["x_px"] - float(t["x_pix0"]),
+                rows[tracklet["tracklet_id"], k]["y_px"] - float(t["y_pix0"]),
+            )
+            for k, t in enumerate(truth)
+            if (tracklet["tracklet_id"], k) in rows
+        ]
+        if len(errors) >= 7 and np.sqrt(np.mean(np.array(errors) ** 2, axis=0)).max() < 1.0:
+            best = max(best, len(errors))
+    assert best >= 7
+
+
+def test_little_else_moves_in_the_dark_frames(neossat):
+    dark = [t for t in read_table(neossat / "tracklets.ecsv") if t["first_frame"] < 8]
+    assert len(dark) <= 3  # the comet and at most two others
+    for row in read_table(neossat / "detections.ecsv"):
+        if row["tracklet_id"] >= 0:
+            assert all(math.hypot(row["x_px"] - x, row["y_px"] - y) > 6 for x, y in DEFECTS)
+
+
+def test_the_satellite_streak_lies_on_its_line(neossat):
+    streaks = [r for r in read_table(neossat / "detections.ecsv") if r["frame"] == 9 and r["kind"] == "streak"]
+    (streak,) = [r for r in streaks if r["length_px"] > 600]
+    assert streak["angle_deg"] == pytest.approx(math.degrees(math.atan(-0.30232)), abs=0.3)
+    half, angle = 0.5 * streak["length_px"], math.radians(streak["angle_deg"])
+    for end in (-half, 0.0, half):
+        x, y = streak["x_px"] + end * math.cos(angle), streak["y_px"] + end * math.sin(angle)
+        assert abs(y - (-0.30232 * x + 791.36)) * math.cos(angle) < 1.0
+
+
+def test_frames_and_products_are_complete(neossat):
+    frames = read_table(neossat / "frames.ecsv")
+    assert [row["status"] for row in frames] == ["processed"] * 13
+    assert all(row["noise_e"] < 140 for row in frames)
+    assert json.loads((neossat / "gaps.json").read_text())["n_missing"] == 0
+    assert len(list((neossat / "products" / "wcs").glob("*.wcs"))) == 13
+
+
+@pytest.mark.parametrize(
+    ("name", "truth"), [("s1_sidereal_geo", "."), ("dev_bodyfixed", "truth.json"), ("dev_sidereal", "truth.json")]
+)
+def test_simulations_with_truth(data, tmp_path, name, truth):
+    recording = data / "satsim" / name
+    assert main(["process", str(recording), "-o", str(tmp_path)]) == 0
+    result = score(read_table(tmp_path / "detections.ecsv"), load_truth(recording / truth))
+    strong = [t for t in result["targets"] if t["snr"] >= 8]
+    assert sum(t["found"] >= 0.5 * t["n"] for t in strong) >= len(strong) - 1
+    assert result["n_false_tracklets"] <= 2
+    assert result["centroid"]["across_rms_px"] <= 0.3
+
+
+def test_radiation_degrades_and_says_so(data, tmp_path):
+    recording = data / "satsim" / "dev_radiation"
+    assert main(["process", str(recording), "-o", str(tmp_path)]) == 0
+    result = score(read_table(tmp_path / "detections.ecsv"), load_truth(recording / "truth.json"))
+    assert sum(t["found"] > 0 for t in result["targets"] if t["snr"] > 10) == 3
+    assert "THRESHOLD_RAISED" in [row["event"] for row in read_table(tmp_path / "events.ecsv")]
+
+
+def test_a_slewing_frame_is_rejected_with_its_rate(data, tmp_path):
+    path = data / "neossat" / "misc" / "NEOS_SCI_2024239174545_cord.fits.gz"
+    assert main(["process", str(path), "-o", str(tmp_path)]) == 0
+    (row,) = read_table(tmp_path / "frames.ecsv")
+    assert row["status"] == "rejected: SLEWING"
+    (event,) = read_table(tmp_path / "events.ecsv")
+    assert event["value_1"] > 30  # arcsec/s
