@@ -20,7 +20,7 @@ from sensorproc.onboard.link_points import link_points
 from sensorproc.onboard.measure import streak_measurement, tracklet
 from sensorproc.onboard.movers import slow_movers
 from sensorproc.onboard.null_search import sign_reversed
-from sensorproc.onboard.products import Candidate, Flattened, Frame, Measurement, Processed, Rejection
+from sensorproc.onboard.products import Candidate, Flattened, Frame, Measurement, Processed, Registered, Rejection
 from sensorproc.onboard.refine import accept
 from sensorproc.onboard.register import is_slewing, register
 from sensorproc.onboard.search import Centre, centres, search, set_threshold
@@ -80,11 +80,7 @@ def _search_set(
         raise FrameSetRejected("NO_FRAMES")
     camera = flattened[0].calibrated.frame.camera
     ifov_rad = camera.ifov_rad if camera else None
-    if state.dark_e_s is None:
-        flattened = do(
-            subtract_fixed_pattern, flattened, config.flatten, config.sensor.psf_fwhm_px or config.register.default_fwhm_px
-        )
-    registered, unplaced = do(register, flattened, config.register, ifov_rad, config.sensor.psf_fwhm_px)
+    flattened, registered, unplaced = register_set(flattened, state, config, ifov_rad, do)
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
     residuals = do(subtract_stars, solved, movers, config.stars, config.match, config.flatten)
@@ -116,6 +112,27 @@ def _search_set(
         n_null=len(false_tracks),
         state_digest=state.digest(),
     )
+
+
+def register_set(
+    flattened: list[Flattened], state: PayloadState, config: Config, ifov_rad: float | None, do: Do
+) -> tuple[list[Flattened], list[Registered], list[Rejection]]:
+    """Frames in one plane. A stare without a dark map is registered again once its fixed pattern is gone.
+
+    Where stars trail, an object may stand still over the detector as the pattern does, and the pattern is left alone.
+    """
+    fwhm_px = config.sensor.psf_fwhm_px
+    try:
+        registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px)
+        is_stare = registered[0].trail.length_px == 0
+    except FrameSetRejected:
+        if state.dark_e_s is not None:
+            raise
+        is_stare = True  # hot pixels may hide the stars
+    if is_stare and state.dark_e_s is None:
+        flattened = do(subtract_fixed_pattern, flattened, config.flatten, fwhm_px or config.register.default_fwhm_px)
+        registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px)
+    return flattened, registered, unplaced
 
 
 def search_centres(frames: Stack, found: list[Centre], config: Config, lowest: float, do: Do) -> tuple[list[Candidate], int]:
