@@ -54,9 +54,8 @@ def main() -> None:
     run(frames)
     results = [run(frames) for _ in range(options.runs)]
     mpix = options.frames * options.size**2 / 1e6
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {options.frames} x {options.size}^2, n = {options.runs}"
-    )
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, {os.cpu_count()} cores, {options.frames} x {options.size}^2, n = {options.runs}")
     for stage in sorted(results[0], key=lambda name: -results[0][name]):
         seconds = statistics.median(result[stage] for result in results)
         print(f"{stage:24s} {seconds:8.3f} s {mpix / seconds:9.1f} Mpix/s")
