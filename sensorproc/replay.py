@@ -80,12 +80,13 @@ def process(
         rejections = tuple(r for r, _ in unreadable) + processed.rejections
         processed = replace(processed, rejections=tuple(sorted(rejections, key=lambda r: r.frame_index)))
         first_id = sum(len(p.tracklets) for p in finished)
-        stream.append(_downlink_set(formatter, k, processed, frames, entries, config, mark, digest, first_id))
+        is_last = k == len(sets) - 1
+        stream.append(_downlink_set(formatter, k, processed, frames, entries, config, mark, digest, first_id, is_last))
         finished.append(processed)
     if n_read == 0:
         raise InputError("\n".join(problems) or f"{recording.path}: no frame could be read")
     progress("set", len(sets), len(sets))
-    data = b"".join(stream) + formatter.close()
+    data = b"".join(stream)
     (out / "downlink.bin").write_bytes(data)
     decoded = write_products(data, out, mark)
     run |= {"status": "finished", "input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
@@ -162,7 +163,7 @@ def _with_facts(frame: Frame, config: Config, recording: Recording) -> Frame:
 
 def _downlink_set(
     formatter: Formatter, set_id: int, processed: Processed, frames: list[Frame], entries: list[tuple[int, Entry]],
-    config: Config, mark: Marking | None, input_digest: bytes, first_id: int,
+    config: Config, mark: Marking | None, input_digest: bytes, first_id: int, is_last: bool,
 ) -> bytes:  # fmt: skip
     has_time = {index: entry.has_time for index, entry in entries}
     done = {r.solved.registered.flattened.calibrated.frame.index for r in processed.residuals}
@@ -204,7 +205,7 @@ def _downlink_set(
         "n_tracklets": len(processed.tracklets),
         "n_streaks": len(processed.streaks),
     }
-    return formatter.format_set(records, housekeeping, last_ns)
+    return formatter.format_set(records, housekeeping, last_ns, is_last)
 
 
 def _run_facts(recording: Recording, config: Config, argv: list[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Records of a frame set to packets in order, with sequence counts, under a byte budget.
 
 Every set is framed by two SET packets that state how many packets of each type have been sent by its end, so the ground
-can tell exactly what is missing, to the last packet. The last set's closing packet is repeated twice.
+can tell exactly what is missing, to the last packet. The closing packet of a recording's last set is repeated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from sensorproc.downlink.packets import OVERHEAD_BYTES, build, capacity
 from sensorproc.downlink.priority import Queued, fit
 from sensorproc.downlink.records import DETECTION, EVENT, FRAME, RECORDS, SET, TRACKLET
 
+LAST_SET_COPIES = 2
 URGENCY = {Apid.EVENT: 0, Apid.TRACKLET: 1, Apid.DETECTION: 2, Apid.FRAME: 3}
 
 
@@ -23,9 +24,14 @@ class Formatter:
     max_packet_bytes: int
     budget_bytes_per_set: int = 0
     sent: dict[int, int] = field(default_factory=lambda: {int(apid): 0 for apid in Apid})
-    last: tuple[dict[str, Any], int] | None = None
 
-    def format_set(self, records: Mapping[int, Sequence[bytes]], housekeeping: dict[str, Any], tai_ns: int) -> bytes:
+    def format_set(
+        self,
+        records: Mapping[int, Sequence[bytes]],
+        housekeeping: dict[str, Any],
+        tai_ns: int,
+        is_last: bool = False,
+    ) -> bytes:
         """Bytes of one frame set.
 
         Parameters
@@ -36,30 +42,23 @@ class Formatter:
             The SET record's fields but phase, totals and drop count.
         tai_ns : int
             Time of the packets: the set's last mid-exposure.
+        is_last : bool
+            Whether the recording ends here: the closing packet is then repeated, since nothing later would tell of
+            its loss.
         """
         queue = [packet for apid in URGENCY for packet in self._queued(apid, records.get(int(apid), ()), tai_ns)]
-        reserved = 2 * (OVERHEAD_BYTES + SET.size_bytes)
+        reserved = (2 + LAST_SET_COPIES * is_last) * (OVERHEAD_BYTES + SET.size_bytes)
         kept, n_dropped = fit(queue, self.budget_bytes_per_set, reserved)
         totals = dict(self.sent)
-        totals[int(Apid.SET)] += 2
+        n_closing = 1 + (LAST_SET_COPIES if is_last else 0)
+        totals[int(Apid.SET)] += 1 + n_closing
         for packet in kept:
             totals[packet.apid] += 1
         values = housekeeping | self._totals(totals) | {"n_dropped_packets": n_dropped}
         parts = [self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 0})])]
         parts += [self._send(packet.apid, packet.tai_ns, packet.records) for packet in kept]
-        parts.append(self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 1})]))
-        self.last = values, tai_ns
+        parts += [self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 1})]) for _ in range(n_closing)]
         return b"".join(parts)
-
-    def close(self) -> bytes:
-        """The last set's closing packet twice more, each counting both: their loss would hide the loss of others."""
-        if self.last is None:
-            return b""
-        values, tai_ns = self.last
-        totals = dict(self.sent)
-        totals[int(Apid.SET)] += 2
-        record = SET.pack(values | self._totals(totals) | {"phase": 1})
-        return self._send(SET.apid, tai_ns, [record]) + self._send(SET.apid, tai_ns, [record])
 
     def _queued(self, apid: Apid, records: Sequence[bytes], tai_ns: int) -> list[Queued]:
         kind = RECORDS[apid]
