@@ -1,6 +1,7 @@
 """Numbers with error bars: every tracklet in every frame, on the pixels and on the sky."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,13 +24,14 @@ LOWEST_LOG10_PFA = -300.0
 def tracklet(frames: Stack, track: Track, curvatures: np.ndarray, config: Measure) -> Tracklet:
     """A tracklet with a measurement in every frame where its pixels are usable."""
     log10_pfa = log10_false_alarms(track.snr, curvatures)
-    members = [
-        _member(frames, track, int(k), log10_pfa, config) for k in np.flatnonzero(seen(frames, track, MEASURABLE_FRACTION))
-    ]
+    visible = [int(k) for k in np.flatnonzero(seen(frames, track, MEASURABLE_FRACTION))]
+    places = [_place(frames, track, k, config.position_floor_px) for k in visible]
+    scale2 = scatter_over_claim(places, track, visible)
+    members = [_member(frames, track, k, place, scale2, log10_pfa) for k, place in zip(visible, places, strict=True)]
     c = track.candidate
     floor2 = config.position_floor_px**2
     spread = float(((frames.times - frames.times.mean()) ** 2).sum())
-    cov = track.cov + np.diag([floor2 / len(members), floor2 / len(members), floor2 / spread, floor2 / spread])
+    cov = scale2 * track.cov + np.diag([floor2 / len(members), floor2 / len(members), floor2 / spread, floor2 / spread])
     mag, sigma_mag = _mean_magnitude(frames, track)
     reference = min(frames.frames, key=lambda f: (abs(f.solved.registered.t_frames), f.solved.registered.t_frames))
     raw = reference.solved.registered.flattened.calibrated.frame
@@ -63,25 +65,56 @@ def log10_false_alarms(snr: float, curvatures: np.ndarray) -> float:
     return min(max(math.log10(max(expected, 1e-300)), LOWEST_LOG10_PFA), 0.0)
 
 
-def _member(frames: Stack, track: Track, k: int, log10_pfa: float, config: Measure) -> Measurement:
-    residual, s = frames.frames[k], frames.psf_sigma_px
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where an object is in one frame: fitted there (``is_own``) or predicted by its track; psi, phi of that place."""
+
+    x_px: float
+    y_px: float
+    cov: np.ndarray
+    psi: float
+    phi: float
+    is_own: bool
+
+
+def _place(frames: Stack, track: Track, k: int, floor_px: float) -> Place:
     psi, phi = float(track.psi[k]), float(track.phi[k])
-    length, cos, sin = (float(v) for v in track.trails[k])
-    (x, y), t = track.path[k], float(frames.times[k])
+    (x, y), t, s = track.path[k], float(frames.times[k]), frames.psf_sigma_px
     step = np.array([[1.0, 0.0, t, 0.0], [0.0, 1.0, 0.0, t]])
     cov = np.einsum("ij,jk,lk->il", step, track.cov, step)
-    if psi / math.sqrt(phi) >= OWN_POSITION_SNR:
-        own = _own_position(frames, track, k)
-        if own is not None:
-            (x, y), psi, phi, cov = own
+    own = _own_position(frames, track, k) if psi / math.sqrt(phi) >= OWN_POSITION_SNR else None
+    if own is not None:
+        (x, y), psi, phi, cov = own
+    shot_px2 = s * s / max(psi / phi, 1.0) if psi > 0 else 0.0  # the object's own photons, which the weights leave out
+    return Place(float(x), float(y), cov + np.eye(2) * (floor_px**2 + shot_px2), psi, phi, own is not None)
+
+
+def scatter_over_claim(places: list[Place], track: Track, visible: list[int]) -> float:
+    """Mean square of the positions' pulls about the straight track, at least 1: the factor by which variances grow.
+
+    It carries what pixel noise does not know of: registration, star residuals, a track that is not quite straight.
+    """
+    pulls = []
+    for place, k in zip(places, visible, strict=True):
+        if place.is_own:
+            d = np.array([place.x_px, place.y_px]) - track.path[k]
+            (a, b), (_, c) = place.cov
+            pulls.append(float((c * d[0] ** 2 - 2.0 * b * d[0] * d[1] + a * d[1] ** 2) / (a * c - b * b)))
+    free = 2 * len(pulls) - 4  # the track itself took four
+    return max(sum(pulls) / free, 1.0) if free >= 4 else 1.0
+
+
+def _member(frames: Stack, track: Track, k: int, place: Place, scale2: float, log10_pfa: float) -> Measurement:
+    residual, s = frames.frames[k], frames.psf_sigma_px
+    length, cos, sin = (float(v) for v in track.trails[k])
+    x, y, psi, phi = place.x_px, place.y_px, place.psi, place.phi
     flux = psi / phi
-    shot = max(flux, 0.0)
-    cov = cov + np.eye(2) * (config.position_floor_px**2 + s * s / max(shot, 1.0) * (shot > 0))
-    sigma_flux = math.sqrt(1.0 / phi + shot)
+    sigma_flux = math.sqrt(1.0 / phi + max(flux, 0.0))
     is_streak = length > STREAK_FWHM * FWHM_PER_SIGMA * s
-    flags = _flags(frames, track, k, float(x), float(y), psi, phi, is_streak)
+    flags = _flags(frames, track, k, x, y, psi, phi, is_streak)
     angle = math.atan2(sin, cos) if length > 0 else 0.0
-    pixel = float(x), float(y), (float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1]))
+    cov = scale2 * place.cov
+    pixel = x, y, (float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1]))
     fluxes = flux, sigma_flux, psi / math.sqrt(phi), log10_pfa
     return on_sky(residual, *pixel, *fluxes, is_streak, length, fold_angle(angle), flags)
 
