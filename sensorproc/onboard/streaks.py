@@ -117,12 +117,24 @@ def _pieces(snr: np.ndarray, good: np.ndarray, correlation_px: float, s: float, 
         u = threshold(config.false_alarms_per_frame, streak_curvatures(float(ny * nx), s, float(width)))
         found = np.empty((1, 4), np.float32)
         scale = np.sqrt(correlation_px)
+        u *= _line_noise(sums, counts, 0.5 * width, scale)
         if best_line(sums, counts, u * scale, 0.5 * width, found) == 0:
             continue
         z, block, shift, row = (float(v) for v in found[0])
         x0 = block * width
         pieces.append((z / scale, u, (x0, row, min(x0 + width - 1, nx - 1), row + shift)))
     return pieces
+
+
+def _line_noise(sums: np.ndarray, counts: np.ndarray, min_count: float, scale: float) -> float:
+    """Measured spread of line sums over the expected one, at least 1: structure such as stray light is not white."""
+    some = np.s_[:, ::4, ::3]
+    enough = counts[some] >= min_count
+    if enough.sum() < 100:
+        return 1.0
+    z = sums[some][enough] / (scale * np.sqrt(counts[some][enough]))
+    low, high = np.percentile(z, [15.87, 84.13])
+    return max(0.5 * float(high - low), 1.0)
 
 
 def refine_line(snr: np.ndarray, good: np.ndarray, line: Line, correlation_px: float, clip_snr: float) -> Line:
