@@ -8,7 +8,7 @@ from cyclopts.exceptions import CycloptsError
 from sensorproc import __version__
 from sensorproc.errors import SensorprocError
 
-USAGE, INTERRUPTED = 2, 75
+USAGE, INPUT, INTERRUPTED = 2, 4, 75
 
 app = App(
     name="sensorproc",
@@ -56,6 +56,9 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 0
+    except OSError as error:  # a path that cannot be read or written
+        print(f"sensorproc: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return INPUT
     return result if isinstance(result, int) else 0
 
 

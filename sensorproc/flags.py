@@ -30,6 +30,7 @@ class DetectionFlag(IntFlag):
     NO_PHOTOMETRY = 1024  # no zero point known: magnitude is absent
     NOT_SEEN = 2048  # tracklet member below 2 sigma in this frame: a measurement at the predicted place
     UNCALIBRATED_GAIN = 4096  # gain unknown, taken as 1 e-/DN
+    NO_TIME = 8192  # the recording gave no time: times count frames, one second apart from 1972
 
 
 def names(flag_type: type[IntFlag], value: int) -> str:

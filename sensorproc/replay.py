@@ -41,6 +41,7 @@ class Outcome:
     n_frames: int
     n_processed: int
     problems: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 def process(
@@ -63,12 +64,14 @@ def process(
     states: dict[int, PayloadState] = {}
     finished: list[Processed] = []
     stream, inputs, n_read = [], hashlib.sha256(), 0
+    missing: dict[str, None] = {}
     problems = [problem.reason for problem in recording.problems]
     for k, entries in enumerate(sets):
         frames, unreadable = _read(entries, recording, config)
         problems += [text for _, text in unreadable]
         progress("set", k, len(sets))
         n_read += len(frames)
+        missing |= dict.fromkeys(text for frame in frames for text in frame.missing)
         digest = hashlib.sha256(b"".join(hashlib.sha256(f.data_dn.tobytes()).digest() for f in frames)).digest()
         inputs.update(digest)
         detector = entries[0][1].detector
@@ -78,6 +81,10 @@ def process(
         else:
             processed = Processed(detector, (), (), (), (), 0.0, 0.0, 0, 0, 0, state.digest())
         rejections = tuple(r for r, _ in unreadable) + processed.rejections
+        if k == 0:
+            rejections += tuple(
+                Rejection(p.place, detector, entries[0][1].t_mid_tai_ns, "UNREADABLE") for p in recording.problems
+            )
         processed = replace(processed, rejections=tuple(sorted(rejections, key=lambda r: r.frame_index)))
         first_id = sum(len(p.tracklets) for p in finished)
         is_last = k == len(sets) - 1
@@ -92,7 +99,7 @@ def process(
     run |= {"status": "finished", "input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
     _write_run(out, run)
     n_processed = sum(len(p.residuals) for p in finished)
-    return Outcome(decoded, tuple(finished), n_read, n_processed, tuple(problems))
+    return Outcome(decoded, tuple(finished), n_read, n_processed, tuple(problems), tuple(missing))
 
 
 def frame_sets(recording: Recording, config: Config) -> list[list[tuple[int, Entry]]]:
@@ -100,8 +107,12 @@ def frame_sets(recording: Recording, config: Config) -> list[list[tuple[int, Ent
     cadence_s = config.sensor.cadence_s or recording.cadence_s
     by_detector: dict[int, list[tuple[int, Entry]]] = {}
     index: dict[int, int] = {}
+    lost = sorted(problem.place for problem in recording.problems)
     for entry in recording.entries:
-        k = index[entry.detector] = index.get(entry.detector, -1) + 1
+        k = index.get(entry.detector, -1) + 1
+        while k in lost:  # a frame that could not be opened keeps its number
+            k += 1
+        index[entry.detector] = k
         by_detector.setdefault(entry.detector, []).append((k, entry))
     sets = []
     for detector in sorted(by_detector):
@@ -165,12 +176,9 @@ def _downlink_set(
     formatter: Formatter, set_id: int, processed: Processed, frames: list[Frame], entries: list[tuple[int, Entry]],
     config: Config, mark: Marking | None, input_digest: bytes, first_id: int, is_last: bool,
 ) -> bytes:  # fmt: skip
-    has_time = {index: entry.has_time for index, entry in entries}
     done = {r.solved.registered.flattened.calibrated.frame.index for r in processed.residuals}
-    frame_records = [
-        report.frame_record(r, has_time[r.solved.registered.flattened.calibrated.frame.index]) for r in processed.residuals
-    ]
-    frame_records += [report.rejected_frame_record(f, has_time[f.index]) for f in frames if f.index not in done]
+    frame_records = [report.frame_record(r) for r in processed.residuals]
+    frame_records += [report.rejected_frame_record(f) for f in frames if f.index not in done]
     last_ns = max(entry.t_mid_tai_ns for _, entry in entries)
     rejections = list(processed.rejections)
     events = [report.event_record(rejection) for rejection in rejections]

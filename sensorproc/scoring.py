@@ -61,7 +61,28 @@ def poisson_interval(count: int, confidence: float = 0.95) -> tuple[float, float
 
 
 def load_truth(path: Path) -> list[list[Row]]:
-    """Targets of every frame, by frame index: our truth JSON, or a folder of SatNet annotations in name order."""
+    """Targets of every frame, by frame index: our truth JSON, or a folder of SatNet annotations in name order.
+
+    Raises
+    ------
+    InputError
+        If it is not of one of these forms, or names no frame.
+    """
+    try:
+        truth = _truth(path)
+        for target in (t for targets in truth for t in targets):
+            float(target["x"] + target["y"] + target["x0"] + target["y0"] + target["x1"] + target["y1"] + target["snr"])
+            _ = target["id"], list(target["flags"]), float(target["streak_px"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not a truth file of a known form ({type(error).__name__}: {error})") from None
+    if not truth:
+        raise InputError(f"{path}: truth of no frame")
+    return truth
+
+
+def _truth(path: Path) -> list[list[Row]]:
     try:
         if path.is_dir():
             files = sorted(path.glob("*.json"))
@@ -127,6 +148,8 @@ def is_demanded(target: Row) -> bool:
 
 def score(detections: list[Row], truth: list[list[Row]]) -> Row:
     """All figures of a run: completeness by SNR, false detections and tracklets, centroid errors."""
+    n_beyond = sum(row["frame"] >= len(truth) for row in detections)
+    detections = [row for row in detections if row["frame"] < len(truth)]
     by_frame: dict[int, list[Row]] = {}
     for row in detections:
         by_frame.setdefault(row["frame"], []).append(row)
@@ -144,6 +167,7 @@ def score(detections: list[Row], truth: list[list[Row]]) -> Row:
     n_frames = max(len(truth), 1)
     return {
         "n_frames": len(truth),
+        "n_detections_without_truth": n_beyond,
         "completeness": [_bin(demanded, found, *limits) for limits in SNR_BINS],
         "completeness_without_blends": [_bin(clean, found, *limits) for limits in SNR_BINS],
         "targets": _targets(demanded, found),
@@ -203,6 +227,8 @@ def to_markdown(result: Row) -> str:
         value = f"{row['completeness']:.3f}" if row["n"] else "-"
         lines.append(f"| {name} | {row['found']} / {row['n']} | {value} | {row['wilson_95'][0]:.3f}-{row['wilson_95'][1]:.3f} |")
     c = result["centroid"]
+    if result["n_detections_without_truth"]:
+        lines += ["", f"{result['n_detections_without_truth']} detections lie in frames without truth and are not judged."]
     low, high = result["false_detections_per_frame_95"]
     lines += ["", f"False detections per frame: {result['false_detections_per_frame']:.3f} (95 %: {low:.3f}-{high:.3f})."]
     low, high = result["false_tracklets_95"]

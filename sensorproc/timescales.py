@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from sensorproc.errors import InputError
 
 EPOCH = date(1958, 1, 1)
+LAST_DAY = date(2090, 1, 1)  # 4 octets of seconds since 1958 end in 2094
 NS_PER_S = 1_000_000_000
 
 # (first UTC day, TAI - UTC in s), IERS Bulletin C. No leap second has been announced after 2017-01-01.
@@ -44,8 +45,8 @@ def tai_ns_from_utc(text: str) -> int:
         utc_day = date(year, month, day)
     except ValueError as error:
         raise InputError(f"time {text!r}: {error}") from None
-    if hour > 23 or minute > 59 or second > 60 or utc_day < _FIRST_DAYS[0]:
-        raise InputError(f"time {text!r}: want hh 0-23, mm 0-59, ss 0-60 and a year from 1972 on")
+    if hour > 23 or minute > 59 or second > 60 or not _FIRST_DAYS[0] <= utc_day < LAST_DAY:
+        raise InputError(f"time {text!r}: want hh 0-23, mm 0-59, ss 0-60 and a year from 1972 to 2089")
     offset = LEAP_SECONDS[bisect_right(_FIRST_DAYS, utc_day) - 1][1]
     seconds = (utc_day - EPOCH).days * 86400 + hour * 3600 + minute * 60 + second + offset
     return seconds * NS_PER_S + int((match.group(7) or "").ljust(9, "0"))

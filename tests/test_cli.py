@@ -156,3 +156,49 @@ def test_unknown_locale_time_zone_and_path(recordings, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "出力" / "frames.ecsv").is_file()
+
+
+def test_a_damaged_card_costs_one_frame(capsys, copy, tmp_path):
+    path = copy / "frame_0003.fits"
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"EXPTIME =")
+    raw[at + 10 : at + 30] = b"              0.&8  "
+    path.write_bytes(bytes(raw))
+    code, _, err = run(capsys, "process", copy, "-o", tmp_path / "out")
+    assert code == 0
+    assert "frame_0003.fits" in err
+    assert statuses(tmp_path / "out").keys() == {0, 1, 2, 4, 5, 6, 7}  # the others keep their numbers
+    assert [row["event"] for row in read_table(tmp_path / "out" / "events.ecsv")] == ["UNREADABLE"]
+
+
+def test_an_output_path_that_is_a_file(capsys, recordings, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = run(capsys, "process", recordings / "EMPTY", "-o", tmp_path / "file")
+    assert code == 4
+    assert "file" in err
+
+
+def test_what_an_earlier_run_left_is_removed(capsys, recordings, tmp_path):
+    (tmp_path / "products").mkdir()
+    (tmp_path / "products" / "tracklets.tdm").write_text("old")
+    assert run(capsys, "process", recordings / "EMPTY", "-o", tmp_path)[0] == 0
+    assert not (tmp_path / "products" / "tracklets.tdm").exists()
+
+
+def test_packets_are_not_released_under_another_marking(capsys, runs, tmp_path):
+    downlink = runs / "SIDEREAL" / "downlink.bin"
+    code, _, err = run(capsys, "decode", downlink, "-o", tmp_path, "--marking", "U", "--data-mode", "REAL")
+    assert code == 5
+    assert "SIMULATED" in err
+
+
+def test_nothing_in_the_stream_is_an_input_error(capsys, tmp_path):
+    (tmp_path / "d.bin").write_bytes(b"no packets here")
+    assert run(capsys, "decode", tmp_path / "d.bin", "-o", tmp_path / "out")[0] == 4
+
+
+def test_bad_truth_is_an_input_error(capsys, runs, tmp_path):
+    for k, text in enumerate(("[1]", "5", '{"frames": [{"a": 1}]}', '{"frames": []}', '{"data": {}}')):
+        path = tmp_path / f"{k}.json"
+        path.write_text(text)
+        assert run(capsys, "score", runs / "SIDEREAL", "--truth", path)[0] == 4, text

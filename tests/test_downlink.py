@@ -187,3 +187,14 @@ def test_sequence_counts_wrap():
     assert read(data).gaps.received[int(Apid.EVENT)] == len(
         [p for p in split(data) if int.from_bytes(p[:2], "big") & 0x7FF == Apid.EVENT]
     )
+
+
+def test_a_cut_stream_is_not_called_exact():
+    parts = split(stream())
+    assert not read(b"".join(parts[: len(parts) // 2])).gaps.is_exact
+
+
+def test_a_second_recording_is_not_mixed_in():
+    gaps = read(stream() + stream(n_detections=39)).gaps
+    assert gaps.n_conflicts > 0
+    assert not gaps.is_exact

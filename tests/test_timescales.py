@@ -20,7 +20,7 @@ def test_against_astropy(utc):
     assert utc_from_tai_ns(tai_ns_from_utc(utc)).startswith(utc[:19])
 
 
-@given(st.integers(tai_ns_from_utc("1972-01-01"), tai_ns_from_utc("2099-01-01")))
+@given(st.integers(tai_ns_from_utc("1972-01-01"), tai_ns_from_utc("2089-01-01")))
 def test_round_trip_to_the_nanosecond(tai_ns):
     assert tai_ns_from_utc(utc_from_tai_ns(tai_ns, 9)) == tai_ns
 

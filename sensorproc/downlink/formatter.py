@@ -39,7 +39,7 @@ class Formatter:
         records : dict
             Packed records by APID (events, frames, detections, tracklets), most urgent first within each.
         housekeeping : dict
-            The SET record's fields but phase, totals and drop count.
+            The SET record's fields but phase, totals, drop count and the mark of the last set.
         tai_ns : int
             Time of the packets: the set's last mid-exposure.
         is_last : bool
@@ -54,7 +54,7 @@ class Formatter:
         totals[int(Apid.SET)] += 1 + n_closing
         for packet in kept:
             totals[packet.apid] += 1
-        values = housekeeping | self._totals(totals) | {"n_dropped_packets": n_dropped}
+        values = housekeeping | self._totals(totals) | {"n_dropped_packets": n_dropped, "is_last": int(is_last)}
         parts = [self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 0})])]
         parts += [self._send(packet.apid, packet.tai_ns, packet.records) for packet in kept]
         parts += [self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 1})]) for _ in range(n_closing)]

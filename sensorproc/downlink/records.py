@@ -21,6 +21,7 @@ SET = RecordType(
     [
         Field("set_id", "u4", None, "", "count of frame sets, from 0"),
         Field("phase", "u1", None, "", "0 before the set's packets, 1 after them"),
+        Field("is_last", "u1", None, "", "1: the recording ends with this set"),
         Field("detector", "u1", None, "", "0-based detector number"),
         Field("marking", "S32", None, "", "classification marking, UNSET if none was given"),
         Field("data_mode", "u1", None, "", "place in DATA_MODES"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorproc.downlink.dictionary import Apid, FrameStatus
-from sensorproc.errors import UsageError
+from sensorproc.errors import ReleaseError, UsageError
 from sensorproc.ground import observations
 from sensorproc.ground.export import ds9, oem, tables, tdm, udl
 from sensorproc.ground.observations import Row
@@ -44,9 +44,10 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
     rows = {
         name: getattr(observations, name)(downlink) for name in ("detections", "tracklets", "frames", "housekeeping", "events")
     }
-    out.mkdir(parents=True, exist_ok=True)
+    _refuse_contradiction(rows["housekeeping"], mark)
     products = out / "products"
-    products.mkdir(exist_ok=True)
+    products.mkdir(parents=True, exist_ok=True)
+    _remove_earlier(out)
     written = []
     if "ecsv" in formats:
         for name, table in rows.items():
@@ -58,7 +59,27 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
     if "wcs" in formats:
         written += _write_wcs(products, downlink)
     messages, notes = _write_messages(products, downlink, rows["detections"], mark, formats)
+    if downlink.gaps.n_conflicts:
+        notes.append(
+            f"{downlink.gaps.n_conflicts} packets not used: they repeat counts with other content; is this two recordings?"
+        )
     return Decoded(rows, downlink.gaps, tuple(written + messages), tuple(notes))
+
+
+def _refuse_contradiction(housekeeping: list[Row], mark: Marking | None) -> None:
+    """Packets that say how they are marked cannot be released under anything else."""
+    carried = {(row["marking"], row["data_mode"]) for row in housekeeping} - {("UNSET", "UNSET")}
+    if mark is not None and carried - {(mark.marking, mark.data_mode)}:
+        said = ", ".join(f"{marking} {mode}" for marking, mode in sorted(carried))
+        raise ReleaseError(f"the packets are marked {said}; they cannot be released as {mark.marking} {mark.data_mode}")
+
+
+def _remove_earlier(out: Path) -> None:
+    """A folder holds one run: what an earlier one left would be taken for this one's."""
+    patterns = ("*.ecsv", "gaps.json", "report.html", "products/*.tdm", "products/*.oem", "products/*.json", "products/*/*.reg")
+    for pattern in (*patterns, "products/*/*.wcs"):
+        for path in out.glob(pattern):
+            path.unlink()
 
 
 def gap_report(gaps: Gaps) -> str:
@@ -72,7 +93,7 @@ def gap_report(gaps: Gaps) -> str:
         for apid in sorted(gaps.expected)
     }
     report = {"is_exact": gaps.is_exact, "n_missing": gaps.n_missing, "packets": by_name}
-    report |= {"n_bytes_skipped": gaps.n_bytes_skipped, "n_duplicates": gaps.n_duplicates}
+    report |= {"n_bytes_skipped": gaps.n_bytes_skipped, "n_duplicates": gaps.n_duplicates, "n_conflicts": gaps.n_conflicts}
     return json.dumps(report, indent=1) + "\n"
 
 
@@ -240,6 +261,8 @@ COLUMNS = {
     "housekeeping": [
         "detector",
         "set_id",
+        "is_last",
+        "is_last",
         "first_frame",
         "n_frames",
         "n_processed",

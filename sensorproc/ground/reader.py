@@ -26,13 +26,17 @@ UNSEGMENTED = 0xC000
 
 @dataclass
 class Gaps:
-    """What did not arrive: per APID, absolute packet counts; bytes that belong to no packet; duplicates."""
+    """What did not arrive: per APID, absolute packet counts; bytes that belong to no packet; duplicates;
+    packets that repeat a count with other content (a second recording in the same stream), which are not used.
+
+    ``is_exact``: the recording's last set was heard of, so nothing can be missing behind what is reported."""
 
     expected: dict[int, int] = field(default_factory=dict)
     received: dict[int, int] = field(default_factory=dict)
     missing: dict[int, list[int]] = field(default_factory=dict)
     n_bytes_skipped: int = 0
     n_duplicates: int = 0
+    n_conflicts: int = 0
     is_exact: bool = False
 
     @property
@@ -52,6 +56,7 @@ def read(data: bytes) -> Downlink:
     """All intact packets of a byte stream."""
     records: dict[str, list[dict[str, Any]]] = {kind.name: [] for kind in RECORDS.values()}
     seen: dict[int, list[int]] = {int(apid): [] for apid in Apid}
+    content: dict[tuple[int, int], bytes] = {}
     gaps = Gaps()
     position = 0
     while position < len(data):
@@ -64,9 +69,12 @@ def read(data: bytes) -> Downlink:
         position += size
         apid = int.from_bytes(raw[:2], "big") & 0x7FF
         count = _unwrap(int.from_bytes(raw[2:4], "big") & 0x3FFF, seen[apid])
-        if count in seen[apid]:
-            gaps.n_duplicates += 1
+        if (apid, count) in content:
+            is_same = content[apid, count] == raw
+            gaps.n_duplicates += is_same
+            gaps.n_conflicts += not is_same
             continue
+        content[apid, count] = raw
         seen[apid].append(count)
         kind = RECORDS[Apid(apid)]
         records[kind.name] += kind.unpack(raw[PRIMARY_BYTES + TIME_BYTES + COUNT_BYTES : -CRC_BYTES])
@@ -101,7 +109,7 @@ def _unwrap(count: int, seen: list[int]) -> int:
 
 def _report(gaps: Gaps, seen: dict[int, list[int]], sets: list[dict[str, Any]]) -> None:
     """Missing counts: up to the totals the SET packets state, else up to the last packet seen."""
-    gaps.is_exact = bool(sets)
+    gaps.is_exact = gaps.n_conflicts == 0 and any(row["is_last"] for row in sets)
     for apid, counts in seen.items():
         key = f"total_{RECORDS[Apid(apid)].name.lower()}"
         stated = max((row[key] for row in sets), default=0)

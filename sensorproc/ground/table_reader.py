@@ -24,6 +24,9 @@ def read_table(path: Path) -> list[Row]:
     declared = [line[len("# - {name: ") : -1] for line in lines if line.startswith("# - {name: ")]
     types = {text.split(",")[0]: text.rsplit("datatype: ", 1)[1] for text in declared}
     reader = csv.reader((line for line in lines if not line.startswith("#")), delimiter=" ")
-    names = next(reader)
+    names = next(reader, [])
     convert = {"int64": int, "float64": float, "string": str}
-    return [{name: convert[types[name]](cell) for name, cell in zip(names, row, strict=True)} for row in reader]
+    try:
+        return [{name: convert[types[name]](cell) for name, cell in zip(names, row, strict=True)} for row in reader]
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: damaged table ({error})") from None

@@ -183,6 +183,8 @@ def on_sky(
     if solved.zeropoint_mag is not None and raw.exposure_s > 0 and flux > 0:
         mag = solved.zeropoint_mag - 2.5 * math.log10(flux / raw.exposure_s)
         sigma_mag = math.hypot(1.0857 * sigma_flux / flux, solved.sigma_zeropoint_mag or 0.0)
+    if mag is None:
+        flags |= DetectionFlag.NO_PHOTOMETRY
     return Measurement(
         raw.index, raw.detector, raw.t_mid_tai_ns, x, y, cov, flux, sigma_flux, snr, log10_pfa, is_streak, length, angle,
         flags, ra, dec, sigma_ra, sigma_dec, mag, sigma_mag,
@@ -216,6 +218,8 @@ def _common_flags(residual: Residual) -> int:
         flags |= DetectionFlag.NO_PHOTOMETRY
     if not solved.registered.flattened.calibrated.is_gain_known:
         flags |= DetectionFlag.UNCALIBRATED_GAIN
+    if not solved.registered.flattened.calibrated.frame.has_time:
+        flags |= DetectionFlag.NO_TIME
     return int(flags)
 
 

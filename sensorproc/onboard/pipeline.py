@@ -78,6 +78,8 @@ def _search_set(
 ) -> Processed:  # fmt: skip
     if not flattened:
         raise FrameSetRejected("NO_FRAMES")
+    if len(flattened) > 1 and cadence_s <= 0.0:
+        raise FrameSetRejected("SAME_TIME")
     camera = flattened[0].calibrated.frame.camera
     ifov_rad = camera.ifov_rad if camera else None
     flattened, registered, unplaced = register_set(flattened, state, config, ifov_rad, do)

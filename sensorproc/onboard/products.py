@@ -64,6 +64,7 @@ class Frame:
     slew_arcsec_s: float | None = None
     bias_rows_dn: np.ndarray | None = None
     missing: tuple[str, ...] = ()
+    has_time: bool = True
 
 
 @dataclass(frozen=True, eq=False)

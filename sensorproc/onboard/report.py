@@ -13,11 +13,11 @@ from sensorproc.onboard.products import Frame, Measurement, Rejection, Residual,
 NS_PER_S = 1_000_000_000
 
 
-def frame_record(residual: Residual, has_time: bool) -> bytes:
+def frame_record(residual: Residual) -> bytes:
     """A processed frame."""
     solved = residual.solved
     registered, raw = solved.registered, solved.registered.flattened.calibrated.frame
-    status = FrameStatus.PROCESSED | _raw_status(raw, has_time)
+    status = FrameStatus.PROCESSED | _raw_status(raw)
     if solved.is_star_solution:
         status |= FrameStatus.STAR_SOLUTION
     if solved.zeropoint_mag is not None:
@@ -44,18 +44,18 @@ def frame_record(residual: Residual, has_time: bool) -> bytes:
     return FRAME.pack(values)
 
 
-def rejected_frame_record(frame: Frame, has_time: bool) -> bytes:
+def rejected_frame_record(frame: Frame) -> bytes:
     """A frame that could not be used: its header facts, and no PROCESSED bit."""
-    values = _frame_values(frame, _raw_status(frame, has_time)) | _camera_values(frame.camera)
+    values = _frame_values(frame, _raw_status(frame)) | _camera_values(frame.camera)
     return FRAME.pack({f.name: values.get(f.name, 0) for f in FRAME.fields})
 
 
-def _raw_status(frame: Frame, has_time: bool) -> FrameStatus:
+def _raw_status(frame: Frame) -> FrameStatus:
     known = [
         (frame.camera is not None, FrameStatus.HAS_SKY),
         (frame.observer is not None, FrameStatus.HAS_OBSERVER),
         (frame.facts.gain_e_per_dn is not None, FrameStatus.GAIN_KNOWN),
-        (has_time, FrameStatus.HAS_TIME),
+        (frame.has_time, FrameStatus.HAS_TIME),
     ]
     status = FrameStatus(0)
     for is_known, bit in known:

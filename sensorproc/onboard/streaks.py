@@ -7,15 +7,21 @@ independent lines searched (:func:`sensorproc.theory.streak_curvatures`).
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from scipy import ndimage, optimize
 
 from sensorproc.config import Streaks
+from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.radon import best_line, join_blocks
 from sensorproc.onboard.match import match
 from sensorproc.onboard.products import Residual, Trail
 from sensorproc.theory import streak_curvatures, threshold
 
+MIN_FRAMES = 3
+POINT_SNR = 4.0
+WIDE_PX = 65
+POINT_FRACTION = 0.4  # of a peak's level, on opposite sides of it: less is a point
 MAX_STREAKS = 12  # per frame; more is not a sky but a disturbance
 WIDTH_MARGIN = 0.5  # of the PSF's own neighbour ratio across the streak
 FLANK_FRACTION = 0.35  # of the middle's level, 4 sigma to either side: more is the edge of something wide
@@ -49,6 +55,8 @@ def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, 
     What the other frames show at the same place is fixed to the detector and is no streak.
     """
     maps = [np.where(r.weight > 0, match(r, Trail(), UNCLIPPED), np.float32(0.0)) for r in residuals]
+    if len(residuals) < MIN_FRAMES:  # too few to take the stars out: at least their cores must not line up
+        maps = [_without_points(snr, r.solved.registered.psf_sigma_px) for snr, r in zip(maps, residuals, strict=True)]
     found = []
     for k, residual in enumerate(residuals):
         others = maps[:k] + maps[k + 1 :]
@@ -61,6 +69,25 @@ def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, 
             lines = [line for line in lines if line.snr > NULL_RATIO * worst]
         found += [(k, line) for line in sorted(lines, key=lambda f: (-f.snr, f.x0))]
     return found
+
+
+def _without_points(snr: np.ndarray, s: float) -> np.ndarray:
+    """The map with every compact peak blanked: a point has no light two PSF widths away on opposite sides, a streak has."""
+    found = np.empty((20000, 2), np.int64)
+    n = min(local_maxima(snr, POINT_SNR, 2, found), len(found))
+    y, x = found[:n, 0].astype(float), found[:n, 1].astype(float)
+    reach = 5.0 * s
+    best = np.full(n, -np.inf)
+    for angle in np.arange(8) * np.pi / 8:
+        dx, dy = reach * np.cos(angle), reach * np.sin(angle)
+        ends = [ndimage.map_coordinates(snr, [y + sign * dy, x + sign * dx], order=1, cval=0.0) for sign in (-1, 1)]
+        best = np.maximum(best, np.minimum(*ends))
+    clean = snr.copy()
+    half = int(np.ceil(4.0 * s))
+    for v, u in found[:n][best < POINT_FRACTION * snr[found[:n, 0], found[:n, 1]]]:
+        clean[max(v - half, 0) : v + half + 1, max(u - half, 0) : u + half + 1] = 0.0
+    # what the stars left in the background is wide; of a streak a box this wide takes a twentieth
+    return np.where(clean != 0.0, clean - cv2.blur(clean, (WIDE_PX, WIDE_PX)), np.float32(0.0))
 
 
 def _lines_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], config: Streaks) -> list[Line]:

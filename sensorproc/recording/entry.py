@@ -38,10 +38,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Problem:
-    """A file that could not become a frame, and why."""
+    """A file that could not become a frame, why, and its place among the frames."""
 
     source: str
     reason: str
+    place: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def make_frame(
         flags[data == np.iinfo(data.dtype).max] |= PixelFlag.SATURATED.value
         data = data.astype(np.uint16)
     else:
-        data = data.astype(np.float32)
+        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and infinite is NO_DATA
+            data = data.astype(np.float32)
         flags[~np.isfinite(data)] |= PixelFlag.NO_DATA.value
         data = np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0)
     flags[lost_blocks(data)] |= PixelFlag.NO_DATA.value

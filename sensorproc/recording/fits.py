@@ -38,9 +38,9 @@ def entries(path: Path, meta: dict[str, Any], order: int) -> list[Entry]:
                 if isinstance(hdu, IMAGE_TYPES) and len(hdu.shape) in (2, 3) and min(hdu.shape) > 0:
                     header = primary + hdu.header if number else primary
                     found.extend(_of_image(path, number, hdu.shape, header, meta, order + len(found)))
-    except (OSError, EOFError, TypeError, ValueError, IndexError, AstropyUserWarning) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except Exception as error:  # astropy raises whatever the damage trips over
         raise InputError(f"{path}: not a readable FITS file ({_first_line(error)})") from None
     if not found:
         raise InputError(f"{path}: holds no 2-D or 3-D image")
@@ -87,7 +87,7 @@ def _plane_time(
         return tai_ns_from_utc(listed[order]) + round((exposure_s or 0.0) * 0.5 * NS_PER_S)
     if start is not None and cadence_s:
         return start + round((plane or 0) * cadence_s * NS_PER_S)
-    return start if not plane else None
+    return None  # a cube without a cadence: the time of its first plane alone would tear it apart
 
 
 class _Reader:
@@ -103,8 +103,11 @@ class _Reader:
                 image = hdus[self.hdu]
                 header = hdus[0].header + image.header if self.hdu else image.header
                 data = np.array(image.data if self.plane is None else image.section[self.plane])
-        except Exception as error:  # astropy raises whatever the damage trips over
-            raise InputError(f"{self.path}: pixels unreadable, file damaged ({_first_line(error)})") from None
+            return self._frame(header, data)
+        except Exception as error:  # astropy raises whatever the damage trips over, in cards as in pixels
+            raise InputError(f"{self.path}: unreadable, file damaged ({_first_line(error)})") from None
+
+    def _frame(self, header: Any, data: np.ndarray) -> Frame:
         facts, missing = headers.facts(header, self.meta)
         pointing = headers.camera(header, data.shape, facts.ifov_arcsec)
         state = headers.observer(header)
@@ -126,6 +129,7 @@ class _Reader:
             observer=state,
             attitude=headers.attitude(header),
             slew_arcsec_s=headers.slew_arcsec_s(header),
+            has_time=self.has_time,
             missing=missing + tuple(text for has, text in lacking if not has),
         )
 

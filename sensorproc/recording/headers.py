@@ -29,6 +29,9 @@ META_KEYS = {
     "zeropoint_mag": "zeropoint_mag_1e_per_s",
 }
 POSITIVE = ("gain_e_per_dn", "full_well_e", "ifov_arcsec")  # zero in a header means "not known"
+MAX_EXPOSURE_S = 86400.0
+SANE_RADIUS_KM = (6000.0, 2e6)  # of an observer around the Earth
+SANE_SPEED_KM_S = 20.0
 MEANINGS = {
     "gain_e_per_dn": "gain (taken as 1 e-/DN, fluxes are in DN)",
     "read_noise_e": "read noise (estimated from the frames)",
@@ -64,9 +67,10 @@ def facts(header: Any, meta: dict[str, Any]) -> tuple[SensorFacts, tuple[str, ..
 
 
 def exposure(header: Any, meta: dict[str, Any]) -> float | None:
-    """Exposure time [s]."""
+    """Exposure time [s]; None if absent, not positive or longer than a day."""
     value = number(header, "EXPTIME", "AEXPTIME", "EXPOSURE")
-    return value if value is not None else number(meta, "exposure_s")
+    value = value if value is not None else number(meta, "exposure_s")
+    return value if value is not None and 0.0 < value < MAX_EXPOSURE_S else None
 
 
 def mid_time(header: Any, exposure_s: float | None) -> int | None:
@@ -94,16 +98,20 @@ def camera(header: Any, shape: tuple[int, int], ifov_arcsec: float | None) -> Ca
     """Pointing prior: NOM_RA/NOM_DEC/NOM_ROLL, else a celestial WCS, else RA/DEC + ROLL; None if there is none."""
     ny, nx = shape
     nominal = [number(header, key) for key in ("NOM_RA", "NOM_DEC", "NOM_ROLL")]
-    if ifov_arcsec and all(value is not None for value in nominal):
+    if ifov_arcsec and all(value is not None for value in nominal) and _is_on_sky(*nominal[:2]):
         return pointed((nx - 1) / 2, (ny - 1) / 2, ifov_arcsec, *map(float, nominal))  # type: ignore[arg-type]
     from_wcs = _wcs_camera(header)
     if from_wcs is not None:
         return from_wcs
     ra, dec = sexagesimal(header.get("RA"), 15.0), sexagesimal(header.get("DEC"), 1.0)
     roll = number(header, "ROLL", "OBJCTROL")
-    if ifov_arcsec and ra is not None and dec is not None and roll is not None:
+    if ifov_arcsec and ra is not None and dec is not None and roll is not None and _is_on_sky(ra, dec):
         return pointed((nx - 1) / 2, (ny - 1) / 2, ifov_arcsec, ra, dec, roll)
     return None
+
+
+def _is_on_sky(ra_deg: float | None, dec_deg: float | None) -> bool:
+    return ra_deg is not None and dec_deg is not None and -180.0 <= ra_deg <= 360.0 and abs(dec_deg) <= 90.0
 
 
 def pointed(x0: float, y0: float, ifov_arcsec: float, ra_deg: float, dec_deg: float, roll_deg: float) -> Camera:
@@ -121,7 +129,7 @@ def _wcs_camera(header: Any) -> Camera | None:
         return None
     ra, dec, cx, cy, a, b, c, d = map(float, values)  # type: ignore[arg-type]
     determinant = a * d - b * c
-    if determinant == 0.0:
+    if determinant == 0.0 or not _is_on_sky(ra, dec):
         return None
     parity = 1 if determinant > 0 else -1
     roll = math.atan2(parity * c, parity * a)
@@ -149,6 +157,9 @@ def observer(header: Any) -> ObserverState | None:
         values = [number(header, key) for key in (*position, *velocity)]
         if all(value is not None for value in values):
             p, v = np.array(values[:3], float), np.array(values[3:], float)
+            radius, speed = float(np.hypot.reduce(p)), float(np.hypot.reduce(v))
+            if not SANE_RADIUS_KM[0] < radius < SANE_RADIUS_KM[1] or speed > SANE_SPEED_KM_S:
+                continue
             return ObserverState(tuple(p.tolist()), tuple(v.tolist()))
     return None
 

@@ -46,14 +46,16 @@ def entries(path: Path, meta: dict[str, Any], order: int) -> list[Entry]:
     facts, missing = headers.facts({}, meta)
     if not has_time:
         missing += ("time of exposure (frames counted as one second apart)",)
-    reader = _Reader(path, t_mid, exposure_s, facts, missing + NO_HEADER)
+    reader = _Reader(path, t_mid, exposure_s, facts, missing + NO_HEADER, has_time)
     return [Entry(path.name, read_image(path).shape, t_mid, exposure_s, 0, has_time, reader)]
 
 
 class _Reader:
-    def __init__(self, path: Path, t_mid: int, exposure_s: float, facts: SensorFacts, missing: tuple[str, ...]):
+    def __init__(self, path: Path, t_mid: int, exposure_s: float, facts: SensorFacts, missing: tuple[str, ...], timed: bool):
         self.path, self.t_mid, self.exposure_s, self.facts, self.missing = path, t_mid, exposure_s, facts, missing
+        self.has_time = timed
 
     def __call__(self) -> Frame:
         data = read_image(self.path)
-        return make_frame(data, self.path.name, self.t_mid, self.exposure_s, self.facts, missing=self.missing)
+        head = data, self.path.name, self.t_mid, self.exposure_s, self.facts
+        return make_frame(*head, missing=self.missing, has_time=self.has_time)

@@ -53,7 +53,8 @@ def _entries(files: list[Path], meta: dict[str, Any]) -> tuple[list[Entry], list
     for file in files:
         reader = next((read for group, read in READERS if file.name.lower().endswith(group)), fits.entries)
         try:
-            found.extend(reader(file, meta, len(found)))
+            # an unreadable file keeps its place: the times listed in meta.json go by it, and so do frame numbers
+            found.extend(reader(file, meta, len(found) + len(problems)))
         except InputError as error:
-            problems.append(Problem(file.name, str(error)))
+            problems.append(Problem(file.name, str(error), len(found) + len(problems)))
     return found, problems

@@ -51,19 +51,19 @@ def entries(path: Path, meta: dict[str, Any], order: int) -> list[Entry]:
         lacking = missing + NO_HEADER + (() if has_time else ("time of exposure (frames counted as one second apart)",))
         source = f"{path.name}#{k}"
         offset = HEADER.size + k * frame_bytes
-        reader = _Reader(path, offset, dtype, (ny, nx), (source, t_mid, exposure_s, facts), lacking)
+        reader = _Reader(path, offset, dtype, (ny, nx), (source, t_mid, exposure_s, facts), lacking, has_time)
         found.append(Entry(source, (ny, nx), t_mid, exposure_s, 0, has_time, reader))
     return found
 
 
 class _Reader:
-    def __init__(self, path: Path, offset: int, dtype: np.dtype, shape: tuple[int, int], head: Any, missing: Any):
+    def __init__(self, path: Path, offset: int, dtype: np.dtype, shape: tuple[int, int], head: Any, missing: Any, timed: bool):
         self.path, self.offset, self.dtype, self.shape = path, offset, dtype, shape
-        self.head, self.missing = head, missing
+        self.head, self.missing, self.has_time = head, missing, timed
 
     def __call__(self) -> Frame:
         data = np.memmap(self.path, self.dtype, "r", self.offset, self.shape).astype(self.dtype.newbyteorder("="))
-        return make_frame(data, *self.head, missing=self.missing)
+        return make_frame(data, *self.head, missing=self.missing, has_time=self.has_time)
 
 
 def _tai_from_ticks(ticks: int) -> int:

@@ -13,6 +13,7 @@ from sensorproc.errors import InputError
 from sensorproc.flags import PixelFlag
 from sensorproc.geometry import unit_from_radec
 from sensorproc.onboard.state import StarTable
+from sensorproc.timescales import tai_ns_from_utc
 
 
 def beside(folder: Path, *names: str) -> Path | None:
@@ -32,6 +33,14 @@ def meta(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid JSON ({error})") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: want a JSON object")
+    listed = values.get("times_utc", [])
+    if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+        raise InputError(f"{path}: times_utc: want a list of UTC times as text")
+    for text in listed:
+        try:
+            tai_ns_from_utc(text)
+        except InputError as error:
+            raise InputError(f"{path}: times_utc: {error}") from None
     return values
 
 
@@ -93,7 +102,9 @@ def _records(path: Path) -> list[dict[str, str]]:
 
 def _columns(path: Path, wanted: tuple[str, ...]) -> list[np.ndarray]:
     records = _records(path)
-    lacking = [name for name in wanted if not records or name not in records[0]]
+    if not records:
+        raise InputError(f"{path}: holds no rows")
+    lacking = [name for name in wanted if name not in records[0]]
     if lacking:
         raise InputError(f"{path}: want columns {', '.join(wanted)}; missing {', '.join(lacking)}")
     try:

@@ -46,6 +46,8 @@ def decode(
         raise InputError(f"{downlink}: no such file")
     decoded = write_products(downlink.read_bytes(), out, mark, formats)
     gaps = decoded.gaps
+    if not sum(gaps.received.values()):
+        raise InputError(f"{downlink}: holds no intact packet ({gaps.n_bytes_skipped} bytes read)")
     for text in decoded.notes:
         note(f"note: {text}")
     counts = {name: len(rows) for name, rows in decoded.tables.items()}
@@ -54,7 +56,7 @@ def decode(
     if json:
         emit_json(summary)
     else:
-        exact = "" if gaps.is_exact else " (at least: no SET packet arrived)"
+        exact = "" if gaps.is_exact else " (at least: nothing of the last set's housekeeping arrived)"
         print(f"{sum(gaps.received.values())} packets, {gaps.n_missing} missing{exact}, {gaps.n_bytes_skipped} bytes skipped")
         print(f"{counts['detections']} detections, {counts['tracklets']} tracklets, {counts['frames']} frames; products in {out}")
     return 0

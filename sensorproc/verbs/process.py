@@ -55,7 +55,13 @@ def process(
     with progress("processing") as report:
         outcome = replay.process(source, config, table, mark, out, argv, report)
     write_report(out / "report.html", source.path.name, outcome)
-    for text in (*outcome.problems, *outcome.decoded.notes):
+    rejected = [row for row in outcome.decoded.tables["events"] if row["severity"].startswith("WARNING")]
+    reasons = [f"frame {row['frame']} rejected: {row['event']}" for row in rejected if row["event"] != "UNREADABLE"]
+    untimed = sum("NO_TIME" in row["flags"] for row in outcome.decoded.tables["detections"])
+    if untimed:
+        reasons.append(f"{untimed} detections have no time (flag NO_TIME): the recording gives none")
+    reasons += [f"the recording lacks {text}" for text in outcome.missing]
+    for text in (*outcome.problems, *reasons, *outcome.decoded.notes):
         note(f"note: {text}")
     summary = _summary(outcome, out)
     if json:
