@@ -155,7 +155,7 @@ class Measure:
     fixed_motion_px: Positive = 1.0  # less motion over the detector in a whole stare set: a defect
     duplicate_px: Positive = 3.0
     position_floor_px: NotNegative = 0.03  # PSF model and registration, added in quadrature
-    extended_ratio: Positive = 1.5  # fitted width over PSF width above which EXTENDED is set
+    extended_ratio: Annotated[float, Field(gt=1)] = 1.5  # of PSF widths: EXTENDED where the wider one fits better
 
 
 @dataclass(frozen=True, config=STRICT)

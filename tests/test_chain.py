@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from benchmarks import cases
 from sensorproc.cli import main
 from sensorproc.config import Config
+from sensorproc.errors import ShapeError
 from sensorproc.ground.table_reader import read_table
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.state import PayloadState
@@ -122,3 +124,10 @@ def test_gain_unknown_is_said(tmp_path):
     rows = read_table(tmp_path / "out" / "detections.ecsv")
     assert len(read_table(tmp_path / "out" / "tracklets.ecsv")) == 2
     assert all("UNCALIBRATED_GAIN" in row["flags"] and "NO_SKY" in row["flags"] for row in rows)
+
+
+def test_frames_of_two_sizes_are_a_bug_of_the_caller(recordings):
+    frames = [entry.frame(k) for k, entry in enumerate(open_recording(recordings / "EMPTY").entries)]
+    frames[2] = replace(frames[2], data_dn=frames[2].data_dn[:-1])
+    with pytest.raises(ShapeError, match="pad them"):
+        process_set(frames, PayloadState(), None, Config())

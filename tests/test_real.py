@@ -95,3 +95,9 @@ def test_a_slewing_frame_is_rejected_with_its_rate(data, tmp_path):
     assert row["status"] == "rejected: SLEWING"
     (event,) = read_table(tmp_path / "events.ecsv")
     assert event["value_1"] > 30  # arcsec/s
+
+
+def test_the_comet_is_extended_and_slow(neossat):
+    comet = next(t for t in read_table(neossat / "tracklets.ecsv") if t["first_frame"] < 8 and t["snr"] > 1000)
+    assert "EXTENDED" in comet["flags"]
+    assert "SLOW" in comet["flags"]

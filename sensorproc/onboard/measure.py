@@ -8,7 +8,7 @@ import numpy as np
 from sensorproc.config import Measure
 from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.flags import DetectionFlag, PixelFlag
-from sensorproc.onboard.kernels.track_fit import fit_track
+from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
 from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
 from sensorproc.onboard.streaks import Line
@@ -17,6 +17,7 @@ from sensorproc.theory import expected_false_alarms, noise_pixels, streak_bounds
 
 OWN_POSITION_SNR = 7.0  # from here a frame's own centroid is better founded than the track's prediction
 NOT_SEEN_SNR = 2.0
+EXTENDED_SNR = 15.0  # below it the widths cannot be told apart
 STREAK_FWHM = 1.25  # trail longer than this many FWHM: the trailed template matters, the object is called a streak
 LOWEST_LOG10_PFA = -300.0
 
@@ -27,7 +28,8 @@ def tracklet(frames: Stack, track: Track, curvatures: np.ndarray, config: Measur
     visible = [int(k) for k in np.flatnonzero(seen(frames, track, MEASURABLE_FRACTION))]
     places = [_place(frames, track, k, config.position_floor_px) for k in visible]
     scale2 = scatter_over_claim(places, track, visible)
-    members = [_member(frames, track, k, place, scale2, log10_pfa) for k, place in zip(visible, places, strict=True)]
+    extra = int(DetectionFlag.EXTENDED) if is_extended(frames, track, config.extended_ratio) else 0
+    members = [_member(frames, track, k, place, scale2, log10_pfa, extra) for k, place in zip(visible, places, strict=True)]
     c = track.candidate
     floor2 = config.position_floor_px**2
     spread = float(((frames.times - frames.times.mean()) ** 2).sum())
@@ -63,6 +65,18 @@ def log10_false_alarms(snr: float, curvatures: np.ndarray) -> float:
     """log10 of the expected number of false alarms per search at or above ``snr``, at most 0."""
     expected = expected_false_alarms(min(snr, 37.0), curvatures)
     return min(max(math.log10(max(expected, 1e-300)), LOWEST_LOG10_PFA), 0.0)
+
+
+def is_extended(frames: Stack, track: Track, ratio: float) -> bool:
+    """Whether a PSF ``ratio`` times wider fits a well-seen object better; for a point it has 2 r / (1 + r^2) of the SNR."""
+    if track.snr < EXTENDED_SNR:
+        return False
+    n, wide = len(frames.times), ratio * frames.psf_sigma_px
+    place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
+    place[:, :2] = track.path
+    accumulate(frames.image_e, frames.weight, place, track.trails, wide, 0.0, psi_phi, unused, 0, HALF_SIGMAS * wide)
+    psi, phi = float(psi_phi[::2].sum()), float(psi_phi[1::2].sum())
+    return phi > 0 and psi / math.sqrt(phi) > track.snr
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +118,14 @@ def scatter_over_claim(places: list[Place], track: Track, visible: list[int]) ->
     return max(sum(pulls) / free, 1.0) if free >= 4 else 1.0
 
 
-def _member(frames: Stack, track: Track, k: int, place: Place, scale2: float, log10_pfa: float) -> Measurement:
+def _member(frames: Stack, track: Track, k: int, place: Place, scale2: float, log10_pfa: float, extra_flags: int) -> Measurement:
     residual, s = frames.frames[k], frames.psf_sigma_px
     length, cos, sin = (float(v) for v in track.trails[k])
     x, y, psi, phi = place.x_px, place.y_px, place.psi, place.phi
     flux = psi / phi
     sigma_flux = math.sqrt(1.0 / phi + max(flux, 0.0))
     is_streak = length > STREAK_FWHM * FWHM_PER_SIGMA * s
-    flags = _flags(frames, track, k, x, y, psi, phi, is_streak)
+    flags = _flags(frames, track, k, x, y, psi, phi, is_streak) | extra_flags
     angle = math.atan2(sin, cos) if length > 0 else 0.0
     cov = scale2 * place.cov
     pixel = x, y, (float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1]))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sensorproc.config import Config
-from sensorproc.errors import FrameSetRejected
+from sensorproc.errors import FrameSetRejected, ShapeError
 from sensorproc.onboard.calibrate import calibrate
 from sensorproc.onboard.defects import fill_shadows, mask_fixed_pixels
 from sensorproc.onboard.fixed_pattern import subtract_fixed_pattern
@@ -56,7 +56,16 @@ def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) ->
 def process_set(
     frames: list[Frame], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
 ) -> tuple[Processed, PayloadState]:
-    """All frames of one detector's set to tracklets and streaks, and the state for the next set."""
+    """All frames of one detector's set to tracklets and streaks, and the state for the next set.
+
+    Raises
+    ------
+    ShapeError
+        If the frames are of different sizes; the caller pads them.
+    """
+    shapes = sorted({frame.data_dn.shape for frame in frames})
+    if len(shapes) > 1:
+        raise ShapeError(f"frames of one set have shapes {shapes}: pad them to one")
     flattened, rejected = [], []
     for frame in frames:
         try:
