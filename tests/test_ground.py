@@ -47,6 +47,7 @@ def test_tables_are_valid_ecsv(runs):
         table = Table.read(runs / "SIDEREAL" / f"{name}.ecsv", format="ascii.ecsv")
         ours = read_table(runs / "SIDEREAL" / f"{name}.ecsv")
         assert len(table) == len(ours)
+        assert not ours or table.colnames == list(ours[0])
     table = Table.read(runs / "SIDEREAL" / "detections.ecsv", format="ascii.ecsv")
     assert str(table["x_px"].unit) == "pix"
     assert str(table["flux_e"].unit) == "electron"

@@ -262,7 +262,6 @@ COLUMNS = {
         "detector",
         "set_id",
         "is_last",
-        "is_last",
         "first_frame",
         "n_frames",
         "n_processed",
