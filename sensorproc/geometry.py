@@ -79,10 +79,16 @@ def radec_from_unit(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ra, np.arctan2(unit[..., 2], np.hypot(unit[..., 0], unit[..., 1]))
 
 
-def dcm_from_pointing(ra: float, dec: float, roll: float) -> np.ndarray:
-    """``dcm_icrs_from_cam`` of a boresight and a roll, the angle from East through North of image +x [rad]."""
+def tangent_axes(ra: float, dec: float) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors (3,) towards East and North at a direction [rad]."""
     east = np.array([-np.sin(ra), np.cos(ra), 0.0])
     north = np.array([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)])
+    return east, north
+
+
+def dcm_from_pointing(ra: float, dec: float, roll: float) -> np.ndarray:
+    """``dcm_icrs_from_cam`` of a boresight and a roll, the angle from East through North of image +x [rad]."""
+    east, north = tangent_axes(ra, dec)
     axis_x = np.cos(roll) * east + np.sin(roll) * north
     axis_y = -np.sin(roll) * east + np.cos(roll) * north
     return np.stack([axis_x, axis_y, unit_from_radec(np.float64(ra), np.float64(dec))], axis=1)

@@ -8,7 +8,7 @@ import json
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def process(
         if frames:
             processed, states[detector] = process_set(frames, state, stars, config)
         else:
-            processed = Processed(detector, (), (), (), (), 0.0, 0.0, 0, 0, 0, state.digest())
+            processed = Processed.nothing(detector, (), state.digest())
         rejections = tuple(r for r, _ in unreadable) + processed.rejections
         if k == 0:
             rejections += tuple(
@@ -165,11 +165,8 @@ def _with_facts(frame: Frame, config: Config, recording: Recording) -> Frame:
     """Configured facts win over the recording's; a dark map of another size is refused."""
     if recording.dark_e_s is not None and recording.dark_e_s.shape != frame.data_dn.shape:
         raise InputError(f"{frame.source}: bad-pixel list is for another frame size")
-    s = config.sensor
-    given = SensorFacts(s.gain_e_per_dn, s.read_noise_e, s.bias_dn, s.full_well_e, s.ifov_arcsec, s.zeropoint_mag)
-    names = ("gain_e_per_dn", "read_noise_e", "bias_dn", "full_well_e", "ifov_arcsec", "zeropoint_mag")
-    chosen = {n: getattr(given, n) if getattr(given, n) is not None else getattr(frame.facts, n) for n in names}
-    return replace(frame, facts=SensorFacts(**chosen))
+    given = {fact.name: getattr(config.sensor, fact.name) for fact in fields(SensorFacts)}
+    return replace(frame, facts=replace(frame.facts, **{name: value for name, value in given.items() if value is not None}))
 
 
 def _downlink_set(

@@ -47,10 +47,10 @@ class Formatter:
             its loss.
         """
         queue = [packet for apid in URGENCY for packet in self._queued(apid, records.get(int(apid), ()), tai_ns)]
-        reserved = (2 + LAST_SET_COPIES * is_last) * (OVERHEAD_BYTES + SET.size_bytes)
+        n_closing = 1 + LAST_SET_COPIES * is_last
+        reserved = (1 + n_closing) * (OVERHEAD_BYTES + SET.size_bytes)
         kept, n_dropped = fit(queue, self.budget_bytes_per_set, reserved)
         totals = dict(self.sent)
-        n_closing = 1 + (LAST_SET_COPIES if is_last else 0)
         totals[int(Apid.SET)] += 1 + n_closing
         for packet in kept:
             totals[packet.apid] += 1

@@ -5,7 +5,7 @@ from typing import Any
 
 from sensorproc.downlink.dictionary import DATA_MODES, ORIGINS, REASONS, FrameStatus, Severity
 from sensorproc.flags import DetectionFlag, names
-from sensorproc.geometry import dcm_from_quaternion, radec_from_unit
+from sensorproc.geometry import dcm_from_quaternion, radec_from_unit, tangent_axes
 from sensorproc.ground.reader import Downlink
 from sensorproc.timescales import utc_from_tai_ns
 
@@ -81,8 +81,7 @@ def boresight(record: Row, status: FrameStatus) -> Row:
         return {"ra_deg": NAN, "dec_deg": NAN, "roll_deg": NAN, "sigma_arcsec": NAN, "ifov_arcsec": NAN}
     dcm = dcm_from_quaternion([record[f"q_{axis}"] for axis in "wxyz"])  # type: ignore[arg-type]
     ra, dec = (float(v) for v in radec_from_unit(dcm[:, 2]))
-    east = -math.sin(ra) * dcm[0, 0] + math.cos(ra) * dcm[1, 0]
-    north = dcm[2, 0] * math.cos(dec) - math.sin(dec) * (math.cos(ra) * dcm[0, 0] + math.sin(ra) * dcm[1, 0])
+    east, north = (float((axis * dcm[:, 0]).sum()) for axis in tangent_axes(ra, dec))
     return {
         "ra_deg": math.degrees(ra),
         "dec_deg": math.degrees(dec),

@@ -77,7 +77,7 @@ def process_set(
         return _search_set(flattened, rejected, state, table, config, cadence_s, do), state.after_set()
     except FrameSetRejected as reason:
         rejected += [_rejection(f.calibrated.frame, reason) for f in flattened]
-        nothing = Processed(frames[0].detector, (), (), (), tuple(rejected), 0.0, 0.0, 0, 0, 0, state.digest())
+        nothing = Processed.nothing(frames[0].detector, tuple(rejected), state.digest())
         return nothing, state.after_set()
 
 

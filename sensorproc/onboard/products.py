@@ -269,6 +269,11 @@ class Processed:
     n_null: int
     state_digest: bytes = b"\0" * 8
 
+    @classmethod
+    def nothing(cls, detector: int, rejections: tuple[Rejection, ...], state_digest: bytes) -> "Processed":
+        """A set of which no frame could be used."""
+        return cls(detector, (), (), (), rejections, 0.0, 0.0, 0, 0, 0, state_digest)
+
 
 def freeze(*arrays: np.ndarray) -> None:
     """Make arrays read-only: stages never modify their inputs."""

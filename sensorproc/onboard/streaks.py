@@ -238,9 +238,8 @@ def is_streak(residual: Residual, snr: np.ndarray, line: Line, s: float, config:
     length = line.length_px
     if length < config.min_length_px or line.snr < line.threshold:
         return False
-    n = int(length) + 1
-    u = np.linspace(0.0, 1.0, n)
-    px, py = line.x0 + u * (line.x1 - line.x0), line.y0 + u * (line.y1 - line.y0)
+    px, py = _points(line)
+    n = len(px)
     along = ndimage.map_coordinates(snr, [py, px], order=1, cval=0.0)
     usable = ndimage.map_coordinates((residual.weight > 0).astype(np.float32), [py, px], order=0, cval=0.0) > 0
     pieces = [
@@ -267,11 +266,15 @@ def is_fixed(others: list[np.ndarray], mine: np.ndarray, line: Line) -> bool:
         return True
     if len(others) < 2:
         return False
-    n = int(line.length_px) + 1
-    u = np.linspace(0.0, 1.0, n)
-    places = [line.y0 + u * (line.y1 - line.y0), line.x0 + u * (line.x1 - line.x0)]
-    levels = [float(ndimage.map_coordinates(m, places, order=1, cval=0.0).mean()) for m in (mine, *others)]
+    px, py = _points(line)
+    levels = [float(ndimage.map_coordinates(m, [py, px], order=1, cval=0.0).mean()) for m in (mine, *others)]
     return float(np.median(np.abs(levels[1:]))) > FIXED_FRACTION * levels[0]
+
+
+def _points(line: Line) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of points about a pixel apart from one end to the other."""
+    u = np.linspace(0.0, 1.0, int(line.length_px) + 1)
+    return line.x0 + u * (line.x1 - line.x0), line.y0 + u * (line.y1 - line.y0)
 
 
 def _mean_at(z: np.ndarray, weight: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

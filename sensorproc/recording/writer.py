@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from sensorproc.geometry import radec_from_unit
+from sensorproc.geometry import radec_from_unit, tangent_axes
 from sensorproc.onboard.products import Frame
 from sensorproc.timescales import NS_PER_S, utc_from_tai_ns
 
@@ -48,8 +48,7 @@ def _write_wcs(header: fits.Header, frame: Frame) -> None:
     assert camera is not None
     dcm, scale = camera.dcm, math.degrees(camera.ifov_rad)
     ra, dec = (float(v) for v in radec_from_unit(dcm[:, 2]))
-    east = np.array([-math.sin(ra), math.cos(ra), 0.0])
-    north = np.array([-math.sin(dec) * math.cos(ra), -math.sin(dec) * math.sin(ra), math.cos(dec)])
+    east, north = tangent_axes(ra, dec)
     header["CTYPE1"], header["CTYPE2"] = "RA---TAN", "DEC--TAN"
     header["CRVAL1"], header["CRVAL2"] = math.degrees(ra), math.degrees(dec)
     header["CRPIX1"], header["CRPIX2"] = camera.x0_px + 1, camera.y0_px + 1

@@ -35,11 +35,11 @@ def decode(
     """
     from sensorproc.errors import InputError, ReleaseError
     from sensorproc.ground import release
-    from sensorproc.ground.decode import MESSAGES, write_products
+    from sensorproc.ground.decode import FORMATS, MESSAGES, write_products
 
     formats = tuple(name.strip() for name in format.split(",") if name.strip())
     mark = release.check(marking, data_mode, source, originator)
-    explicit = format != "ecsv,tdm,oem,udl,ds9,wcs"
+    explicit = format != ",".join(FORMATS)
     if mark is None and explicit and set(formats) & set(MESSAGES):
         raise ReleaseError(f"format {format}: messages need --marking and --data-mode, which have no default")
     if not downlink.is_file():

@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.time import Time
 
 from sensorproc.conventions import FITS_ORIGIN
-from sensorproc.geometry import Camera, aberrate, as_rows, dcm_from_quaternion, radec_from_unit
+from sensorproc.geometry import Camera, aberrate, as_rows, dcm_from_quaternion, radec_from_unit, tangent_axes, unit_from_radec
 from sensorproc.ground.observations import Row
 from sensorproc.timescales import utc_from_tai_ns
 
@@ -46,9 +46,8 @@ def header(record: Row) -> fits.Header:
 
 def _fit(los: np.ndarray, dx: np.ndarray, dy: np.ndarray, ra: float, dec: float) -> np.ndarray:
     """CD matrix [rad/px] of the tangent plane at (ra, dec) through the middle of the field."""
-    east = np.array([-np.sin(ra), np.cos(ra), 0.0])
-    north = np.array([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)])
-    middle = np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    east, north = tangent_axes(ra, dec)
+    middle = unit_from_radec(np.float64(ra), np.float64(dec))
     depth = los @ middle
     plane = np.stack([los @ east / depth, los @ north / depth], axis=1)
     return np.linalg.lstsq(np.stack([dx, dy], axis=1), plane, rcond=None)[0].T
