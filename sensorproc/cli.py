@@ -29,12 +29,20 @@ CONFIG_VERBS = {
     "check": "Check a configuration; all mistakes at once.",
     "schema": "Every key with its type, range and default.",
 }
+CATALOG_VERBS = {
+    "build": "Make a star table from Tycho-2 and Gaia DR3.",
+    "info": "What a star table holds, and whether it is intact.",
+}
 for verb, text in VERBS.items():
     app.command(f"sensorproc.verbs.{verb}:{verb}", name=verb, help=text)
 config = App(name="config", help="Write, check and describe configurations.", help_format="plaintext")
 for verb, text in CONFIG_VERBS.items():
     config.command(f"sensorproc.verbs.config:{verb}", name=verb, help=text)
 app.command(config)
+catalog = App(name="catalog", help="The onboard star table.", help_format="plaintext")
+for verb, text in CATALOG_VERBS.items():
+    catalog.command(f"sensorproc.verbs.catalog:{verb}", name=verb, help=text)
+app.command(catalog)
 
 
 def main(argv: list[str] | None = None) -> int:

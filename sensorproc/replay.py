@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sensorproc import __version__
+from sensorproc import __version__, catalog
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import DATA_MODES, Apid, Severity
 from sensorproc.downlink.formatter import Formatter
@@ -27,6 +27,7 @@ from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.products import Frame, Processed, Rejection, SensorFacts
 from sensorproc.onboard.state import PayloadState, StarTable
 from sensorproc.recording import Entry, Recording, pad
+from sensorproc.sky import stars_for
 
 LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "astropy", "pydantic", "spacepackets", "fastcrc")
 Progress = Callable[[str, int, int], None]
@@ -59,13 +60,16 @@ def process(
     run = _run_facts(recording, config, argv)
     _write_run(out, run | {"status": "running"})
     formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set)
-    stars = table if table is not None else recording.stars
+    given_stars = table if table is not None else recording.stars
+    shipped = catalog.shipped()
     sets = frame_sets(recording, config)
     states: dict[int, PayloadState] = {}
     finished: list[Processed] = []
     stream, inputs, n_read = [], hashlib.sha256(), 0
     missing: dict[str, None] = {}
     problems = [problem.reason for problem in recording.problems]
+    if given_stars is None and shipped.damaged_cells():
+        problems.append(f"{shipped.name}: {len(shipped.damaged_cells())} damaged cells are not used; install the package again")
     for k, entries in enumerate(sets):
         frames, unreadable = _read(entries, recording, config)
         problems += [text for _, text in unreadable]
@@ -77,6 +81,7 @@ def process(
         detector = entries[0][1].detector
         state = states.get(detector) or PayloadState(recording.dark_e_s, recording.bad)
         if frames:
+            stars = given_stars if given_stars is not None else stars_for(frames, shipped, config.solve)
             processed, states[detector] = process_set(frames, state, stars, config)
         else:
             processed = Processed.nothing(detector, (), state.digest())

@@ -1,0 +1,31 @@
+"""Which stars of the table a frame set may see: the cone its pointing needs, moved to its time."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from sensorproc.catalog import StarCatalog
+from sensorproc.config import Solve
+from sensorproc.geometry import radec_from_unit
+from sensorproc.onboard.products import Frame
+from sensorproc.onboard.state import StarTable
+
+MAX_RADIUS_RAD = math.radians(60.0)  # beyond it a tangent plane sees nothing
+
+
+def stars_for(frames: Sequence[Frame], catalog: StarCatalog, config: Solve) -> StarTable | None:
+    """Stars around the boresights of a set, brightest first; None where no frame says where it points."""
+    pointed = [frame for frame in frames if frame.camera is not None]
+    if not pointed:
+        return None
+    middle = pointed[len(pointed) // 2]
+    assert middle.camera is not None
+    axes = np.array([frame.camera.dcm[:, 2] for frame in pointed if frame.camera is not None])
+    wander = float(np.arccos(np.clip((axes @ middle.camera.dcm[:, 2]).min(), -1.0, 1.0)))
+    ny, nx = middle.data_dn.shape
+    half_px = math.hypot(nx, ny) / 2 + math.hypot(middle.camera.x0_px - (nx - 1) / 2, middle.camera.y0_px - (ny - 1) / 2)
+    radius = math.atan((half_px + config.search_radius_px) * middle.camera.ifov_rad) + wander
+    ra, dec = radec_from_unit(middle.camera.dcm[:, 2])
+    cone = catalog.cone(float(ra), float(dec), min(radius, MAX_RADIUS_RAD), middle.t_mid_tai_ns)
+    return StarTable(cone.unit, cone.mag)
