@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import asdict, field, fields, is_dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -215,7 +215,7 @@ def parse(values: dict[str, Any]) -> Config:
     try:
         return TypeAdapter(Config).validate_python(values)
     except ValidationError as error:
-        raise ConfigError([_describe(item) for item in error.errors()]) from None
+        raise ConfigError([describe(item) for item in error.errors()]) from None
 
 
 def load(source: str | Path) -> Config:
@@ -236,17 +236,31 @@ def load(source: str | Path) -> Config:
         raise ConfigError([f"{source}: not valid TOML: {error}"]) from None
 
 
-def _describe(item: Any) -> str:
-    path = "$." + ".".join(str(part) for part in item["loc"])
+def describe(item: Any, kind: Any = Config, place: str = "$.") -> str:
+    """One mistake found by pydantic in a dataclass ``kind``: its path, what was given, what is allowed."""
+    path = place + ".".join(str(part) for part in item["loc"])
     if item["type"] != "unexpected_keyword_argument":
         return f"{path} = {item['input']!r}: {item['msg']}"
-    known = _keys_at(item["loc"][:-1])
+    known = _keys_at(kind, item["loc"][:-1])
     near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.0)
     return f"{path}: unknown key; did you mean {near[0]!r}? (allowed: {', '.join(known)})"
 
 
-def _keys_at(location: tuple[Any, ...]) -> list[str]:
-    node: Any = Config
+def _keys_at(node: Any, location: tuple[Any, ...]) -> list[str]:
     for part in location:
-        node = next((f.type for f in fields(node) if f.name == part), node) if is_dataclass(node) else node
+        is_element = isinstance(part, int)  # of a tuple of dataclasses
+        node = get_args(node)[0] if is_element else next((f.type for f in fields(node) if f.name == part), node)
     return [f.name for f in fields(node)] if is_dataclass(node) else []
+
+
+def to_toml(config: Config) -> str:
+    """The configuration as a TOML file that :func:`load` reads back to the same; unknown facts are left out."""
+    lines = []
+    for section, values in asdict(config).items():  # type: ignore[call-overload]
+        given = {name: value for name, value in values.items() if value is not None}
+        lines += [f"[{section}]", *(f"{name} = {_toml_value(value)}" for name, value in given.items()), ""]
+    return "\n".join(lines)
+
+
+def _toml_value(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)

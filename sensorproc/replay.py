@@ -17,7 +17,7 @@ import numpy as np
 
 from sensorproc import __version__, catalog
 from sensorproc.config import Config
-from sensorproc.downlink.dictionary import DATA_MODES, Apid, Severity
+from sensorproc.downlink.dictionary import DATA_MODES
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.errors import InputError
 from sensorproc.ground.decode import Decoded, write_products
@@ -76,7 +76,7 @@ def process(
         progress("set", k, len(sets))
         n_read += len(frames)
         missing |= dict.fromkeys(text for frame in frames for text in frame.missing)
-        digest = hashlib.sha256(b"".join(hashlib.sha256(f.data_dn.tobytes()).digest() for f in frames)).digest()
+        digest = report.input_digest(frames)
         inputs.update(digest)
         detector = entries[0][1].detector
         state = states.get(detector) or PayloadState(recording.dark_e_s, recording.bad)
@@ -92,8 +92,11 @@ def process(
             )
         processed = replace(processed, rejections=tuple(sorted(rejections, key=lambda r: r.frame_index)))
         first_id = sum(len(p.tracklets) for p in finished)
-        is_last = k == len(sets) - 1
-        stream.append(_downlink_set(formatter, k, processed, frames, entries, config, mark, digest, first_id, is_last))
+        last_ns = max(entry.t_mid_tai_ns for _, entry in entries)
+        records = report.set_records(processed, frames, first_id, last_ns)
+        housekeeping = report.set_housekeeping(processed, digest, config.digest()) | marking_fields(mark)
+        housekeeping |= {"set_id": k, "first_frame": entries[0][0], "n_frames": len(entries)}
+        stream.append(formatter.format_set(records, housekeeping, last_ns, k == len(sets) - 1))
         finished.append(processed)
     if n_read == 0:
         raise InputError("\n".join(problems) or f"{recording.path}: no frame could be read")
@@ -174,48 +177,9 @@ def _with_facts(frame: Frame, config: Config, recording: Recording) -> Frame:
     return replace(frame, facts=replace(frame.facts, **{name: value for name, value in given.items() if value is not None}))
 
 
-def _downlink_set(
-    formatter: Formatter, set_id: int, processed: Processed, frames: list[Frame], entries: list[tuple[int, Entry]],
-    config: Config, mark: Marking | None, input_digest: bytes, first_id: int, is_last: bool,
-) -> bytes:  # fmt: skip
-    done = {r.solved.registered.flattened.calibrated.frame.index for r in processed.residuals}
-    frame_records = [report.frame_record(r) for r in processed.residuals]
-    frame_records += [report.rejected_frame_record(f) for f in frames if f.index not in done]
-    last_ns = max(entry.t_mid_tai_ns for _, entry in entries)
-    rejections = list(processed.rejections)
-    events = [report.event_record(rejection) for rejection in rejections]
-    if processed.n_null:
-        raised = Rejection(entries[0][0], processed.detector, last_ns, "THRESHOLD_RAISED",
-                           (("threshold", processed.threshold_snr), ("n_null", float(processed.n_null))))  # fmt: skip
-        events.append(report.event_record(raised, Severity.ACTIVITY_HI))
-    numbered = sorted(enumerate(processed.tracklets, first_id), key=lambda pair: pair[1].log10_pfa)
-    records = {
-        int(Apid.EVENT): events,
-        int(Apid.TRACKLET): [report.tracklet_record(t, i) for i, t in numbered],
-        int(Apid.DETECTION): [report.detection_record(m, i) for i, t in numbered for m in t.members]
-        + [report.detection_record(m, -1) for m in processed.streaks],
-        int(Apid.FRAME): frame_records,
-    }
-    housekeeping = {
-        "set_id": set_id,
-        "detector": processed.detector,
-        "marking": mark.marking if mark else "UNSET",
-        "data_mode": DATA_MODES.index(mark.data_mode) if mark else 0,
-        "state_digest": int.from_bytes(processed.state_digest, "big"),
-        "config_digest": int.from_bytes(config.digest(), "big"),
-        "input_digest": int.from_bytes(input_digest[:8], "big"),
-        "first_frame": entries[0][0],
-        "n_frames": len(entries),
-        "n_processed": len(processed.residuals),
-        "threshold_snr": processed.threshold_snr,
-        "expected_false_alarms": processed.expected_false_alarms,
-        "n_null": processed.n_null,
-        "n_velocities": processed.n_velocities,
-        "n_candidates": processed.n_candidates,
-        "n_tracklets": len(processed.tracklets),
-        "n_streaks": len(processed.streaks),
-    }
-    return formatter.format_set(records, housekeeping, last_ns, is_last)
+def marking_fields(mark: Marking | None) -> dict[str, Any]:
+    """The SET record's marking."""
+    return {"marking": mark.marking if mark else "UNSET", "data_mode": DATA_MODES.index(mark.data_mode) if mark else 0}
 
 
 def _run_facts(recording: Recording, config: Config, argv: list[str]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def snr_for_pd(pd: float, u: float, n_maximised: int) -> float:
 def ec_density(dimension: int, u: float) -> float:
     """Euler-characteristic density of a unit Gaussian field (Adler & Taylor 2007, chapter 12)."""
     if dimension == 0:
-        return float(stats.norm.sf(u))
+        return float(special.ndtr(-u))  # a hundred times faster than stats.norm for one number
     hermite = special.eval_hermitenorm(dimension - 1, u)
     return float(hermite * math.exp(-0.5 * u * u) / (2.0 * math.pi) ** ((dimension + 1) / 2.0))
 

@@ -4,7 +4,7 @@
 charges time and injects faults between stages.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,17 +21,18 @@ from sensorproc.onboard.measure import streak_measurement, tracklet
 from sensorproc.onboard.movers import slow_movers
 from sensorproc.onboard.null_search import sign_reversed
 from sensorproc.onboard.products import Candidate, Flattened, Frame, Measurement, Processed, Registered, Rejection
-from sensorproc.onboard.refine import accept
+from sensorproc.onboard.refine import Track, accept
 from sensorproc.onboard.register import is_slewing, register
 from sensorproc.onboard.search import Centre, centres, search, set_threshold
 from sensorproc.onboard.solve import solve
 from sensorproc.onboard.stars import subtract_stars
 from sensorproc.onboard.state import PayloadState, StarTable
-from sensorproc.onboard.streaks import find_streaks
+from sensorproc.onboard.streaks import find_streaks, lies_on
 from sensorproc.onboard.tracks import Stack, stack
 from sensorproc.theory import poisson_skewness
 
 Do = Callable[..., Any]
+TRAIL_SIGMAS = 4.0  # PSF widths around the trail of an accepted track in which a streak is what its model left
 
 
 def call(stage: Callable[..., Any], *arguments: Any) -> Any:
@@ -53,6 +54,14 @@ def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) ->
     return do(flatten, calibrated, config.flatten, config.calibrate)
 
 
+def prepared(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Flattened | Rejection:
+    """:func:`prepare`, or why the frame cannot be used."""
+    try:
+        return prepare(frame, state, config, do)
+    except FrameSetRejected as reason:
+        return _rejection(frame, reason)
+
+
 def process_set(
     frames: list[Frame], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
 ) -> tuple[Processed, PayloadState]:
@@ -63,22 +72,28 @@ def process_set(
     ShapeError
         If the frames are of different sizes; the caller pads them.
     """
-    shapes = sorted({frame.data_dn.shape for frame in frames})
-    if len(shapes) > 1:
-        raise ShapeError(f"frames of one set have shapes {shapes}: pad them to one")
-    flattened, rejected = [], []
-    for frame in frames:
-        try:
-            flattened.append(prepare(frame, state, config, do))
-        except FrameSetRejected as reason:
-            rejected.append(_rejection(frame, reason))
-    cadence_s = config.sensor.cadence_s or cadence_of(frames)
+    _demand_one_shape([frame.data_dn.shape for frame in frames])
+    return search_set([prepared(frame, state, config, do) for frame in frames], state, table, config, do)
+
+
+def search_set(
+    frames: Sequence[Flattened | Rejection], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
+) -> tuple[Processed, PayloadState]:
+    """When the set is complete: all its :func:`prepared` frames, in order of time.
+
+    Raises
+    ------
+    ShapeError
+        If the frames are of different sizes.
+    """
+    flattened = [frame for frame in frames if isinstance(frame, Flattened)]
+    rejected = [frame for frame in frames if isinstance(frame, Rejection)]
+    _demand_one_shape([frame.image_e.shape for frame in flattened])
     try:
-        return _search_set(flattened, rejected, state, table, config, cadence_s, do), state.after_set()
+        return _search_set(flattened, rejected, state, table, config, _cadence_s(frames, config), do), state.after_set()
     except FrameSetRejected as reason:
         rejected += [_rejection(f.calibrated.frame, reason) for f in flattened]
-        nothing = Processed.nothing(frames[0].detector, tuple(rejected), state.digest())
-        return nothing, state.after_set()
+        return Processed.nothing(frames[0].detector, tuple(rejected), state.digest()), state.after_set()
 
 
 def _search_set(
@@ -109,7 +124,7 @@ def _search_set(
     candidates = [*movers, *do(link_points, frames, config.search), *faint]
     tracks, cleaned = do(accept, frames, candidates, threshold, config.measure)
     tracklets = tuple(tracklet(frames, track, curvatures, config.measure) for track in tracks)
-    streaks = do(single_streaks, frames, cleaned, config)
+    streaks = do(single_streaks, frames, cleaned, tracks, config)
     return Processed(
         detector=registered[0].flattened.calibrated.frame.detector,
         residuals=tuple(residuals),
@@ -156,18 +171,31 @@ def search_centres(frames: Stack, found: list[Centre], config: Config, lowest: f
     return candidates, n_velocities
 
 
-def single_streaks(frames: Stack, cleaned: np.ndarray, config: Config) -> tuple[Measurement, ...]:
-    """Streaks of single frames, on the pixels from which the accepted tracks were taken."""
+def single_streaks(frames: Stack, cleaned: np.ndarray, tracks: list[Track], config: Config) -> tuple[Measurement, ...]:
+    """Streaks of single frames, on the pixels from which the accepted tracks were taken; their remains are no streaks."""
     if not config.streaks.enabled:
         return ()
     without = [replace(residual, image_e=cleaned[k]) for k, residual in enumerate(frames.frames)]
-    return tuple(streak_measurement(without[k], line) for k, line in find_streaks(without, config.streaks))
+    margin = TRAIL_SIGMAS * frames.psf_sigma_px
+    lines = [
+        (k, line)
+        for k, line in find_streaks(without, config.streaks)
+        if not any(lies_on(line, track.path[k], track.trails[k], margin) for track in tracks)
+    ]
+    return tuple(streak_measurement(without[k], line) for k, line in lines)
 
 
-def cadence_of(frames: list[Frame]) -> float:
-    """Median time between frames [s]; the exposure time of a single frame."""
+def _demand_one_shape(shapes: list[tuple[int, ...]]) -> None:
+    if len(set(shapes)) > 1:
+        raise ShapeError(f"frames of one set have shapes {sorted(set(shapes))}: pad them to one")
+
+
+def _cadence_s(frames: Sequence[Flattened | Rejection], config: Config) -> float:
+    """Configured time between frames, else their median [s]; the exposure time of a single frame."""
     times = np.array([f.t_mid_tai_ns for f in frames], np.int64)
-    return float(np.median(np.diff(times))) * 1e-9 if len(frames) > 1 else max(frames[0].exposure_s, 1e-3)
+    exposures = [f.calibrated.frame.exposure_s for f in frames if isinstance(f, Flattened)]
+    measured = float(np.median(np.diff(times))) * 1e-9 if len(times) > 1 else max([*exposures, 1e-3])
+    return config.sensor.cadence_s or measured
 
 
 def _skewness(frames: Stack) -> float:

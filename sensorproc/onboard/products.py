@@ -90,6 +90,14 @@ class Flattened:
     background_e: float
     noise_e: float
 
+    @property
+    def detector(self) -> int:
+        return self.calibrated.frame.detector
+
+    @property
+    def t_mid_tai_ns(self) -> int:
+        return self.calibrated.frame.t_mid_tai_ns
+
 
 @dataclass(frozen=True)
 class Trail:

@@ -137,9 +137,8 @@ def seen(frames: Stack, track: Track, fraction: float = SEEN_FRACTION) -> np.nda
     ny, nx = frames.image_e.shape[1:]
     x, y = track.path.T
     inside = (x >= -0.5) & (y >= -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
-    typical = np.array([float(np.median(w[w > 0])) if (w > 0).any() else np.inf for w in frames.weight[:, ::7, ::7]])
     energy = [trail_energy(length, frames.psf_sigma_px) for length in track.trails[:, 0]]
-    full = typical * np.array(energy) / (2.0 * np.sqrt(np.pi) * frames.psf_sigma_px)
+    full = frames.typical_weight * np.array(energy) / (2.0 * np.sqrt(np.pi) * frames.psf_sigma_px)
     plain = (track.phi > MEASURABLE_FRACTION * full) & (track.psi > PLAIN_SNR * np.sqrt(np.maximum(track.phi, 0.0)))
     return inside & ((track.phi > fraction * full) | plain)
 

@@ -1,16 +1,65 @@
 """Products to records: the last stage on board. Everything the ground will ever know leaves here."""
 
+import hashlib
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from sensorproc.conventions import FWHM_PER_SIGMA
-from sensorproc.downlink.dictionary import ORIGINS, FrameStatus, Severity, reason_code
+from sensorproc.downlink.dictionary import ORIGINS, Apid, FrameStatus, Severity, reason_code
 from sensorproc.downlink.records import DETECTION, EVENT, FRAME, TRACKLET
 from sensorproc.geometry import Camera, quaternion
-from sensorproc.onboard.products import Frame, Measurement, Rejection, Residual, Tracklet
+from sensorproc.onboard.products import Frame, Measurement, Processed, Rejection, Residual, Tracklet
 
 NS_PER_S = 1_000_000_000
+
+
+def set_records(processed: Processed, frames: Sequence[Frame], first_id: int, last_ns: int) -> dict[int, list[bytes]]:
+    """Records of a set by APID, most urgent first in each.
+
+    ``frames`` are those that reached the payload, ``first_id`` the number of its first tracklet, ``last_ns`` the
+    latest mid-exposure of the set.
+    """
+    done = {r.solved.registered.flattened.calibrated.frame.index for r in processed.residuals}
+    events = [event_record(rejection) for rejection in processed.rejections]
+    if processed.n_null:
+        first = min((frame.index for frame in frames), default=0)
+        numbers = (("threshold", processed.threshold_snr), ("n_null", float(processed.n_null)))
+        raised = Rejection(first, processed.detector, last_ns, "THRESHOLD_RAISED", numbers)
+        events.append(event_record(raised, Severity.ACTIVITY_HI))
+    numbered = sorted(enumerate(processed.tracklets, first_id), key=lambda pair: pair[1].log10_pfa)
+    members = [detection_record(m, i) for i, t in numbered for m in t.members]
+    return {
+        int(Apid.EVENT): events,
+        int(Apid.TRACKLET): [tracklet_record(t, i) for i, t in numbered],
+        int(Apid.DETECTION): members + [detection_record(m, -1) for m in processed.streaks],
+        int(Apid.FRAME): [frame_record(r) for r in processed.residuals]
+        + [rejected_frame_record(f) for f in frames if f.index not in done],
+    }
+
+
+def set_housekeeping(processed: Processed, input_digest: bytes, config_digest: bytes) -> dict[str, object]:
+    """What the SET record says of the processing itself."""
+    return {
+        "detector": processed.detector,
+        "state_digest": int.from_bytes(processed.state_digest, "big"),
+        "config_digest": int.from_bytes(config_digest, "big"),
+        "input_digest": int.from_bytes(input_digest[:8], "big"),
+        "n_processed": len(processed.residuals),
+        "threshold_snr": processed.threshold_snr,
+        "expected_false_alarms": processed.expected_false_alarms,
+        "n_null": processed.n_null,
+        "n_velocities": processed.n_velocities,
+        "n_candidates": processed.n_candidates,
+        "n_tracklets": len(processed.tracklets),
+        "n_streaks": len(processed.streaks),
+    }
+
+
+def input_digest(frames: Sequence[Frame]) -> bytes:
+    """SHA-256 over the pixels of a set (32 bytes)."""
+    return hashlib.sha256(b"".join(hashlib.sha256(f.data_dn.tobytes()).digest() for f in frames)).digest()
 
 
 def frame_record(residual: Residual) -> bytes:

@@ -14,6 +14,7 @@ from sensorproc.config import Flatten, Match, Stars
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.find_stars import correlate, template
 from sensorproc.onboard.flatten import background_maps, mesh
+from sensorproc.onboard.kernels.line_medians import line_medians
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.products import Candidate, Residual, Solved, Trail, freeze
@@ -163,11 +164,9 @@ def _compact_hits(image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: fl
 
 def without_stripes(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
     """The image less the median of its rows and columns: readout structure that a mesh cannot follow."""
-    for axis in (1, 0):
-        masked = np.where(flags == 0, image, np.float32(np.nan))
-        enough = (flags == 0).sum(axis=axis) > MIN_LINE_PX
-        level = np.zeros(len(enough), np.float32)
-        if enough.any():
-            level[enough] = np.nanmedian(masked[enough] if axis == 1 else masked[:, enough], axis=axis)
-        image = image - (level[:, None] if axis == 1 else level[None, :])
+    for is_column in (False, True):
+        a, f = (np.ascontiguousarray(v.T if is_column else v) for v in (image, flags))
+        level = np.empty(len(a), np.float32)
+        line_medians(a, f, MIN_LINE_PX, np.empty(a.shape[1], np.float32), level)
+        image = image - (level[None, :] if is_column else level[:, None])
     return image

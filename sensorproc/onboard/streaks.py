@@ -271,6 +271,17 @@ def is_fixed(others: list[np.ndarray], mine: np.ndarray, line: Line) -> bool:
     return float(np.median(np.abs(levels[1:]))) > FIXED_FRACTION * levels[0]
 
 
+def lies_on(line: Line, place: np.ndarray, trail: np.ndarray, margin_px: float) -> bool:
+    """Whether a line is the trail of an object at ``place`` (x, y), give or take a margin; ``trail`` is its length and
+    direction cosines."""
+    length, ux, uy = (float(v) for v in trail)
+    for x, y in ((line.x0, line.y0), (line.x1, line.y1)):
+        dx, dy = x - place[0], y - place[1]
+        if abs(dx * ux + dy * uy) > 0.5 * length + 2.0 * margin_px or abs(dy * ux - dx * uy) > margin_px:
+            return False
+    return True
+
+
 def _points(line: Line) -> tuple[np.ndarray, np.ndarray]:
     """x and y of points about a pixel apart from one end to the other."""
     u = np.linspace(0.0, 1.0, int(line.length_px) + 1)

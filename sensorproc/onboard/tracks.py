@@ -1,6 +1,7 @@
 """Where a hypothesis puts its light: detector positions and in-frame trails of a linear motion over a set."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,6 +22,12 @@ class Stack:
     @property
     def registered(self) -> list[Registered]:
         return [frame.solved.registered for frame in self.frames]
+
+    @cached_property
+    def typical_weight(self) -> np.ndarray:
+        """Median weight of each frame's good pixels (n,), infinite where there are none."""
+        sampled = self.weight[:, ::7, ::7]
+        return np.array([float(np.median(w[w > 0])) if (w > 0).any() else np.inf for w in sampled])
 
     def path(self, x: float, y: float, vx: float, vy: float) -> np.ndarray:
         """Detector positions (n, 2) of the motion (x, y) + (vx, vy) t of the registered plane."""

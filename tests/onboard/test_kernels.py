@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from sensorproc.onboard.find_stars import template
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
+from sensorproc.onboard.kernels.line_medians import line_medians
 from sensorproc.onboard.kernels.link_pairs import linked_pairs
 from sensorproc.onboard.kernels.mesh import cell_statistics
 from sensorproc.onboard.kernels.peaks import local_maxima
@@ -150,3 +151,14 @@ def test_linked_pairs_needs_hits():
     assert linked_pairs(line, first, t, 2, 0.5, 10.0, 1.0, 6, found) == 9  # 5 + 4 pairs, all fully supported
     line[3, 0] += 30
     assert linked_pairs(line, first, t, 2, 0.5, 10.0, 1.0, 6, found) == 0
+
+
+def test_line_medians_are_those_of_the_good_pixels(rng):
+    image = rng.normal(size=(31, 90)).astype(np.float32)
+    flags = (rng.random(image.shape) < 0.3).astype(np.uint8)
+    flags[4, 10:] = 1
+    level = np.empty(31, np.float32)
+    line_medians(image, flags, 20, np.empty(90, np.float32), level)
+    expected = np.nanmedian(np.where(flags == 0, image, np.nan), axis=1)
+    expected[4] = 0.0
+    np.testing.assert_allclose(level, expected, atol=1e-6)

@@ -1,0 +1,106 @@
+"""Scenarios: the sky and camera that are, the payload that looks, and the board that carries it, in one TOML file."""
+
+import tomllib
+from dataclasses import asdict, field, replace
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from firmware_sim.scene.settings import Scene, Sensor
+from sensorproc import config as payload_config
+from sensorproc.config import Config, describe
+from sensorproc.errors import ConfigError, InputError
+
+STRICT = ConfigDict(extra="forbid")
+SCENARIOS = ("geo_demo",)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Board:
+    """The payload's computer and its link."""
+
+    processor: str = "zynq_ultrascale"
+    memory_bytes: Annotated[int, Field(ge=1_000_000)] = 1_500_000_000
+    link_bit_s: Annotated[float, Field(gt=0)] = 64_000.0
+    queue_bytes: Annotated[int, Field(ge=1024)] = 262_144  # packets waiting for the radio
+    readout_s: Annotated[float, Field(ge=0)] = 0.2
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One flight: what is simulated, what the payload is told, what it runs on."""
+
+    name: str
+    scene: Scene
+    payload: Config
+    board: Board = field(default_factory=Board)
+
+
+def load(source: str | Path) -> Scenario:
+    """A scenario from a TOML file, or one of the shipped by name.
+
+    The file names a payload ``preset`` and may override it under ``[payload]``; ``[scene]`` takes its sensor from the
+    payload and may override it under ``[scene.sensor]``: then the payload believes something that is not so.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake at once.
+    """
+    values = _read(source)
+    extra = sorted(set(values) - {"name", "preset", "payload", "scene", "board"})
+    if extra:
+        raise ConfigError([f"$.{key}: unknown key (allowed: name, preset, payload, scene, board)" for key in extra])
+    base = payload_config.load(values.get("preset", "geo_search_2k"))
+    payload = payload_config.parse(_merged(_given(asdict(base)), values.get("payload", {})))  # type: ignore[call-overload]
+    known = {name: getattr(payload.sensor, name) for name in Sensor.__annotations__}
+    sensor = {name: value for name, value in known.items() if value is not None}
+    scene_values = values.get("scene", {})
+    scene = _validated(Scene, scene_values | {"sensor": sensor | scene_values.get("sensor", {})}, "scene")
+    board = _validated(Board, values.get("board", {}), "board")
+    return Scenario(str(values.get("name", Path(source).stem)), scene, payload, board)
+
+
+def with_seed(scenario: Scenario, seed: int | None) -> Scenario:
+    """The same scenario with another seed."""
+    return scenario if seed is None else replace(scenario, scene=replace(scenario.scene, seed=seed))
+
+
+def _read(source: str | Path) -> dict[str, Any]:
+    path = Path(source)
+    if str(source) in SCENARIOS:
+        text = resources.files("firmware_sim").joinpath(f"scenarios/{source}.toml").read_text("utf-8")
+    elif path.is_file():
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            raise ConfigError([f"{path}: not a UTF-8 text file"]) from None
+    else:
+        raise InputError(f"{path}: no such file, and no scenario ({', '.join(SCENARIOS)}) has this name")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{source}: not valid TOML: {error}"]) from None
+
+
+def _validated(kind: Any, values: dict[str, Any], place: str) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise ConfigError([describe(item, kind, f"$.{place}.") for item in error.errors()]) from None
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Nested dictionaries, the second winning."""
+    out = dict(base)
+    for key, value in over.items():
+        out[key] = _merged(out[key], value) if isinstance(value, dict) and isinstance(out.get(key), dict) else value
+    return out
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """Without what is None: absent, so that defaults apply."""
+    return {key: _given(value) if isinstance(value, dict) else value for key, value in values.items() if value is not None}

@@ -1,0 +1,1 @@
+"""The simulated sky and camera: truth. Shares no maths with the detector."""

@@ -1,0 +1,67 @@
+"""A scene as a recording: frames a payload could have taken, what lay beside them, and the truth."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+from firmware_sim.scenario import Scenario
+from firmware_sim.scene import clock
+from firmware_sim.scene.render import Exposure, Renderer
+from firmware_sim.scene.truth import frame_truth, scene_truth
+from sensorproc import catalog
+from sensorproc.config import to_toml
+from sensorproc.onboard.products import Frame, ObserverState, SensorFacts
+from sensorproc.recording.entry import make_frame
+from sensorproc.recording.headers import pointed
+from sensorproc.recording.writer import write_frame
+from sensorproc.timescales import NS_PER_S
+
+Progress = Callable[[str, int, int], None]
+
+
+def simulate(scenario: Scenario, folder: Path, progress: Progress = lambda stage, done, total: None) -> None:
+    """Render a scenario into a folder: ``frames/*.fits``, ``badpix.csv.gz``, ``payload.toml``, ``truth.json``."""
+    frames = folder / "frames"
+    frames.mkdir(parents=True, exist_ok=True)
+    for stale in frames.glob("*.fits"):
+        stale.unlink()
+    renderer = Renderer(scenario.scene, catalog.shipped())
+    truth = []
+    for exposure in renderer.exposures():
+        progress("frame", exposure.index, scenario.scene.n_frames)
+        name = f"{scenario.name}_{exposure.index:04d}.fits"
+        write_frame(frames / name, as_frame(exposure, scenario, name))
+        truth.append(frame_truth(renderer, exposure, name))
+    progress("frame", scenario.scene.n_frames, scenario.scene.n_frames)
+    _write_bad_pixels(folder / "badpix.csv.gz", renderer)
+    (folder / "payload.toml").write_text(to_toml(scenario.payload), "utf-8")
+    (folder / "truth.json").write_text(json.dumps(scene_truth(renderer, truth), indent=1) + "\n", "utf-8")
+
+
+def as_frame(exposure: Exposure, scenario: Scenario, name: str) -> Frame:
+    """What the camera's header says: facts as the payload believes them, attitude and orbit as the host records them."""
+    believed = scenario.payload.sensor
+    facts = SensorFacts(**{fact.name: getattr(believed, fact.name) for fact in fields(SensorFacts)})
+    ny, nx = exposure.data_dn.shape
+    exposure_s = believed.exposure_s or scenario.scene.sensor.exposure_s
+    mid = clock.tai_ns(exposure.t_start) + round(0.5 * exposure_s * NS_PER_S)
+    ifov = facts.ifov_arcsec or scenario.scene.sensor.ifov_arcsec
+    position, velocity = exposure.host
+    return make_frame(
+        exposure.data_dn, name, mid, exposure_s, facts,
+        camera=pointed((nx - 1) / 2, (ny - 1) / 2, ifov, *exposure.recorded_pointing_deg),
+        observer=ObserverState(tuple(position.tolist()), tuple(velocity.tolist())),
+    )  # fmt: skip
+
+
+def _write_bad_pixels(path: Path, renderer: Renderer) -> None:
+    """The payload's calibration: hot pixels with their dark rate, not all of them and not exact."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["x", "y", "dark_e_per_s", "kind"])
+    rows.writerows([int(x), int(y), f"{max(dark, 0.0):.3f}", "hot"] for x, y, dark in renderer.chip.calibration)
+    path.write_bytes(gzip.compress(text.getvalue().encode("ascii"), mtime=0))
