@@ -18,7 +18,7 @@ from sensorproc.onboard.state import PayloadState
 from sensorproc.recording.entry import make_frame
 
 
-def frames_of(size: int, n_frames: int) -> list[Frame]:
+def made_up_frames(size: int, n_frames: int) -> list[Frame]:
     """A body-fixed set with star density kept."""
     case = replace(BODY_FIXED, shape=(size, size), n_frames=n_frames, n_stars=round(60 * (size / 256) ** 2))
     facts = SensorFacts(case.gain_e_per_dn, case.read_noise_e, case.bias_dn, 90000.0, 6.0, 21.5)
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
-    frames = frames_of(options.size, options.frames)
+    frames = made_up_frames(options.size, options.frames)
     run(frames)
     results = [run(frames) for _ in range(options.runs)]
     mpix = options.frames * options.size**2 / 1e6

@@ -1,24 +1,31 @@
-"""The command ``firmware-sim``. Its verbs come with the simulated processor; this version only answers for itself."""
+"""The command ``firmware-sim``: verbs by name, loaded only when called."""
 
 import sys
 
 from cyclopts import App
-from cyclopts.exceptions import CycloptsError
 
 from sensorproc import __version__
+from sensorproc.cli import dispatch
 
 app = App(
     name="firmware-sim",
-    help="The simulated payload processor. This version has no verbs yet: see the changelog.",
+    help="The simulated sky and payload processor.",
     version=__version__,
     help_format="plaintext",
 )
+VERBS = {
+    "simulate": "Render a scenario: frames and their truth.",
+    "run": "Fly a scenario in virtual time: sky, payload, downlink, ground.",
+}
+for verb, text in VERBS.items():
+    app.command(f"firmware_sim.verbs.{verb}:{verb}", name=verb, help=text)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    return dispatch(app, "firmware-sim", sys.argv[1:] if argv is None else argv)
 
 
 def run() -> None:
     """Entry point of the console script."""
-    try:
-        app(sys.argv[1:] or ["--help"], exit_on_error=False, print_error=False)
-    except CycloptsError as error:
-        print(f"firmware-sim: {' '.join(str(error).split())} (see firmware-sim --help)", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(main())

@@ -22,7 +22,7 @@ SCENARIOS = ("geo_demo",)
 class Board:
     """The payload's computer and its link."""
 
-    processor: str = "zynq_ultrascale"
+    processor: str = "jetson_orin"
     memory_bytes: Annotated[int, Field(ge=1_000_000)] = 1_500_000_000
     link_bit_s: Annotated[float, Field(gt=0)] = 64_000.0
     queue_bytes: Annotated[int, Field(ge=1024)] = 262_144  # packets waiting for the radio
@@ -67,6 +67,12 @@ def load(source: str | Path) -> Scenario:
 def with_seed(scenario: Scenario, seed: int | None) -> Scenario:
     """The same scenario with another seed."""
     return scenario if seed is None else replace(scenario, scene=replace(scenario.scene, seed=seed))
+
+
+def with_board(scenario: Scenario, values: dict[str, Any]) -> Scenario:
+    """The same scenario with some of the board's facts replaced; None leaves one as it is."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return replace(scenario, board=_validated(Board, asdict(scenario.board) | given, "board"))  # type: ignore[call-overload]
 
 
 def _read(source: str | Path) -> dict[str, Any]:

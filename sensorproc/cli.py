@@ -47,25 +47,28 @@ app.command(catalog)
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    tokens = sys.argv[1:] if argv is None else argv
-    if not tokens:
-        tokens = ["--help"]
+    return dispatch(app, "sensorproc", sys.argv[1:] if argv is None else argv)
+
+
+def dispatch(app: App, name: str, tokens: list[str]) -> int:
+    """Run a command of an app: a user's mistake becomes one line and an exit code."""
+    tokens = tokens or ["--help"]
     try:
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        print(f"sensorproc: {' '.join(str(error).split())} (see sensorproc --help)", file=sys.stderr)
+        print(f"{name}: {' '.join(str(error).split())} (see {name} --help)", file=sys.stderr)
         return USAGE
     except SensorprocError as error:
         for line in str(error).splitlines():
-            print(f"sensorproc: {line}", file=sys.stderr)
+            print(f"{name}: {line}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("sensorproc: interrupted", file=sys.stderr)
+        print(f"{name}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         return 0
     except OSError as error:  # a path that cannot be read or written
-        print(f"sensorproc: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        print(f"{name}: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
         return INPUT
     return result if isinstance(result, int) else 0
 

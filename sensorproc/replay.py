@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -57,8 +57,8 @@ def process(
         If no frame of the recording can be read.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = _run_facts(recording, config, argv)
-    _write_run(out, run | {"status": "running"})
+    run = run_facts(recording, config, argv)
+    write_run(out, run | {"status": "running"})
     formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set)
     given_stars = table if table is not None else recording.stars
     shipped = catalog.shipped()
@@ -71,7 +71,7 @@ def process(
     if given_stars is None and shipped.damaged_cells():
         problems.append(f"{shipped.name}: {len(shipped.damaged_cells())} damaged cells are not used; install the package again")
     for k, entries in enumerate(sets):
-        frames, unreadable = _read(entries, recording, config)
+        frames, unreadable = read_frames(entries, recording, config)
         problems += [text for _, text in unreadable]
         progress("set", k, len(sets))
         n_read += len(frames)
@@ -96,7 +96,7 @@ def process(
         records = report.set_records(processed, frames, first_id, last_ns)
         housekeeping = report.set_housekeeping(processed, digest, config.digest()) | marking_fields(mark)
         housekeeping |= {"set_id": k, "first_frame": entries[0][0], "n_frames": len(entries)}
-        stream.append(formatter.format_set(records, housekeeping, last_ns, k == len(sets) - 1))
+        stream += formatter.format_set(records, housekeeping, last_ns, k == len(sets) - 1)
         finished.append(processed)
     if n_read == 0:
         raise InputError("\n".join(problems) or f"{recording.path}: no frame could be read")
@@ -105,7 +105,7 @@ def process(
     (out / "downlink.bin").write_bytes(data)
     decoded = write_products(data, out, mark)
     run |= {"status": "finished", "input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
-    _write_run(out, run)
+    write_run(out, run)
     n_processed = sum(len(p.residuals) for p in finished)
     return Outcome(decoded, tuple(finished), n_read, n_processed, tuple(problems), tuple(missing))
 
@@ -140,7 +140,7 @@ def _without_gaps(entries: list, cadence_s: float | None, max_cadences: float) -
     yield run
 
 
-def _read(
+def read_frames(
     entries: list[tuple[int, Entry]], recording: Recording, config: Config
 ) -> tuple[list[Frame], list[tuple[Rejection, str]]]:
     """Frames of a set at one size, and what could not be read or has another size."""
@@ -182,7 +182,8 @@ def marking_fields(mark: Marking | None) -> dict[str, Any]:
     return {"marking": mark.marking if mark else "UNSET", "data_mode": DATA_MODES.index(mark.data_mode) if mark else 0}
 
 
-def _run_facts(recording: Recording, config: Config, argv: list[str]) -> dict[str, Any]:
+def run_facts(recording: Recording, config: Config, argv: list[str], seeds: Sequence[int] = ()) -> dict[str, Any]:
+    """What ``run.json`` says of a run before it starts."""
     return {
         "sensorproc": __version__,
         "python": platform.python_version(),
@@ -192,7 +193,7 @@ def _run_facts(recording: Recording, config: Config, argv: list[str]) -> dict[st
         "recording": {"path": str(recording.path), "n_frames": len(recording.entries), "notes": list(recording.notes)},
         "config": asdict(config),  # type: ignore[call-overload]
         "config_digest": config.digest().hex(),
-        "seeds": [],
+        "seeds": list(seeds),
     }
 
 
@@ -203,7 +204,7 @@ def _version(name: str) -> str:
         return "absent"
 
 
-def _write_run(out: Path, facts: dict[str, Any]) -> None:
+def write_run(out: Path, facts: dict[str, Any]) -> None:
     """Replace run.json in one step, so that a reader never sees half of it."""
     temporary = out / "run.json.tmp"
     temporary.write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", "utf-8")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sensorproc.downlink import packets
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.formatter import Formatter
-from sensorproc.downlink.records import DETECTION, EVENT, FRAME, RECORDS, SET, TRACKLET
+from sensorproc.downlink.records import DETECTION, EVENT, FRAME, HEALTH, RECORDS, SET, TRACKLET
 from sensorproc.errors import PacketError
 from sensorproc.ground.reader import read
 
@@ -27,13 +27,14 @@ def stream(n_sets=3, n_detections=40):
             int(Apid.TRACKLET): [blank(TRACKLET, tracklet_id=i) for i in range(5)],
             int(Apid.DETECTION): [blank(DETECTION, frame=i, x_px=float(i)) for i in range(n_detections)],
             int(Apid.FRAME): [blank(FRAME, frame=i) for i in range(8)],
+            int(Apid.HEALTH): [blank(HEALTH, set_id=k)],
         }
         facts = {
             f.name: b"U" if f.code.startswith("S") else k
             for f in SET.fields
             if not f.name.startswith(("total", "n_drop", "phase"))
         }
-        parts.append(formatter.format_set(records, facts, (k + 1) * 10**9, is_last=k == n_sets - 1))
+        parts += formatter.format_set(records, facts, (k + 1) * 10**9, is_last=k == n_sets - 1)
     return b"".join(parts)
 
 
@@ -169,7 +170,7 @@ def test_budget_keeps_the_urgent_and_says_what_it_dropped():
     facts = {
         f.name: b"U" if f.code.startswith("S") else 0 for f in SET.fields if not f.name.startswith(("total", "n_drop", "phase"))
     }
-    data = formatter.format_set(records, facts, 10**9)
+    data = b"".join(formatter.format_set(records, facts, 10**9))
     downlink = read(data)
     assert len(data) <= 1200
     assert (len(downlink.records["EVENT"]), len(downlink.records["TRACKLET"])) == (1, 2)
@@ -183,7 +184,7 @@ def test_sequence_counts_wrap():
     facts = {
         f.name: b"U" if f.code.startswith("S") else 0 for f in SET.fields if not f.name.startswith(("total", "n_drop", "phase"))
     }
-    data = formatter.format_set({int(Apid.EVENT): [blank(EVENT)] * 20}, facts, 10**9)
+    data = b"".join(formatter.format_set({int(Apid.EVENT): [blank(EVENT)] * 20}, facts, 10**9))
     assert read(data).gaps.received[int(Apid.EVENT)] == len(
         [p for p in split(data) if int.from_bytes(p[:2], "big") & 0x7FF == Apid.EVENT]
     )

@@ -1,0 +1,1 @@
+"""The parts of the payload. They meet in ``topology`` and know one another by ``ports`` only."""

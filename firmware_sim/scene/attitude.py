@@ -20,16 +20,23 @@ class Attitude:
         self.vibration_phase = rng.uniform(0, 2 * np.pi, 2)
         self.knowledge_rad = rng.normal(0.0, pointing.knowledge_arcsec / ARCSEC_PER_RAD, 3)
 
-    def camera(self, host: State, t_s: float, frame: int) -> np.ndarray:
-        """Camera axes (3, 3) as columns in GCRF at a time after the start of the scene: x, y, boresight."""
+    def camera(self, host: State, t_s: float, frame: int, dwell_s: float = 0.0) -> np.ndarray:
+        """Camera axes (3, 3) as columns in GCRF at a time after the start of the scene: x, y, boresight.
+
+        The vibration is averaged over ``dwell_s`` around that time: sampled at points it would beat with the samples,
+        and sources sampled at different rates would seem to move against one another. ``blur_rad`` is what it smears.
+        """
         ideal = ideal_camera(host, self.pointing)
-        shake = (
-            self.pointing.vibration_arcsec
-            / ARCSEC_PER_RAD
-            * np.sin(2 * np.pi * self.pointing.vibration_hz * t_s + self.vibration_phase)
-        )
+        phase = 2 * np.pi * self.pointing.vibration_hz * t_s + self.vibration_phase
+        mean = np.sinc(self.pointing.vibration_hz * dwell_s)  # of a sine over the dwell
+        shake = mean * self.pointing.vibration_arcsec / ARCSEC_PER_RAD * np.sin(phase)
         about_x, about_y = self.drift_rad_s * t_s + self.jitter_rad[frame] + shake
         return ideal @ _small_turn(np.array([about_x, about_y, 0.0]))
+
+    @property
+    def blur_rad(self) -> float:
+        """Width that the vibration adds to the point spread function, 1 sigma per axis."""
+        return self.pointing.vibration_arcsec / ARCSEC_PER_RAD / math.sqrt(2.0)
 
     def recorded(self, host: State) -> np.ndarray:
         """What the host's attitude system says."""

@@ -68,7 +68,8 @@ class Renderer:
         boresights = np.array([ideal_camera(self.host(t), scene.pointing)[:, 2] for t in ends])
         self.stars = star_field(catalog, boresights, self.sensor, scene.sky, clock.tai_ns(middle), scene.seed)
         self.star_e = np.asarray(electrons_per_s(self.stars.mag, self.sensor.zeropoint_mag)) * self.sensor.exposure_s
-        core = self.sensor.psf_fwhm_px / FWHM_PER_SIGMA
+        ifov_rad = self.sensor.ifov_arcsec / ARCSEC_PER_RAD
+        core = math.hypot(self.sensor.psf_fwhm_px / FWHM_PER_SIGMA, self.attitude.blur_rad / ifov_rad)
         self.sigmas = (core, core * scene.optics.halo_ratio)
         self.star_times = self._sampled(SIDEREAL_RATE * ARCSEC_PER_RAD)
         fast = {c.name: math.hypot(c.rate_x_arcsec_s, c.rate_y_arcsec_s) for c in scene.crossings}
@@ -118,27 +119,31 @@ class Renderer:
 
     def _star_paths(self, times: np.ndarray, index: int) -> np.ndarray:
         """Pixels (k, n, 2) of the stars at sampled times."""
-        paths = []
+        paths, dwell_s = [], self.sensor.exposure_s / len(times)
         for t in times:
             host = self.host(t)
             apparent = seen(self.stars.unit, self.earth_velocity + host[1])
-            paths.append(self._project(apparent, host, t, index))
+            paths.append(self._project(apparent, host, t, index, dwell_s))
         return np.array(paths)
 
-    def _project(self, apparent: np.ndarray, host: State, t: float, index: int) -> np.ndarray:
+    def _project(self, apparent: np.ndarray, host: State, t: float, index: int, dwell_s: float) -> np.ndarray:
         return project(
-            apparent, self.attitude.camera(host, t, index), self.sensor.ifov_arcsec / ARCSEC_PER_RAD, self.sensor.shape_px
+            apparent,
+            self.attitude.camera(host, t, index, dwell_s),
+            self.sensor.ifov_arcsec / ARCSEC_PER_RAD,
+            self.sensor.shape_px,
         )
 
     def _see(self, number: int, t0: float, index: int) -> Seen:
         """A target's path: exposure start, every sample, exposure end."""
         target, path = self.targets[number], []
+        dwell_s = self.sensor.exposure_s / len(self.target_times[number])
         for t in (t0, *(t0 + self.target_times[number]), t0 + self.sensor.exposure_s):
             host = self.host(t)
             direction, delay = light_time_direction(target, t - self.middle_s, host[0])
             from_barycentre = direction - self.earth_velocity * delay / np.linalg.norm(target.at(t - self.middle_s)[0] - host[0])
             apparent = seen(from_barycentre[None], self.earth_velocity + host[1])
-            path.append(self._project(apparent, host, t, index)[0])
+            path.append(self._project(apparent, host, t, index, dwell_s)[0])
         middle = t0 + 0.5 * self.sensor.exposure_s
         host = self.host(middle)
         direction, _ = light_time_direction(target, middle - self.middle_s, host[0])

@@ -8,6 +8,7 @@ class Apid(IntEnum):
 
     SET = 0x310  # housekeeping of a frame set, sent before and after it
     EVENT = 0x311
+    HEALTH = 0x313  # of the payload's computer, once a set; absent where no board is simulated
     FRAME = 0x320
     DETECTION = 0x321
     TRACKLET = 0x323
@@ -39,6 +40,10 @@ REASONS = (
     "THRESHOLD_RAISED",
     "PACKETS_DROPPED",
     "SAME_TIME",
+    "NO_MEMORY",
+    "DEADLINE_MISSED",
+    "TABLE_DAMAGED",
+    "TRANSMITTER_OFF",
 )
 
 DATA_MODES = ("UNSET", "REAL", "TEST", "SIMULATED", "EXERCISE")

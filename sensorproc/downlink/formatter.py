@@ -11,10 +11,10 @@ from typing import Any
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.packets import OVERHEAD_BYTES, build, capacity
 from sensorproc.downlink.priority import Queued, fit
-from sensorproc.downlink.records import DETECTION, EVENT, FRAME, RECORDS, SET, TRACKLET
+from sensorproc.downlink.records import DETECTION, EVENT, FRAME, HEALTH, RECORDS, SET, TRACKLET
 
 LAST_SET_COPIES = 2
-URGENCY = {Apid.EVENT: 0, Apid.TRACKLET: 1, Apid.DETECTION: 2, Apid.FRAME: 3}
+URGENCY = {Apid.EVENT: 0, Apid.HEALTH: 0, Apid.TRACKLET: 1, Apid.DETECTION: 2, Apid.FRAME: 3}
 
 
 @dataclass
@@ -31,8 +31,9 @@ class Formatter:
         housekeeping: dict[str, Any],
         tai_ns: int,
         is_last: bool = False,
-    ) -> bytes:
-        """Bytes of one frame set.
+        budget_bytes: int | None = None,
+    ) -> list[bytes]:
+        """Packets of one frame set, in the order in which they go.
 
         Parameters
         ----------
@@ -45,11 +46,13 @@ class Formatter:
         is_last : bool
             Whether the recording ends here: the closing packet is then repeated, since nothing later would tell of
             its loss.
+        budget_bytes : int, optional
+            For this set, instead of the formatter's own.
         """
         queue = [packet for apid in URGENCY for packet in self._queued(apid, records.get(int(apid), ()), tai_ns)]
         n_closing = 1 + LAST_SET_COPIES * is_last
         reserved = (1 + n_closing) * (OVERHEAD_BYTES + SET.size_bytes)
-        kept, n_dropped = fit(queue, self.budget_bytes_per_set, reserved)
+        kept, n_dropped = fit(queue, self.budget_bytes_per_set if budget_bytes is None else budget_bytes, reserved)
         totals = dict(self.sent)
         totals[int(Apid.SET)] += 1 + n_closing
         for packet in kept:
@@ -58,7 +61,7 @@ class Formatter:
         parts = [self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 0})])]
         parts += [self._send(packet.apid, packet.tai_ns, packet.records) for packet in kept]
         parts += [self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 1})]) for _ in range(n_closing)]
-        return b"".join(parts)
+        return parts
 
     def _queued(self, apid: Apid, records: Sequence[bytes], tai_ns: int) -> list[Queued]:
         kind = RECORDS[apid]
@@ -74,5 +77,5 @@ class Formatter:
 
     @staticmethod
     def _totals(sent: dict[int, int]) -> dict[str, int]:
-        kinds = (SET, EVENT, FRAME, DETECTION, TRACKLET)
+        kinds = (SET, EVENT, HEALTH, FRAME, DETECTION, TRACKLET)
         return {f"total_{kind.name.lower()}": sent[int(kind.apid)] for kind in kinds}

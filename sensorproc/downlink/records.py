@@ -44,6 +44,26 @@ SET = RecordType(
         Field("total_frame", "u4", None, "", "FRAME packets, likewise"),
         Field("total_detection", "u4", None, "", "DETECTION packets, likewise"),
         Field("total_tracklet", "u4", None, "", "TRACKLET packets, likewise"),
+        Field("total_health", "u4", None, "", "HEALTH packets, likewise"),
+    ],
+)
+
+HEALTH = RecordType(
+    "HEALTH",
+    Apid.HEALTH,
+    [
+        Field("set_id", "u4", None, "", "frame set it was taken after"),
+        Field("t_tai_ns", "u8", None, "ns", "when, TAI since 1958-01-01"),
+        Field("latency_s", "f4", None, "s", "from the end of the set's last exposure to its last stage"),
+        Field("deadline_s", "f4", None, "s", "allowed for that"),
+        Field("busy_fraction", "f4", None, "", "of the processor's time since the last report"),
+        Field("energy_j", "f4", None, "J", "of the processor since the last report"),
+        Field("memory_used_bytes", "u8", None, "bytes", "now"),
+        Field("memory_peak_bytes", "u8", None, "bytes", "high-water mark since start"),
+        Field("memory_budget_bytes", "u8", None, "bytes", ""),
+        Field("queue_bytes", "u4", None, "bytes", "packets waiting for the radio, this set's not yet among them"),
+        Field("n_slips", "u2", None, "", "deadlines missed since start"),
+        Field("n_frames_lost", "u2", None, "", "frames for which there was no memory, since start"),
     ],
 )
 
@@ -150,4 +170,4 @@ TRACKLET = RecordType(
     ],
 )  # fmt: skip
 
-RECORDS = {record.apid: record for record in (SET, EVENT, FRAME, DETECTION, TRACKLET)}
+RECORDS = {record.apid: record for record in (SET, EVENT, HEALTH, FRAME, DETECTION, TRACKLET)}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorproc.downlink.dictionary import Apid, FrameStatus
+from sensorproc.downlink.records import HEALTH
 from sensorproc.errors import ReleaseError, UsageError
 from sensorproc.ground import observations
 from sensorproc.ground.export import ds9, oem, tables, tdm, udl
@@ -42,8 +43,11 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
         raise UsageError(f"format {', '.join(unknown)}: choose from {', '.join(FORMATS)}")
     downlink = read(data)
     rows = {
-        name: getattr(observations, name)(downlink) for name in ("detections", "tracklets", "frames", "housekeeping", "events")
+        name: getattr(observations, name)(downlink)
+        for name in ("detections", "tracklets", "frames", "housekeeping", "events", "health")
     }
+    if not rows["health"]:  # frames replayed on the ground have no board
+        del rows["health"]
     _refuse_contradiction(rows["housekeeping"], mark)
     products = out / "products"
     products.mkdir(parents=True, exist_ok=True)
@@ -283,6 +287,8 @@ COLUMNS = {
         "total_frame",
         "total_detection",
         "total_tracklet",
+        "total_health",
     ],
+    "health": [field.name.replace("t_tai_ns", "time_utc") for field in HEALTH.fields],
     "events": ["time_utc", "severity", "event", "detector", "frame", "value_1", "value_2"],
 }

@@ -20,7 +20,7 @@ from sensorproc.onboard.link_points import link_points
 from sensorproc.onboard.measure import streak_measurement, tracklet
 from sensorproc.onboard.movers import slow_movers
 from sensorproc.onboard.null_search import sign_reversed
-from sensorproc.onboard.products import Candidate, Flattened, Frame, Measurement, Processed, Registered, Rejection
+from sensorproc.onboard.products import Candidate, Flattened, Frame, Measurement, Processed, Registered, Rejection, Residual
 from sensorproc.onboard.refine import Track, accept
 from sensorproc.onboard.register import is_slewing, register
 from sensorproc.onboard.search import Centre, centres, search, set_threshold
@@ -110,15 +110,14 @@ def _search_set(
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
     residuals = do(subtract_stars, solved, movers, config.stars, config.match, config.flatten)
-    residuals = do(mask_fixed_pixels, do(fill_shadows, residuals))
+    residuals = do(fill_shadows, residuals)
+    residuals = do(mask_fixed_pixels, residuals)
     frames = do(stack, residuals, cadence_s)
+    residuals = list(frames.frames)  # views of the stack: the arrays they had before are free
     found = do(centres, frames, cadence_s, config.search.box_px_frame)
     threshold, curvatures = set_threshold(frames, len(found), config.search, _skewness(frames))
     lowest = threshold - config.search.candidate_margin
-    null = do(stack, do(sign_reversed, residuals, config.match), cadence_s)
-    false_candidates, _ = search_centres(null, found, config, lowest, do)
-    false_tracks, _ = do(accept, null, false_candidates, threshold, config.measure)
-    worst = max((track.snr for track in false_tracks), default=0.0)
+    n_null, worst = null_search(residuals, found, threshold, lowest, config, cadence_s, do)
     threshold = max(threshold, worst + config.search.null_margin * (worst > 0))
     faint, n_velocities = search_centres(frames, found, config, lowest, do)
     candidates = [*movers, *do(link_points, frames, config.search), *faint]
@@ -135,7 +134,7 @@ def _search_set(
         expected_false_alarms=config.search.false_alarms_per_set,
         n_velocities=n_velocities,
         n_candidates=len(candidates),
-        n_null=len(false_tracks),
+        n_null=n_null,
         state_digest=state.digest(),
     )
 
@@ -159,6 +158,16 @@ def register_set(
         flattened = do(subtract_fixed_pattern, flattened, config.flatten, fwhm_px or config.register.default_fwhm_px)
         registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px)
     return flattened, registered, unplaced
+
+
+def null_search(
+    residuals: list[Residual], found: list[Centre], threshold: float, lowest: float, config: Config, cadence_s: float, do: Do
+) -> tuple[int, float]:
+    """How many tracks the same search finds on sign-reversed pixels, and the best one's SNR (0 if none)."""
+    null = do(stack, do(sign_reversed, residuals, config.match), cadence_s)
+    candidates, _ = search_centres(null, found, config, lowest, do)
+    tracks, _ = do(accept, null, candidates, threshold, config.measure)
+    return len(tracks), max((track.snr for track in tracks), default=0.0)
 
 
 def search_centres(frames: Stack, found: list[Centre], config: Config, lowest: float, do: Do) -> tuple[list[Candidate], int]:

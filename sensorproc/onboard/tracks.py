@@ -1,11 +1,12 @@
 """Where a hypothesis puts its light: detector positions and in-frame trails of a linear motion over a set."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from sensorproc.onboard.products import Registered, Residual
+from sensorproc.onboard.products import Registered, Residual, freeze
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +53,16 @@ class Stack:
         return rows
 
 
-def stack(residuals: list[Residual], cadence_s: float) -> Stack:
-    """Cubes of a set."""
+def stack(residuals: Sequence[Residual], cadence_s: float) -> Stack:
+    """Cubes of a set. Its frames are views of them, so that nothing is held twice."""
     registered = [frame.solved.registered for frame in residuals]
     exposure_s = registered[0].flattened.calibrated.frame.exposure_s
+    image_e, weight = np.stack([r.image_e for r in residuals]), np.stack([r.weight for r in residuals])
+    freeze(image_e, weight)
     return Stack(
-        tuple(residuals),
-        np.stack([r.image_e for r in residuals]),
-        np.stack([r.weight for r in residuals]),
+        tuple(replace(r, image_e=image_e[k], weight=weight[k]) for k, r in enumerate(residuals)),
+        image_e,
+        weight,
         np.array([r.t_frames for r in registered]),
         min(exposure_s / cadence_s, 1.0) if cadence_s > 0 else 0.0,
         registered[0].psf_sigma_px,

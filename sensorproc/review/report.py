@@ -3,6 +3,7 @@
 import base64
 import html
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -18,8 +19,8 @@ MAX_WIDTH_PX = 1200
 COLOURS = ("#35d0ba", "#ffb454", "#7aa2f7", "#f7768e", "#9ece6a", "#bb9af7", "#e0af68", "#7dcfff")
 
 
-def write_report(path: Path, title: str, outcome: Outcome) -> None:
-    """Write the page of a finished run."""
+def write_report(path: Path, title: str, outcome: Outcome, sections: Sequence[str] = ()) -> None:
+    """Write the page of a finished run; ``sections`` are HTML that goes above the frame sets."""
     tables = outcome.decoded.tables
     streaks = [row for row in tables["detections"] if row["tracklet_id"] < 0]
     parts = [
@@ -27,6 +28,7 @@ def write_report(path: Path, title: str, outcome: Outcome) -> None:
         f"<p class='lead'>{outcome.n_frames} frames, {outcome.n_processed} processed, {len(tables['tracklets'])} tracklets,"
         f" {len(streaks)} single-frame streaks.</p>",
     ]
+    parts += sections
     for k, processed in enumerate(outcome.sets):
         parts.append(f"<h2>Frame set {k}</h2>")
         parts.append(_figure(processed, tables["detections"], tables["tracklets"]))
@@ -142,6 +144,11 @@ def _frames(rows: list[Row]) -> str:
     columns = ["frame", "time_utc", "status", "sky", "ra_deg", "dec_deg", "sigma_arcsec", "n_stars", "n_registered",
                "registration_rms_px", "zeropoint_mag", "background_e", "noise_e", "n_outliers", "psf_fwhm_px"]  # fmt: skip
     return _table(rows, columns)
+
+
+def figure_table(rows: list[Row]) -> str:
+    """Rows of one form as an HTML table under their own keys."""
+    return _table(rows, list(rows[0])) if rows else "<p class='note'>None.</p>"
 
 
 def _table(rows: list[Row], columns: list[str]) -> str:

@@ -1,0 +1,76 @@
+"""The payload's memory: one budget, spent by name. What does not fit is refused, never waited for in silence."""
+
+from dataclasses import dataclass, field
+
+from sensorproc.errors import SensorprocError
+from sensorproc.onboard.footprint import Footprint
+
+
+class BudgetError(SensorprocError):
+    """A configuration that cannot run in the memory, time or link it is given."""
+
+    exit_code = 6
+
+
+@dataclass
+class BufferManager:
+    """Bytes in use by owner, and the most there ever were."""
+
+    budget_bytes: int
+    used: dict[str, int] = field(default_factory=dict)
+    peak_bytes: int = 0
+    n_refused: int = 0
+
+    @property
+    def used_bytes(self) -> int:
+        return sum(self.used.values())
+
+    def get(self, owner: str, n_bytes: int) -> bool:
+        """Reserve bytes; False, and nothing reserved, if they are not there."""
+        if self.used_bytes + n_bytes > self.budget_bytes:
+            self.n_refused += 1
+            return False
+        self.used[owner] = self.used.get(owner, 0) + n_bytes
+        self.peak_bytes = max(self.peak_bytes, self.used_bytes)
+        return True
+
+    def release(self, owner: str, n_bytes: int) -> None:
+        """Give bytes back.
+
+        Raises
+        ------
+        ValueError
+            If the owner does not hold as many: a defect.
+        """
+        if n_bytes == 0:
+            return
+        if self.used.get(owner, 0) < n_bytes:
+            raise ValueError(f"{owner} holds {self.used.get(owner, 0)} bytes and releases {n_bytes}")
+        self.used[owner] -= n_bytes
+
+
+def demand(need: Footprint, star_table_bytes: int, queue_bytes: int) -> dict[str, int]:
+    """What a payload holds at its worst: a set in work while the next one is taken."""
+    return {
+        "raw frames of two sets": 2 * need.n_frames * need.raw_frame,
+        "prepared frames of two sets": 2 * need.n_frames * need.prepared_frame,
+        "working memory of a set": need.set_work,
+        "star table": star_table_bytes,
+        "packet queue": queue_bytes,
+    }
+
+
+def demand_fits(needs: dict[str, int], budget_bytes: int) -> None:
+    """Refuse a configuration before it starts.
+
+    Raises
+    ------
+    BudgetError
+        With the table of what needs what, if it does not fit.
+    """
+    total = sum(needs.values())
+    if total <= budget_bytes:
+        return
+    rows = [*needs.items(), ("in all", total), ("board.memory_bytes", budget_bytes)]
+    head = "the payload does not fit the board's memory; shorten frame_set.max_frames, shrink the window or take another board:"
+    raise BudgetError("\n".join([head, *(f"  {name:28s} {n / 1e6:10.1f} MB" for name, n in rows)]))

@@ -1,0 +1,66 @@
+"""``firmware-sim run``: a whole flight in virtual time."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from sensorproc.verbs.console import emit_json, note, progress
+
+DEMANDED_SNR = 10.0  # over the set: what such a payload is expected to find
+
+
+def run(
+    scenario: str,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    recording: Path | None = None,
+    seed: int | None = None,
+    processor: str | None = None,
+    link_bit_s: float | None = None,
+    memory_bytes: int | None = None,
+    marking: str = "U",
+    data_mode: Literal["TEST", "SIMULATED", "EXERCISE"] = "SIMULATED",
+    json: bool = False,
+) -> int:
+    """Render a scenario, fly it through the simulated payload, downlink it, decode it and compare it with the truth.
+
+    Parameters
+    ----------
+    scenario: TOML file or the name of a shipped scenario.
+    out: folder for everything: recording/, downlink.bin, tables, products/, trace.json, report.html.
+    recording: frames already rendered by simulate, instead of new ones.
+    seed: another seed than the scenario's.
+    processor: another processor: profile name or TOML file.
+    link_bit_s: another link rate, bit/s.
+    memory_bytes: another memory budget.
+    marking: classification marking of the products.
+    data_mode: data mode of the products; simulated frames are never REAL.
+    json: print the summary as JSON.
+    """
+    from firmware_sim.flight import fly
+    from firmware_sim.review import summary, text, write_flight_report
+    from firmware_sim.scenario import load, with_board, with_seed
+    from firmware_sim.simulate import simulate
+    from sensorproc.ground import release
+
+    board: dict[str, Any] = {"processor": processor, "link_bit_s": link_bit_s, "memory_bytes": memory_bytes}
+    flown = with_board(with_seed(load(scenario), seed), board)
+    given = flown.payload.release
+    mark = release.check(marking, data_mode, given.source, given.originator)
+    frames = recording or out / "recording"
+    if recording is None:
+        with progress("rendering") as report:
+            simulate(flown, frames, report)
+    argv = ["run", scenario, *([f"--seed={seed}"] if seed is not None else [])]
+    with progress("flying") as report:
+        flight = fly(flown, frames, out, mark, argv, report)
+    facts = summary(flight, frames / "truth.json", DEMANDED_SNR)
+    write_flight_report(out / "report.html", flight, facts)
+    for line in (*flight.outcome.problems, *flight.outcome.decoded.notes):
+        note(f"note: {line}")
+    if json:
+        emit_json(facts)
+    else:
+        print(text(facts, out))
+    return 0

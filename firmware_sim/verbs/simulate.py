@@ -1,0 +1,45 @@
+"""``firmware-sim simulate``: a scenario as a recording with truth."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from sensorproc.verbs.console import emit_json, progress
+
+
+def simulate(
+    scenario: str,
+    *,
+    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    seed: int | None = None,
+    json: bool = False,
+) -> int:
+    """Render a scenario.
+
+    Parameters
+    ----------
+    scenario: TOML file or the name of a shipped scenario.
+    out: folder for frames/, truth.json, payload.toml and badpix.csv.gz.
+    seed: another seed than the scenario's.
+    json: print as JSON.
+    """
+    from firmware_sim.scenario import load, with_seed
+    from firmware_sim.simulate import simulate as render
+
+    flown = with_seed(load(scenario), seed)
+    with progress("rendering") as report:
+        render(flown, out, report)
+    ny, nx = flown.scene.sensor.shape_px
+    if json:
+        facts = {
+            "name": flown.name,
+            "out": str(out),
+            "n_frames": flown.scene.n_frames,
+            "shape_px": [ny, nx],
+            "seed": flown.scene.seed,
+        }
+        emit_json(facts)
+    else:
+        print(f"{flown.name}: {flown.scene.n_frames} frames of {nx} x {ny} px, seed {flown.scene.seed}, in {out}")
+    return 0

@@ -1,0 +1,58 @@
+"""Memory a frame set needs, by stage: what stays resident and what a stage adds while it runs.
+
+Bytes per pixel of a frame, counted over the arrays of this version; ``tests/test_footprint.py`` holds them to the
+allocator's own count. The working memory of the kernels is in it, the libraries' code is not.
+"""
+
+from dataclasses import dataclass
+
+RAW = 3  # uint16 pixels and uint8 flags, per frame
+PREPARED = 13  # electrons, background-free electrons and sigma as float32, flags
+FIXED_PATTERN = 8  # per frame: a stare without a dark map keeps the frames with their pattern beside those without
+# stage: (bytes per pixel and frame, bytes per pixel) at its peak, without the raw frames
+PEAKS = {
+    "register": (22, 33),
+    "subtract_stars": (26, 67),
+    "fill_shadows": (38, 30),
+    "sign_reversed": (40, 17),
+    "stack": (43, 0),
+    "search": (36, 28),
+    "single_streaks": (34, 24),
+}
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes for sets of ``n_frames`` frames of ``n_px`` pixels."""
+
+    n_px: int
+    n_frames: int
+    has_dark_map: bool
+
+    @property
+    def raw_frame(self) -> int:
+        return RAW * self.n_px
+
+    @property
+    def prepared_frame(self) -> int:
+        return PREPARED * self.n_px
+
+    def stages(self) -> dict[str, int]:
+        """Peak of every stage that works on the whole set, raw frames not counted."""
+        pattern = 0 if self.has_dark_map else FIXED_PATTERN
+        return {name: ((per_frame + pattern) * self.n_frames + once) * self.n_px for name, (per_frame, once) in PEAKS.items()}
+
+    @property
+    def set_peak(self) -> int:
+        """Peak of a set's processing from prepared frames on, these included, raw frames not."""
+        return max(self.stages().values())
+
+    @property
+    def set_work(self) -> int:
+        """What the set needs beyond its raw and prepared frames."""
+        return self.set_peak - self.prepared_frame * self.n_frames
+
+
+def footprint(shape: tuple[int, int], n_frames: int, has_dark_map: bool) -> Footprint:
+    """Footprint of sets of frames of shape (ny, nx); without a dark map, for the worse case of a stare."""
+    return Footprint(shape[0] * shape[1], n_frames, has_dark_map)
