@@ -137,15 +137,19 @@ def _cards(facts: Facts) -> str:
 def _targets(facts: Facts) -> str:
     rows = [
         {
-            "target": t["name"], "set": t["set"], "magnitude": t["mag"], "set SNR": t["snr"],
+            "target": t["name"], "set": t["set"], "magnitude": f"{t['mag']:.1f}", "set SNR": f"{t['snr']:.1f}",
             "held": f"{t['n_held']} of {t['n_frames']}",
             "tracklet": f"T{t['tracklet_id']}" if t["is_found"] else "not found",
-            "error [px]": t["error_px"], "error on the sky [arcsec]": t["error_arcsec"],
+            "error [px]": _figure(t["error_px"]), "error on the sky [arcsec]": _figure(t["error_arcsec"]),
         }
         for t in sorted(facts["targets"], key=lambda t: (t["set"], -t["snr"]))
     ]  # fmt: skip
     note = "<p class='note'>SNR: clairvoyant matched filter over the set. Errors: rms over the tracklet's frames.</p>"
     return figure_table(rows) + note
+
+
+def _figure(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"
 
 
 def _link(flight: Flight) -> str:
@@ -198,7 +202,7 @@ def _memory(flight: Flight) -> str:
     points = " ".join(f"{1000 * p['t_s'] / end_s:.1f},{90 - 80 * p['memory_bytes'] / top:.1f}" for p in samples)
     line = f"<polyline points='{points}' fill='none' stroke='#35d0ba' stroke-width='2'/>"
     limit = "<line x1='0' x2='1000' y1='10' y2='10' stroke='#f7768e' stroke-dasharray='6 4'/>"
-    needs = "; ".join(f"{name} {n / 1e6:.0f} MB" for name, n in flight.payload.needs.items())
+    needs = "; ".join(f"{name} {n / 1e6:.1f} MB" for name, n in flight.payload.needs.items())
     plot = f"<svg class='plot' viewBox='0 0 1000 100' preserveAspectRatio='none'>{limit}{line}</svg>"
     peak = f"Red: the budget, {top / 1e6:.0f} MB; the peak was {memory.peak_bytes / 1e6:.0f} MB. At worst: {needs}."
     return f"{plot}<p class='note'>{peak}</p>"

@@ -58,7 +58,8 @@ class Calibrate:
 
     saturation_fraction: Fraction = 0.95  # of full well, where full well is known
     max_saturated_fraction: Fraction = 0.5  # more than this rejects the frame
-    dark_hot_sigma: Positive = 5.0  # dark-shot noise above this many sky sigma: HOT
+    dark_hot_sigma: Positive = 5.0  # dark noise above this many sky sigma: HOT
+    dark_error: NotNegative = 0.03  # relative, of a calibrated dark signal, taken as noise
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -38,11 +38,14 @@ def run(
     data_mode: data mode of the products; simulated frames are never REAL.
     json: print the summary as JSON.
     """
+    from json import dumps
+
     from firmware_sim.flight import fly
     from firmware_sim.review import summary, text, write_flight_report
     from firmware_sim.scenario import load, with_board, with_seed
     from firmware_sim.simulate import simulate
     from sensorproc.ground import release
+    from sensorproc.review.picture import write_picture
 
     board: dict[str, Any] = {"processor": processor, "link_bit_s": link_bit_s, "memory_bytes": memory_bytes}
     flown = with_board(with_seed(load(scenario), seed), board)
@@ -57,6 +60,10 @@ def run(
         flight = fly(flown, frames, out, mark, argv, report)
     facts = summary(flight, frames / "truth.json", DEMANDED_SNR)
     write_flight_report(out / "report.html", flight, facts)
+    (out / "summary.json").write_text(dumps(facts, indent=1) + "\n", "utf-8")
+    seen = [processed for processed in flight.outcome.sets if processed.residuals]
+    if seen:
+        write_picture(out / "picture.jpg", seen[0], flight.outcome.decoded.tables["detections"])
     for line in (*flight.outcome.problems, *flight.outcome.decoded.notes):
         note(f"note: {line}")
     if json:

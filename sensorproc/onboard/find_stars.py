@@ -48,7 +48,7 @@ def significance(flattened: Flattened, flags: np.ndarray, kernel: np.ndarray) ->
 
 
 def find_stars(snr: np.ndarray, threshold: float, radius: int, n_max: int) -> np.ndarray:
-    """Peaks of a significance map: (n, 3) float64 x, y, SNR, brightest first; parabolic sub-pixel positions."""
+    """Peaks of a significance map: (n, 3) float64 x, y, SNR, brightest first; sub-pixel positions by :func:`_vertex`."""
     found = np.empty((max(20 * n_max, 1000), 2), np.int64)
     count = min(local_maxima(snr, threshold, radius, found), len(found))
     y, x = found[:count, 0], found[:count, 1]
@@ -56,8 +56,7 @@ def find_stars(snr: np.ndarray, threshold: float, radius: int, n_max: int) -> np
     y, x = y[inside], x[inside]
     order = np.lexsort((x, y, -snr[y, x]))[:n_max]
     y, x = y[order], x[order]
-    dx = _vertex(snr[y, x - 1], snr[y, x], snr[y, x + 1])
-    dy = _vertex(snr[y - 1, x], snr[y, x], snr[y + 1, x])
+    dx, dy = _vertex(np.array([[snr[y + v, x + u] for u in (-1, 0, 1)] for v in (-1, 0, 1)], float))
     return np.stack([x + dx, y + dy, snr[y, x].astype(float)], axis=1)
 
 
@@ -76,13 +75,23 @@ def wide_enough(stars: np.ndarray, flattened: Flattened, flags: np.ndarray, trai
     return stars[sharpest < (0.75 + 0.25 * expected) * stars[:, 2] + 2.0]
 
 
-def _vertex(before: np.ndarray, middle: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Offset of the maximum of a Gaussian through three samples; a parabola where a neighbour is not positive."""
-    b, m, a = (v.astype(float) for v in (before, middle, after))
-    positive = (b > 0) & (a > 0)
-    b, m, a = (np.where(positive, np.log(np.maximum(v, 1e-30)), v) for v in (b, m, a))
-    curvature = 2.0 * m - b - a
-    return np.clip(np.where(curvature > 0, 0.5 * (a - b) / np.maximum(curvature, 1e-12), 0.0), -0.5, 0.5)
+def _vertex(around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets (dx, dy) of the maximum of a Gaussian surface through 3 x 3 samples (3, 3, n), [row, column].
+
+    The cross term matters: the filtered image of a slanting trail is a slanting ridge, and the maxima along its row
+    and its column lie to either side of the ridge's own. Where the surface has no maximum, row and column must do.
+    """
+    f = np.where((around > 0).all(axis=(0, 1)), np.log(np.maximum(around, 1e-30)), around)
+    gx, gy = 0.5 * (f[1, 2] - f[1, 0]), 0.5 * (f[2, 1] - f[0, 1])
+    hxx, hyy = f[1, 2] + f[1, 0] - 2 * f[1, 1], f[2, 1] + f[0, 1] - 2 * f[1, 1]
+    hxy = 0.25 * (f[2, 2] + f[0, 0] - f[0, 2] - f[2, 0])
+    determinant = hxx * hyy - hxy * hxy
+    is_peak = (hxx < 0) & (hyy < 0) & (determinant > 0)
+    safe = np.where(is_peak, determinant, 1.0)
+    alone = [np.where(h < 0, -g / np.minimum(h, -1e-12), 0.0) for g, h in ((gx, hxx), (gy, hyy))]
+    dx = np.where(is_peak, (hxy * gy - hyy * gx) / safe, alone[0])
+    dy = np.where(is_peak, (hxy * gx - hxx * gy) / safe, alone[1])
+    return np.clip(dx, -1.0, 1.0), np.clip(dy, -1.0, 1.0)
 
 
 def psf_sigma(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail: Trail, n_max: int = 60) -> float | None:

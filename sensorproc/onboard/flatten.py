@@ -26,7 +26,8 @@ def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flatten
     image = calibrated.image_e - background
     flags = calibrated.flags
     if calibrated.dark_e is not None:
-        variance = np.maximum(calibrated.dark_e, 0.0)
+        signal = np.maximum(calibrated.dark_e, 0.0)
+        variance = signal + (np.float32(dark.dark_error) * signal) ** 2
         hot = variance > (dark.dark_hot_sigma * sigma) ** 2
         flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
         sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)

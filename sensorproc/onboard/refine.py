@@ -20,9 +20,10 @@ PLAIN_SNR = 5.0
 NEAR_PX = 12.0
 REMNANT_SIGMAS = 5.0
 REMNANT_FRACTION = 0.5
+DAZZLING_SNR = 20.0  # of one frame: what is left of a brighter object, a few per cent, is no longer noise
 FIXED_DRIFT_PX = 4.0  # over the set; what moves more visits several pixels
 FIXED_SPOT_CHI2 = 6.0  # by which a fixed spot must beat the moving one
-FIXED_PIXEL_RATIO = 1.0  # brightest pixel over PSF filter: 1 / 0.56 s = 1.8 s for a delta, at most 0.56 / s for a PSF of sigma s
+FIXED_PIXEL_CHI2 = 13.0  # by which a PSF must beat one hot pixel: 2 ln(100), so much commoner are those, and 4 more parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config
             track = again
         if any(_is_remnant(track, a, frames.psf_sigma_px, config) for a in accepted):
             continue
-        track = counted_where_seen(frames, track)
+        track = counted_where_seen(frames, track, accepted)
         if track.snr < lowest_snr or not is_plausible(frames, track, config):
             continue
         accepted.append(track)
@@ -143,9 +144,15 @@ def seen(frames: Stack, track: Track, fraction: float = SEEN_FRACTION) -> np.nda
     return inside & ((track.phi > fraction * full) | plain)
 
 
-def counted_where_seen(frames: Stack, track: Track) -> Track:
-    """The track with the SNR of the frames in which it is seen: a glimpse past the detector's edge proves nothing."""
+def counted_where_seen(frames: Stack, track: Track, accepted: list[Track]) -> Track:
+    """The track with the SNR of the frames in which it is seen: a glimpse past the detector's edge proves nothing, nor
+    does what the imperfect PSF leaves of a much brighter one that it crosses."""
     good = seen(frames, track)
+    for other in accepted:
+        if track.snr < REMNANT_FRACTION * other.snr:
+            frame_snr = np.maximum(other.psi, 0.0) / np.sqrt(np.maximum(other.phi, 1e-30))
+            reach = REMNANT_SIGMAS * frames.psf_sigma_px + 0.5 * other.trails[:, 0]
+            good = good & ~((_distance(track, other) < reach) & (frame_snr > DAZZLING_SNR))
     phi = float(track.phi[good].sum())
     snr = float(track.psi[good].sum()) / np.sqrt(phi) if phi > 0 else 0.0
     return replace(track, candidate=replace(track.candidate, snr=min(float(snr), track.snr)))
@@ -166,11 +173,11 @@ def is_plausible(frames: Stack, track: Track, config: Measure) -> bool:
     tolerance = 1.0 / np.maximum(phi, 1e-30) + (config.flicker * flux) ** 2
     if float(((per_frame - flux) ** 2 / tolerance)[good].mean()) > config.max_flux_chi2:
         return False
-    strongest = int(np.argmax(psi))
+    strongest = int(np.argmax(snr))
     rest = np.arange(len(psi)) != strongest
     without = float(psi[rest].sum() / np.sqrt(phi[rest].sum()))
     expected = track.snr * np.sqrt(float(phi[rest].sum() / phi.sum()))
-    if without < expected - 4.0 and without < 0.7 * expected:
+    if without < expected - 3.0 and without < 0.7 * expected:
         return False
     return not (_stands_still(frames, track, config) or _is_fixed_pixel(frames, track) or _is_fixed_spot(frames, track))
 
@@ -188,7 +195,7 @@ def _is_fixed_pixel(frames: Stack, track: Track) -> bool:
             w = frames.weight[:, v, u].astype(float)
             if w.sum() > 0:
                 best = max(best, float((w * frames.image_e[:, v, u]).sum() / np.sqrt(w.sum())))
-    return best > FIXED_PIXEL_RATIO * track.snr
+    return best**2 > track.snr**2 - FIXED_PIXEL_CHI2
 
 
 def _is_fixed_spot(frames: Stack, track: Track) -> bool:

@@ -16,6 +16,7 @@ from sensorproc.geometry import compose, rotation
 from sensorproc.onboard.find_stars import find_stars, psf_sigma, significance, spikes, template, wide_enough
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.products import Flattened, Frame, Registered, Rejection, Trail, Transform
+from sensorproc.timescales import NS_PER_S
 
 TINY_IFOV_RAD = 1e-6
 FWHM_TO_SIGMA = 0.42466
@@ -40,17 +41,42 @@ def register(
         maps = [significance(f, flags, template(Trail(), s)) for f, flags in zip(frames, cleaned, strict=True)]
         shifts = _successive_shifts(frames, maps, config)
         trail = _trail(frames, cleaned, maps, shifts, cadence_ns, s)
-        if trail.length_px > 0:
-            maps = [significance(f, flags, template(trail, s)) for f, flags in zip(frames, cleaned, strict=True)]
-        radius = max(2, round(0.35 * trail.length_px))
-        stars = [
-            wide_enough(find_stars(snr, config.star_snr, radius, 2 * config.max_stars), frame, flags, trail, s)
-            for snr, frame, flags in zip(maps, frames, cleaned, strict=True)
-        ]
-        stars = [found[: config.max_stars] for found in stars]
+        stars = _stars(frames, cleaned, maps, trail, s, config)
         if attempt == 0 and fwhm_px is None:
             s = _measured_width(frames, cleaned, stars, trail) or s
-    return _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
+    placed, rejected = _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
+    if trail.length_px > 0 and len(placed) > 1:  # whole-pixel shifts gave the first trail: now to a fraction of one
+        trail = _finer_trail(placed)
+        stars = _stars(frames, cleaned, maps, trail, s, config)
+        placed, rejected = _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
+    return placed, rejected
+
+
+def _stars(
+    frames: list[Flattened], cleaned: list[np.ndarray], maps: list[np.ndarray], trail: Trail, s: float, config: Register
+) -> list[np.ndarray]:
+    """Stars (n, 3) of every frame; ``maps`` are the significance maps for points."""
+    if trail.length_px > 0:
+        maps = [significance(f, flags, template(trail, s)) for f, flags in zip(frames, cleaned, strict=True)]
+    radius = max(2, round(0.35 * trail.length_px))
+    found = [
+        wide_enough(find_stars(snr, config.star_snr, radius, 2 * config.max_stars), frame, flags, trail, s)
+        for snr, frame, flags in zip(maps, frames, cleaned, strict=True)
+    ]
+    return [stars[: config.max_stars] for stars in found]
+
+
+def _finer_trail(placed: list[Registered]) -> Trail:
+    """Star trail from the drift of the registered frames: a straight line through where the field's centre went."""
+    times = np.array([r.t_frames for r in placed])
+    ny, nx = placed[0].flattened.image_e.shape
+    centre = [r.transform.to_detector(np.float64((nx - 1) / 2), np.float64((ny - 1) / 2)) for r in placed]
+    raw = placed[0].flattened.calibrated.frame
+    spread = times - times.mean()
+    per_cadence = (spread[:, None] * np.array(centre)).sum(axis=0) / (spread**2).sum()
+    span_ns = placed[-1].flattened.t_mid_tai_ns - placed[0].flattened.t_mid_tai_ns
+    fraction = raw.exposure_s * NS_PER_S * (times[-1] - times[0]) / span_ns
+    return Trail(float(per_cadence[0] * fraction), float(per_cadence[1] * fraction))
 
 
 def is_slewing(frame: Frame, config: Register) -> bool:

@@ -11,8 +11,7 @@ from sensorproc.downlink.dictionary import ORIGINS, Apid, FrameStatus, Severity,
 from sensorproc.downlink.records import DETECTION, EVENT, FRAME, TRACKLET
 from sensorproc.geometry import Camera, quaternion
 from sensorproc.onboard.products import Frame, Measurement, Processed, Rejection, Residual, Tracklet
-
-NS_PER_S = 1_000_000_000
+from sensorproc.timescales import NS_PER_S
 
 
 def set_records(processed: Processed, frames: Sequence[Frame], first_id: int, last_ns: int) -> dict[int, list[bytes]]:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from sensorproc.ground.observations import Row
-from sensorproc.onboard.products import Processed
+from sensorproc.onboard.products import Processed, Registered
 from sensorproc.onboard.stars import sky_template
 from sensorproc.replay import Outcome
 from sensorproc.review.style import STYLE
@@ -48,18 +48,23 @@ def write_report(path: Path, title: str, outcome: Outcome, sections: Sequence[st
     )
 
 
+def stack_of(processed: Processed) -> tuple[dict[int, Registered], np.ndarray]:
+    """Registered frames by index, and the set's median with the largest residual of every pixel (ny, nx)."""
+    registered = [r.solved.registered for r in processed.residuals]
+    frames = {r.flattened.calibrated.frame.index: r for r in registered}
+    return frames, np.maximum(sky_template(registered)[0], _moving_light(processed))
+
+
 def _figure(processed: Processed, detections: list[Row], tracklets: list[Row]) -> str:
     if not processed.residuals:
         return "<p class='note'>No frame of this set could be used.</p>"
-    registered = [r.solved.registered for r in processed.residuals]
-    frames = {r.flattened.calibrated.frame.index: r for r in registered}
-    stack = np.maximum(sky_template(registered)[0], _moving_light(processed))
+    frames, stack = stack_of(processed)
     scale = min(1.0, MAX_WIDTH_PX / stack.shape[1])
     shapes = []
     ids = [t["tracklet_id"] for t in tracklets if t["epoch_frame"] in frames and t["detector"] == processed.detector]
     for n, tracklet_id in enumerate(ids):
         rows = [r for r in detections if r["tracklet_id"] == tracklet_id]
-        places = [_in_stack(frames, row, row["x_px"], row["y_px"], scale) for row in rows if row["frame"] in frames]
+        places = [in_stack(frames, row, row["x_px"], row["y_px"], scale) for row in rows if row["frame"] in frames]
         shapes += _track_shapes(places, COLOURS[n % len(COLOURS)], f"T{tracklet_id}")
     for row in detections:
         if row["tracklet_id"] < 0 and row["frame"] in frames and row["detector"] == processed.detector:
@@ -82,7 +87,8 @@ def _moving_light(processed: Processed) -> np.ndarray:
     return best
 
 
-def _in_stack(frames: dict, row: Row, x: float, y: float, scale: float) -> tuple[float, float]:
+def in_stack(frames: dict[int, Registered], row: Row, x: float, y: float, scale: float) -> tuple[float, float]:
+    """Where a detector pixel of a row's frame lies in the stack's picture."""
     u, v = frames[row["frame"]].transform.to_registered(np.float64(x), np.float64(y))
     return (float(u) + 0.5) * scale, (float(v) + 0.5) * scale
 
@@ -100,8 +106,8 @@ def _track_shapes(places: list[tuple[float, float]], colour: str, label: str) ->
 def _streak_shape(frames: dict, row: Row, scale: float) -> list[str]:
     angle, half = math.radians(row["angle_deg"]), 0.5 * row["length_px"]
     dx, dy = half * math.cos(angle), half * math.sin(angle)
-    x0, y0 = _in_stack(frames, row, row["x_px"] - dx, row["y_px"] - dy, scale)
-    x1, y1 = _in_stack(frames, row, row["x_px"] + dx, row["y_px"] + dy, scale)
+    x0, y0 = in_stack(frames, row, row["x_px"] - dx, row["y_px"] - dy, scale)
+    x1, y1 = in_stack(frames, row, row["x_px"] + dx, row["y_px"] + dy, scale)
     nx, ny = -(y1 - y0), x1 - x0
     size = max(math.hypot(nx, ny), 1.0)
     nx, ny = 7 * nx / size, 7 * ny / size
@@ -111,11 +117,16 @@ def _streak_shape(frames: dict, row: Row, scale: float) -> list[str]:
     return [f"<polygon points='{points}' fill='none' stroke='#e6e6e6' stroke-dasharray='5 4'/>", label]
 
 
-def _png(image: np.ndarray, width: int, height: int) -> str:
+def stretched(image: np.ndarray) -> np.ndarray:
+    """Grey levels (ny, nx) uint8 that show faint and bright."""
     low, high = np.percentile(image, [20.0, 99.7])
-    stretched = np.arcsinh(np.clip((image - low) / max(high - low, 1e-6), 0.0, 1.0) * 8.0) / np.arcsinh(8.0)
-    small = cv2.resize(stretched.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    ok, data = cv2.imencode(".png", np.rint(small * 255).astype(np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    curve = np.arcsinh(np.clip((image - low) / max(high - low, 1e-6), 0.0, 1.0) * 8.0) / np.arcsinh(8.0)
+    return np.rint(curve.astype(np.float32) * 255).astype(np.uint8)
+
+
+def _png(image: np.ndarray, width: int, height: int) -> str:
+    small = cv2.resize(stretched(image), (width, height), interpolation=cv2.INTER_AREA)
+    ok, data = cv2.imencode(".png", small, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     assert ok
     return base64.b64encode(data.tobytes()).decode()
 
