@@ -1,10 +1,10 @@
-# make demo comes with the simulated processor; today: make test, make test-all, make sample.
+# make demo: the product in one flight. make test, make test-all: the suites. make catalog, make sample: data made again.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test test-all lint install sample catalog clean
+.PHONY: demo test test-all lint install sample catalog clean
 .DEFAULT_GOAL := test
 
 install: $(STAMP)
@@ -15,7 +15,12 @@ $(STAMP): pyproject.toml constraints.txt
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q sensorproc firmware_sim benchmarks
 	$(BIN)/sensorproc warm
+	$(BIN)/python -c "import firmware_sim.scene.render"
 	touch $(STAMP)
+
+# A made-up sky flown through the simulated payload, downlinked and decoded: out/demo/report.html.
+demo: $(STAMP)
+	$(BIN)/firmware-sim run geo_demo -o out/demo
 
 lint: $(STAMP)
 	$(BIN)/ruff check --quiet .

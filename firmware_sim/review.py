@@ -97,16 +97,28 @@ def text(facts: Facts, out: Path) -> str:
 
 
 def _target_lines(targets: list[Facts]) -> list[str]:
-    head = f"{'target':32s} {'set':>3s} {'mag':>5s} {'SNR':>7s} {'held':>7s} {'error':>8s} {'on sky':>8s}"
-    return [head, *(_target_line(row) for row in sorted(targets, key=lambda t: (t["set"], -t["snr"])))]
+    """A line per target, its sets taken together, brightest first."""
+    by_id: dict[int, list[Facts]] = {}
+    for row in targets:
+        by_id.setdefault(row["id"], []).append(row)
+    head = f"{'target':31s} {'mag':>5s} {'set SNR':>8s} {'in sets':>8s} {'frames':>7s} {'error':>8s} {'on the sky':>11s}"
+    return [head, *(_target_line(rows) for rows in sorted(by_id.values(), key=lambda rows: -rows[0]["snr"]))]
 
 
-def _target_line(row: Facts) -> str:
-    name = row["name"][:32]
-    start = f"{name:32s} {row['set']:3d} {row['mag']:5.1f} {row['snr']:7.1f} {row['n_held']:3d}/{row['n_frames']:<3d}"
-    if math.isnan(row["error_px"]):
-        return f"{start} {'not found':>8s}"
-    return f"{start} {row['error_px']:5.2f} px {row['error_arcsec']:6.2f} as"
+def _target_line(rows: list[Facts]) -> str:
+    found = [row for row in rows if row["is_found"]]
+    mag, snr = (sum(row[key] for row in rows) / len(rows) for key in ("mag", "snr"))
+    held, seen = sum(row["n_held"] for row in found), sum(row["n_frames"] for row in rows)
+    start = f"{rows[0]['name'][:31]:31s} {mag:5.1f} {snr:8.1f} {len(found):4d}/{len(rows)}   {held:3d}/{seen:<3d}"
+    if not found:
+        return f"{start} {'-':>8s} {'-':>11s}"
+    px, arcsec = (_pooled(found, key) for key in ("error_px", "error_arcsec"))
+    return f"{start} {px:5.2f} px {arcsec:4.2f} arcsec"
+
+
+def _pooled(rows: list[Facts], key: str) -> float:
+    """Rms over the frames of several sets."""
+    return math.sqrt(sum(row["n_held"] * row[key] ** 2 for row in rows) / sum(row["n_held"] for row in rows))
 
 
 def write_flight_report(path: Path, flight: Flight, facts: Facts) -> None:

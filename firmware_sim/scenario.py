@@ -15,7 +15,7 @@ from sensorproc.config import Config, describe
 from sensorproc.errors import ConfigError, InputError
 
 STRICT = ConfigDict(extra="forbid")
-SCENARIOS = ("geo_demo",)
+SCENARIOS = ("geo_demo", "geo_search_2k")
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,30 +1,83 @@
-"""The README's example does what the README says it prints."""
+"""The README's examples do what the README says they print, and its picture is the demo's."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
-from sensorproc.cli import main
+import cv2
+import numpy as np
+import pytest
+
+from firmware_sim import cli as firmware_sim
+from sensorproc import cli as sensorproc
 
 ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+EXAMPLES = re.findall(r"```console\n\$ ([^\n]+)\n(.*?)```", README, re.DOTALL)
+COMMANDS = {"sensorproc": sensorproc, "firmware-sim": firmware_sim}
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
-def test_example_prints_what_is_shown(tmp_path, capsys, monkeypatch):
-    text = (ROOT / "README.md").read_text("utf-8")
-    block = re.search(r"```console\n\$ (sensorproc process [^\n]+)\n(.*?)```", text, re.DOTALL)
-    command, shown = block[1], block[2]
-    monkeypatch.chdir(ROOT)
-    words = shlex.split(command)[1:]
-    words[words.index("-o") + 1] = str(tmp_path)
-    assert main(words) == 0
-    printed = capsys.readouterr().out.replace(str(tmp_path), "out/sample")
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo flight, as ``make demo`` flies it: its folder and what it printed."""
+    return _run(tmp_path_factory.mktemp("demo"), "firmware-sim run")
+
+
+def _run(folder, start):
+    (command, shown) = next(pair for pair in EXAMPLES if pair[0].startswith(start))
+    words = shlex.split(command)
+    given = words[words.index("-o") + 1]
+    words[words.index("-o") + 1] = str(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        printed: list[str] = []
+        patch.setattr("builtins.print", lambda *a, **k: printed.append(" ".join(map(str, a))) if "file" not in k else None)
+        assert COMMANDS[words[0]].main(words[1:]) == 0
+    return folder, "\n".join(printed).replace(str(folder), given), shown
+
+
+def test_the_recording_example_prints_what_is_shown(tmp_path):
+    _, printed, shown = _run(tmp_path, "sensorproc process")
     assert printed.strip() == shown.strip()
 
 
+def test_the_demo_prints_what_is_shown(demo):
+    """Word by word; numbers may differ in their last places, for another processor rounds differently."""
+    _, printed, shown = demo
+    assert NUMBER.sub("#", printed.strip()) == NUMBER.sub("#", shown.strip())
+    for ours, theirs in zip(NUMBER.findall(printed), NUMBER.findall(shown), strict=True):
+        assert float(ours) == pytest.approx(float(theirs), rel=0.02, abs=0.06)
+
+
+def test_the_demo_finds_what_it_should(demo):
+    facts = json.loads((demo[0] / "summary.json").read_text())
+    assert facts["n_found"] >= 0.9 * facts["n_demanded"]
+    assert facts["n_demanded"] >= 20
+    assert facts["n_false_tracklets"] == 0
+    assert facts["busiest_60_s_bit_s"] <= facts["link_bit_s"] == 64_000
+    assert facts["n_slips"] == facts["n_missing_packets"] == 0
+    assert all(t["error_arcsec"] < 0.5 for t in facts["targets"] if t["snr"] > 300)
+
+
+def test_the_picture_is_the_demos(demo):
+    ours, shown = (cv2.imread(str(path)) for path in (demo[0] / "picture.jpg", ROOT / "docs" / "demo.jpg"))
+    assert ours.shape == shown.shape
+    assert np.abs(ours.astype(float) - shown).mean() < 1.0
+    page = (demo[0] / "report.html").read_text("utf-8")
+    assert "http" not in page.replace("http://www.w3.org", "")  # one file, no network
+    for text in ("Targets and what became of them", "transfer orbit stage", "Frame set 1", "Tracklets"):
+        assert text in page
+
+
 def test_commands_named_in_the_readme_exist():
-    text = (ROOT / "README.md").read_text("utf-8")
-    named = set(re.findall(r"^\$ sensorproc (\w+)", text, re.MULTILINE))
-    assert named <= {"process", "decode", "inspect", "score", "warm", "doctor", "config"}
+    named = {tuple(command.split()[:2]) for command, _ in EXAMPLES}
+    assert named == {("sensorproc", "process"), ("firmware-sim", "run")}
+    for verb in re.findall(r"`sensorproc (\w+)", README):
+        assert verb in {*sensorproc.VERBS, "config", "catalog"}
+    for verb in re.findall(r"`firmware-sim (\w+)", README):
+        assert verb in firmware_sim.VERBS
 
 
 def test_the_sample_is_what_its_recipe_makes(tmp_path):

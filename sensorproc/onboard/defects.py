@@ -26,7 +26,7 @@ def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
     Each pixel's own SNR is compared with the best the PSF filter finds on and around it: for a delta the filter has
     less, for an object it has more. A stare, whose template removed what is fixed, is returned unchanged.
     """
-    if is_stare(residuals):
+    if len(residuals) < MIN_FRAMES or residuals[0].solved.registered.is_stare:
         return residuals
     signal = total([np.clip(r.image_e * np.sqrt(r.weight), -CLIP_SIGMA, CLIP_SIGMA) for r in residuals])
     seen = total([(r.weight > 0).astype(np.float32) for r in residuals])
@@ -39,7 +39,7 @@ def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
 
 def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     """Residuals with lasting dark patches filled: light that never arrives is no object, and no noise either."""
-    if is_stare(residuals):
+    if len(residuals) < MIN_FRAMES or residuals[0].solved.registered.is_stare:
         return residuals
     weight = total([r.weight for r in residuals])
     roots = [np.sqrt(r.weight) for r in residuals]
@@ -63,11 +63,6 @@ def total(images: list[np.ndarray]) -> np.ndarray:
     for image in images:
         result += image
     return result
-
-
-def is_stare(residuals: list[Residual]) -> bool:
-    """Whether stars stand still over the detector (or too few frames tell)."""
-    return residuals[0].solved.registered.trail.length_px == 0 or len(residuals) < MIN_FRAMES
 
 
 def _masked(residual: Residual, fixed: np.ndarray) -> Residual:

@@ -11,6 +11,9 @@ from sensorproc.onboard.products import Flattened, Trail
 
 OPTICAL_MARGIN = 0.35  # of the PSF's neighbour ratio; below it a spike is no star whatever the focus
 SPIKE_SIGMA = 6.0
+WIDTHS = np.geomspace(0.45, 4.0, 28)  # of PSFs tried [px]
+MIN_LONELY, MAX_LONELY = 3, 60  # isolated stars for a measurement
+TRAIL_GAIN = 0.9  # misfit of a trail over that of the best point: less is a trail
 
 
 def template(trail: Trail, s: float, offset: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
@@ -94,30 +97,53 @@ def _vertex(around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(dx, -1.0, 1.0), np.clip(dy, -1.0, 1.0)
 
 
-def psf_sigma(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail: Trail, n_max: int = 60) -> float | None:
+def psf_sigma(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail: Trail) -> float | None:
     """Sampled PSF sigma [px] from bright, isolated, unflagged stars (n, 3): the width of the best-fitting template.
 
     None with fewer than three usable stars.
     """
-    widths = np.geomspace(0.45, 4.0, 28)
-    half_x = int(np.ceil(8 + 0.5 * abs(trail.dx_px)))
-    half_y = int(np.ceil(8 + 0.5 * abs(trail.dy_px)))
+    curves = _misfits(flattened, flags, stars, trail, _lonely(flattened, flags, stars, trail.length_px))
+    return float(np.median(WIDTHS[np.argmin(curves, axis=1)])) if len(curves) >= MIN_LONELY else None
+
+
+def is_trailed(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail: Trail) -> bool:
+    """Whether stars are trails rather than points of any width: the median star decides, False if there are too few."""
+    lonely = _lonely(flattened, flags, stars, trail.length_px)
+    if len(lonely) < MIN_LONELY:
+        return False
+    as_trail, as_point = (_misfits(flattened, flags, stars, shape, lonely, trail).min(axis=1) for shape in (trail, Trail()))
+    return float(np.median(as_trail / np.maximum(as_point, 1e-12))) < TRAIL_GAIN
+
+
+def _lonely(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, length_px: float) -> list[int]:
+    """Indices of the brightest stars with a good core, room to the edge, and no other star near."""
+    room = int(np.ceil(8 + 0.5 * length_px))
     ny, nx = flattened.image_e.shape
-    curves: list[list[float]] = []
-    for x, y, _ in stars[: 4 * n_max]:
+    found: list[int] = []
+    for i, (x, y, _) in enumerate(stars[: 4 * MAX_LONELY]):
         ix, iy = round(float(x)), round(float(y))
-        if not (half_x <= ix < nx - half_x and half_y <= iy < ny - half_y) or len(curves) >= n_max:
+        if not (room <= iy < ny - room and room <= ix < nx - room) or len(found) >= MAX_LONELY:
             continue
         near = np.abs(stars[:, 0] - x) + np.abs(stars[:, 1] - y)
-        box = np.s_[iy - half_y : iy + half_y + 1, ix - half_x : ix + half_x + 1]
         core = np.s_[iy - 2 : iy + 3, ix - 2 : ix + 3]
-        if (flags[core] != 0).any() or (np.sort(near)[1:2] < 10 + trail.length_px).any():
-            continue
-        curves.append([_misfit(flattened, flags, box, trail, s, (x - ix, y - iy)) for s in widths])
-    if len(curves) < 3:
-        return None
-    best = np.argmin(np.array(curves), axis=1)
-    return float(np.median(widths[best]))
+        if not ((flags[core] != 0).any() or (np.sort(near)[1:2] < 10 + length_px).any()):
+            found.append(i)
+    return found
+
+
+def _misfits(
+    flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail: Trail, chosen: list[int], window: Trail | None = None
+) -> np.ndarray:
+    """Misfit (n, widths) of templates of every width to chosen stars, over a box that holds ``window``."""
+    held = window or trail
+    half_x, half_y = (int(np.ceil(8 + 0.5 * abs(d))) for d in (held.dx_px, held.dy_px))
+    curves = np.empty((len(chosen), len(WIDTHS)))
+    for row, i in enumerate(chosen):
+        x, y = float(stars[i, 0]), float(stars[i, 1])
+        ix, iy = round(x), round(y)
+        box = np.s_[iy - half_y : iy + half_y + 1, ix - half_x : ix + half_x + 1]
+        curves[row] = [_misfit(flattened, flags, box, trail, s, (x - ix, y - iy)) for s in WIDTHS]
+    return curves
 
 
 def _misfit(flattened: Flattened, flags: np.ndarray, box: tuple, trail: Trail, s: float, offset: tuple) -> float:

@@ -15,7 +15,7 @@ def slow_movers(frames: list[Registered], config: Stars, register: Register) -> 
     A frame's centroid counts with the star's own noise, the frame's registration residual and a floor. The motion
     must stay significant without the first and without the last frame, so that one particle hit makes no mover.
     """
-    if len(frames) < MIN_FRAMES or frames[0].trail.length_px > 0:
+    if len(frames) < MIN_FRAMES or not frames[0].is_stare:
         return []
     reference = min(frames, key=lambda f: (abs(f.t_frames), f.t_frames))
     stars = reference.stars[reference.stars[:, 2] >= config.mover_snr]

@@ -149,7 +149,7 @@ def register_set(
     fwhm_px = config.sensor.psf_fwhm_px
     try:
         registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px)
-        is_stare = registered[0].trail.length_px == 0
+        is_stare = registered[0].is_stare
     except FrameSetRejected:
         if state.dark_e_s is not None:
             raise

@@ -136,7 +136,8 @@ class Registered:
     """A frame with its place in the set.
 
     ``stars`` (n, 4) float64: x, y [px], flux [e-], SNR of the stars found in this frame; ``rms_px`` of the matched
-    ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences.
+    ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences; ``is_stare`` whether the stars of the
+    set stand still over the detector.
     """
 
     flattened: Flattened
@@ -147,6 +148,7 @@ class Registered:
     n_matched: int
     rms_px: float
     t_frames: float
+    is_stare: bool = True
 
 
 @dataclass(frozen=True, eq=False)

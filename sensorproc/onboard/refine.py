@@ -213,13 +213,11 @@ def _is_fixed_spot(frames: Stack, track: Track) -> bool:
 
 
 def _stands_still(frames: Stack, track: Track, config: Measure) -> bool:
-    """In a stare nothing real is fixed to the detector or, once its stars are gone, to the sky."""
-    if frames.registered[0].trail.length_px > 0:
-        return False
+    """Nothing real is fixed to the sky once its stars are gone, nor, in a stare, to the detector."""
     c = track.candidate
     span = float(frames.times.max() - frames.times.min())
     rest = detector_rest(frames)
     in_detector = span * np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame)
     least = config.fixed_motion_px if c.origin == "mover" else REST_PX * frames.psf_sigma_px
     on_sky = span * np.hypot(c.vx_px_frame, c.vy_px_frame)
-    return bool(min(in_detector, on_sky) < least)
+    return bool(on_sky < least or (frames.registered[0].is_stare and in_detector < least))

@@ -5,6 +5,8 @@ Without a known pixel scale a very small one is assumed, which turns the homogra
 Successive shifts come from the header's pointing or from phase correlation, whichever matches more stars.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import fft
 
@@ -13,7 +15,7 @@ from sensorproc.conventions import ARCSEC_PER_RAD
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.geometry import compose, rotation
-from sensorproc.onboard.find_stars import find_stars, psf_sigma, significance, spikes, template, wide_enough
+from sensorproc.onboard.find_stars import find_stars, is_trailed, psf_sigma, significance, spikes, template, wide_enough
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.products import Flattened, Frame, Registered, Rejection, Trail, Transform
 from sensorproc.timescales import NS_PER_S
@@ -21,6 +23,10 @@ from sensorproc.timescales import NS_PER_S
 TINY_IFOV_RAD = 1e-6
 FWHM_TO_SIGMA = 0.42466
 POSITION_FLOOR_PX = 0.03
+SHORTEST_TRAIL = 0.7  # in PSF sigmas: a shorter one is a point
+CLEAR_GAIN = 1.15  # in SNR, of a trail over a point
+MIN_FRAMES_FOR_DRIFT = 3
+STARE_DRIFT_SIGMAS = 10.0  # of the stars over the set: beyond, no pixel sees one for long
 
 
 def register(
@@ -49,7 +55,24 @@ def register(
         trail = _finer_trail(placed)
         stars = _stars(frames, cleaned, maps, trail, s, config)
         placed, rejected = _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
-    return placed, rejected
+    stare = _is_stare(placed)
+    return [replace(r, is_stare=stare) for r in placed], rejected
+
+
+def _is_stare(placed: list[Registered]) -> bool:
+    """Whether stars stay where they are on the detector; with too few frames to tell, whether they are points."""
+    if len(placed) < MIN_FRAMES_FOR_DRIFT:
+        return placed[0].trail.length_px == 0 if placed else True
+    centre = _centres(placed)
+    drift = float(np.hypot(*(centre.max(axis=0) - centre.min(axis=0))))
+    return drift < STARE_DRIFT_SIGMAS * placed[0].psf_sigma_px
+
+
+def _centres(placed: list[Registered]) -> np.ndarray:
+    """Where the sky at the reference frame's centre lies in every frame (n, 2) [px]."""
+    ny, nx = placed[0].flattened.image_e.shape
+    x, y = np.float64((nx - 1) / 2), np.float64((ny - 1) / 2)
+    return np.array([r.transform.to_detector(x, y) for r in placed], float)
 
 
 def _stars(
@@ -69,11 +92,9 @@ def _stars(
 def _finer_trail(placed: list[Registered]) -> Trail:
     """Star trail from the drift of the registered frames: a straight line through where the field's centre went."""
     times = np.array([r.t_frames for r in placed])
-    ny, nx = placed[0].flattened.image_e.shape
-    centre = [r.transform.to_detector(np.float64((nx - 1) / 2), np.float64((ny - 1) / 2)) for r in placed]
     raw = placed[0].flattened.calibrated.frame
     spread = times - times.mean()
-    per_cadence = (spread[:, None] * np.array(centre)).sum(axis=0) / (spread**2).sum()
+    per_cadence = (spread[:, None] * _centres(placed)).sum(axis=0) / (spread**2).sum()
     span_ns = placed[-1].flattened.t_mid_tai_ns - placed[0].flattened.t_mid_tai_ns
     fraction = raw.exposure_s * NS_PER_S * (times[-1] - times[0]) / span_ns
     return Trail(float(per_cadence[0] * fraction), float(per_cadence[1] * fraction))
@@ -153,14 +174,14 @@ def _trail(frames: list[Flattened], cleaned: list, maps: list, shifts: np.ndarra
         return Trail()
     dx, dy = np.median(shifts, axis=0) * frames[0].calibrated.frame.exposure_s * 1e9 / cadence_ns
     trail = Trail(float(dx), float(dy))
-    if trail.length_px < 2.0 * s:
+    if trail.length_px < SHORTEST_TRAIL * s:
         return Trail()
     k = len(frames) // 2
     trailed = significance(frames[k], cleaned[k], template(trail, s))
-    as_points = find_stars(maps[k], 5.0, 2, 60)[:, 2]
-    as_trails = find_stars(trailed, 5.0, 2, 60)[:, 2]
-    is_trailed = len(as_trails) > 3 and np.median(as_trails) > 1.15 * np.median(as_points)
-    return trail if is_trailed else Trail()
+    as_points, as_trails = find_stars(maps[k], 5.0, 2, 60), find_stars(trailed, 5.0, 2, 60)
+    if len(as_trails) > 3 and np.median(as_trails[:, 2]) > CLEAR_GAIN * np.median(as_points[:, 2]):
+        return trail
+    return trail if is_trailed(frames[k], cleaned[k], as_points, trail) else Trail()
 
 
 def _place(

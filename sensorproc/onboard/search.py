@@ -38,7 +38,7 @@ def centres(frames: Stack, cadence_s: float, box: float) -> list[Centre]:
     kept: list[Centre] = []
     for new in wanted:
         far = all(np.hypot(new.vx_px_frame - c.vx_px_frame, new.vy_px_frame - c.vy_px_frame) > box / 2 for c in kept)
-        if far and not (new.name == "stars" and frames.registered[0].trail.length_px > 0):
+        if far and (new.name != "stars" or frames.registered[0].is_stare):
             kept.append(new)
     return kept
 
@@ -125,7 +125,7 @@ def _wanted(frames: Stack, centre: Centre, grid: np.ndarray, span: float) -> np.
     vx, vy = np.meshgrid(centre.vx_px_frame + grid, centre.vy_px_frame + grid)
     least = REST_PX * frames.psf_sigma_px / span
     wanted = np.hypot(vx, vy) > least
-    if frames.registered[0].trail.length_px == 0:
+    if frames.registered[0].is_stare:
         rest = detector_rest(frames)
         wanted &= np.hypot(vx - rest.vx_px_frame, vy - rest.vy_px_frame) > least
     return wanted.astype(np.uint8)

@@ -36,7 +36,7 @@ def write_picture(path: Path, processed: Processed, detections: list[Row]) -> No
 
 def _window(tracks: dict[int, list[tuple[float, float]]], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Part of the stack that holds every track, as columns and rows."""
-    places = np.array([place for track in tracks.values() for place in track] or [[0, 0], [shape[1], shape[0]]])
+    places = np.array([place for track in tracks.values() for place in track] or [(0.0, 0.0), (float(shape[1]), float(shape[0]))])
     low = np.maximum(np.floor(places.min(axis=0)) - MARGIN_PX, 0).astype(int)
     high = np.minimum(np.ceil(places.max(axis=0)) + MARGIN_PX, [shape[1], shape[0]]).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])

@@ -4,13 +4,13 @@ from sensorproc.verbs.console import emit_json
 
 
 def doctor(*, json: bool = False) -> int:
-    """Check libraries, the kernel cache, time data and the compiled chain on a tiny frame set.
+    """Check libraries, the kernel cache, the star table and the compiled chain on a tiny frame set.
 
     Parameters
     ----------
     json: print as JSON.
     """
-    checks = [_libraries(), _cache(), _chain()]
+    checks = [_libraries(), _cache(), _star_table(), _chain()]
     if json:
         emit_json({name: {"ok": ok, "detail": detail} for name, ok, detail in checks})
     else:
@@ -40,6 +40,18 @@ def _cache() -> tuple[str, bool, str]:
         if folder and (os.access(folder, os.W_OK) or os.access(Path(folder).parent, os.W_OK)):
             return "kernel cache", True, folder
     return "kernel cache", False, f"no writable folder; set NUMBA_CACHE_DIR (e.g. {tempfile.gettempdir()}/numba)"
+
+
+def _star_table() -> tuple[str, bool, str]:
+    from sensorproc.catalog import shipped
+    from sensorproc.errors import InputError
+
+    try:
+        table = shipped()
+    except (InputError, OSError) as error:
+        return "star table", False, str(error)
+    damaged = table.damaged_cells()
+    return "star table", not damaged, f"{table.header.n_stars} stars, {len(damaged)} damaged cells"
 
 
 def _chain() -> tuple[str, bool, str]:
