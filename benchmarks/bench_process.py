@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import BODY_FIXED, START, render
+from benchmarks.cases import BODY_FIXED, START, Case, render
 from firmware_sim.scenario import Scenario, load
 from firmware_sim.scene.render import Renderer
 from firmware_sim.simulate import as_frame
@@ -36,9 +36,9 @@ from sensorproc.sky import stars_for
 Set = tuple[list[Frame], PayloadState, StarTable | None, Config]
 
 
-def made_up_frames(size: int, n_frames: int) -> list[Frame]:
-    """A small body-fixed set with star density kept, for tests."""
-    case = replace(BODY_FIXED, shape=(size, size), n_frames=n_frames, n_stars=round(60 * (size / 256) ** 2))
+def made_up_frames(size: int, n_frames: int, like: Case = BODY_FIXED) -> list[Frame]:
+    """A small set with star density kept, for tests."""
+    case = replace(like, shape=(size, size), n_frames=n_frames, n_stars=round(60 * (size / 256) ** 2))
     facts = SensorFacts(case.gain_e_per_dn, case.read_noise_e, case.bias_dn, 90000.0, 6.0, 21.5)
     times = [START + round((k + 0.4) * 1e9) for k in range(n_frames)]
     made = [make_frame(data, "bench", t, case.exposure_s, facts) for data, t in zip(render(case), times, strict=True)]

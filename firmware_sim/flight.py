@@ -8,7 +8,8 @@ from typing import Any
 
 from firmware_sim import topology
 from firmware_sim.clock import NS_PER_S
-from firmware_sim.components.radio import busiest_window
+from firmware_sim.ledger import busiest_window
+from firmware_sim.memory import BudgetError
 from firmware_sim.processor_profile import Profile, load_profile
 from firmware_sim.scenario import Scenario
 from firmware_sim.topology import Payload
@@ -50,7 +51,11 @@ def fly(
     run = run_facts(recording, config, argv, (scenario.scene.seed,))
     run |= {"scenario": scenario.name, "board": asdict(scenario.board), "processor": asdict(profile)}  # type: ignore[call-overload]
     write_run(out, run | {"status": "running"})
-    payload = topology.build(recording, config, scenario.board, profile, scenario.scene.seed, marking_fields(mark))
+    try:
+        payload = topology.build(recording, config, scenario.board, profile, scenario.scene.seed, marking_fields(mark))
+    except BudgetError as refusal:
+        write_run(out, run | {"status": "refused", "problems": str(refusal).splitlines()})
+        raise
     n_sets = len(payload.health.set_ends_tai_ns)
     while payload.env.peek() != float("inf"):
         progress("set", len(payload.image_processor.finished), n_sets)
@@ -61,7 +66,7 @@ def fly(
     data = b"".join(payload.radio.stream)
     (out / "downlink.bin").write_bytes(data)
     decoded = write_products(data, out, mark)
-    sets = payload.image_processor.finished
+    sets = [processed for _, processed in sorted(payload.image_processor.finished.items())]
     n_processed = sum(len(p.residuals) for p in sets)
     outcome = Outcome(decoded, tuple(sets), len(payload.camera.shots), n_processed, tuple(payload.problems), ())
     _write_board(out, payload)

@@ -30,9 +30,14 @@ class BufferManager:
         if self.used_bytes + n_bytes > self.budget_bytes:
             self.n_refused += 1
             return False
-        self.used[owner] = self.used.get(owner, 0) + n_bytes
+        if n_bytes:
+            self.used[owner] = self.held(owner) + n_bytes
         self.peak_bytes = max(self.peak_bytes, self.used_bytes)
         return True
+
+    def held(self, owner: str) -> int:
+        """Bytes an owner holds."""
+        return self.used.get(owner, 0)
 
     def release(self, owner: str, n_bytes: int) -> None:
         """Give bytes back.
@@ -42,18 +47,22 @@ class BufferManager:
         ValueError
             If the owner does not hold as many: a defect.
         """
-        if n_bytes == 0:
-            return
-        if self.used.get(owner, 0) < n_bytes:
-            raise ValueError(f"{owner} holds {self.used.get(owner, 0)} bytes and releases {n_bytes}")
-        self.used[owner] -= n_bytes
+        if self.held(owner) < n_bytes:
+            raise ValueError(f"{owner} holds {self.held(owner)} bytes and releases {n_bytes}")
+        self.used[owner] = self.held(owner) - n_bytes
+        if not self.used[owner]:
+            del self.used[owner]
 
 
-def demand(need: Footprint, star_table_bytes: int, queue_bytes: int) -> dict[str, int]:
-    """What a payload holds at its worst: a set in work while the next one is taken."""
+def set_bytes(need: Footprint) -> int:
+    """What the frames of a set hold from its first exposure until it is done."""
+    return need.n_frames * (need.raw_frame + need.prepared_frame)
+
+
+def demand(need: Footprint, n_detectors: int, star_table_bytes: int, queue_bytes: int) -> dict[str, int]:
+    """What a payload holds at its worst: of every detector one set waiting or in work while the next one is taken."""
     return {
-        "raw frames of two sets": 2 * need.n_frames * need.raw_frame,
-        "prepared frames of two sets": 2 * need.n_frames * need.prepared_frame,
+        "frames of two sets a detector": 2 * n_detectors * set_bytes(need),
         "working memory of a set": need.set_work,
         "star table": star_table_bytes,
         "packet queue": queue_bytes,

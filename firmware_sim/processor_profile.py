@@ -37,7 +37,7 @@ def load_profile(source: str | Path) -> Profile:
     if str(source) in PROFILES:
         text = resources.files("firmware_sim").joinpath(f"processors/{source}.toml").read_text("utf-8")
     elif path.is_file():
-        text = path.read_text("utf-8")
+        text = path.read_bytes().decode("utf-8", "replace")
     else:
         raise InputError(f"{path}: no such file, and no processor ({', '.join(PROFILES)}) has this name")
     try:

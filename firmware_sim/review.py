@@ -10,7 +10,7 @@ from firmware_sim.flight import WINDOW_S, Flight
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.review.report import figure_table, write_report
 from sensorproc.scoring import load_truth, poisson_interval, score, wilson
-from sensorproc.scoring_sets import by_set, n_found
+from sensorproc.scoring_sets import by_set, n_found, spans
 
 Facts = dict[str, Any]
 
@@ -52,8 +52,7 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
 
 def _judged(tables: dict[str, list[dict[str, Any]]], truth_path: Path, demanded_snr: float) -> Facts:
     truth = load_truth(truth_path)
-    sets = [(row["first_frame"], row["n_frames"]) for row in tables["housekeeping"]]
-    targets = by_set(tables["detections"], truth, sets)
+    targets = by_set(tables["detections"], truth, spans(tables["housekeeping"], len(truth)))
     scored = score(tables["detections"], truth)
     found, n = n_found(targets, demanded_snr)
     return {

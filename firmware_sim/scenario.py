@@ -13,6 +13,7 @@ from firmware_sim.scene.settings import Scene, Sensor
 from sensorproc import config as payload_config
 from sensorproc.config import Config, describe
 from sensorproc.errors import ConfigError, InputError
+from sensorproc.timescales import tai_ns_from_utc
 
 STRICT = ConfigDict(extra="forbid")
 SCENARIOS = ("geo_demo", "geo_search_2k")
@@ -24,7 +25,7 @@ class Board:
 
     processor: str = "jetson_orin"
     memory_bytes: Annotated[int, Field(ge=1_000_000)] = 1_500_000_000
-    link_bit_s: Annotated[float, Field(gt=0)] = 64_000.0
+    link_bit_s: Annotated[float, Field(ge=1)] = 64_000.0
     queue_bytes: Annotated[int, Field(ge=1024)] = 262_144  # packets waiting for the radio
     readout_s: Annotated[float, Field(ge=0)] = 0.2
 
@@ -54,12 +55,20 @@ def load(source: str | Path) -> Scenario:
     extra = sorted(set(values) - {"name", "preset", "payload", "scene", "board"})
     if extra:
         raise ConfigError([f"$.{key}: unknown key (allowed: name, preset, payload, scene, board)" for key in extra])
-    base = payload_config.load(values.get("preset", "geo_search_2k"))
+    sections = ("payload", "scene", "board")
+    wrong = [f"$.{key} = {values[key]!r}: want a table" for key in sections if not isinstance(values.get(key, {}), dict)]
+    if wrong:
+        raise ConfigError(wrong)
+    base = payload_config.load(str(values.get("preset", "geo_search_2k")))
     payload = payload_config.parse(_merged(_given(asdict(base)), values.get("payload", {})))  # type: ignore[call-overload]
     known = {name: getattr(payload.sensor, name) for name in Sensor.__annotations__}
     sensor = {name: value for name, value in known.items() if value is not None}
     scene_values = values.get("scene", {})
     scene = _validated(Scene, scene_values | {"sensor": sensor | scene_values.get("sensor", {})}, "scene")
+    try:
+        tai_ns_from_utc(scene.start_utc)
+    except InputError as error:
+        raise ConfigError([f"$.scene.start_utc: {error}"]) from None
     board = _validated(Board, values.get("board", {}), "board")
     return Scenario(str(values.get("name", Path(source).stem)), scene, payload, board)
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -14,6 +15,7 @@ from firmware_sim.scene.render import Exposure, Renderer
 from firmware_sim.scene.truth import frame_truth, scene_truth
 from sensorproc import catalog
 from sensorproc.config import to_toml
+from sensorproc.errors import UsageError
 from sensorproc.onboard.products import Frame, ObserverState, SensorFacts
 from sensorproc.recording.entry import make_frame
 from sensorproc.recording.headers import pointed
@@ -27,8 +29,7 @@ def simulate(scenario: Scenario, folder: Path, progress: Progress = lambda stage
     """Render a scenario into a folder: ``frames/*.fits``, ``badpix.csv.gz``, ``payload.toml``, ``truth.json``."""
     frames = folder / "frames"
     frames.mkdir(parents=True, exist_ok=True)
-    for stale in frames.glob("*.fits"):
-        stale.unlink()
+    _remove_earlier(frames, scenario.name)
     renderer = Renderer(scenario.scene, catalog.shipped())
     truth = []
     for exposure in renderer.exposures():
@@ -58,8 +59,21 @@ def as_frame(exposure: Exposure, scenario: Scenario, name: str) -> Frame:
     )  # fmt: skip
 
 
+def _remove_earlier(frames: Path, name: str) -> None:
+    """Make room for a recording where an earlier one of this scenario lay; anything else is not ours to delete."""
+    ours = [path for path in frames.iterdir() if re.fullmatch(rf"{re.escape(name)}_\d{{4}}\.fits", path.name)]
+    others = sorted({path.name for path in frames.iterdir()} - {path.name for path in ours})
+    if others:
+        raise UsageError(f"{frames} holds other files ({', '.join(others[:3])}); choose another folder")
+    for path in ours:
+        path.unlink()
+
+
 def _write_bad_pixels(path: Path, renderer: Renderer) -> None:
-    """The payload's calibration: hot pixels with their dark rate, not all of them and not exact."""
+    """The payload's calibration: hot pixels with their dark rate, not all of them and not exact; no file if none is known."""
+    path.unlink(missing_ok=True)
+    if not renderer.chip.calibration:
+        return
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["x", "y", "dark_e_per_s", "kind"])

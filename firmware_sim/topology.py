@@ -6,6 +6,7 @@ camera -> frame store -> image processor -> downlink manager -> radio -> bytes
                                 star table
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,8 @@ from firmware_sim.components.health import Health
 from firmware_sim.components.image_processor import ImageProcessor
 from firmware_sim.components.processor import Processor
 from firmware_sim.components.radio import Radio
-from firmware_sim.memory import BufferManager, demand, demand_fits
+from firmware_sim.ledger import BITS_PER_BYTE
+from firmware_sim.memory import BufferManager, demand, demand_fits, set_bytes
 from firmware_sim.ports import Item
 from firmware_sim.processor_profile import Profile
 from firmware_sim.scenario import Board
@@ -32,7 +34,7 @@ from sensorproc.onboard.footprint import footprint
 from sensorproc.onboard.products import Frame, Rejection
 from sensorproc.onboard.state import PayloadState, StarTable
 from sensorproc.recording import Entry, Recording
-from sensorproc.replay import frame_sets, read_frames
+from sensorproc.replay import SetShape, frame_sets, read_frame, set_shape
 from sensorproc.sky import stars_for
 
 
@@ -65,9 +67,10 @@ def build(recording: Recording, config: Config, board: Board, profile: Profile, 
     period_ns = {k: _period_ns(entries, recording, config) for k, entries in enumerate(sets)}
     table = catalog.shipped()
     largest = max((entry.shape for entries in sets for _, entry in entries), key=lambda shape: shape[0] * shape[1])
-    n_frames = max(len(entries) for entries in sets)
+    need = footprint(largest, max(len(entries) for entries in sets), recording.dark_e_s is not None)
+    detectors = sorted({entry.detector for entries in sets for _, entry in entries})
     table_bytes = table.n_bytes if recording.stars is None else recording.stars.unit.nbytes + recording.stars.mag.nbytes
-    needs = demand(footprint(largest, n_frames, recording.dark_e_s is not None), table_bytes, board.queue_bytes)
+    needs = demand(need, len(detectors), table_bytes, board.queue_bytes)
     demand_fits(needs, board.memory_bytes)
 
     env = simpy.Environment()
@@ -76,6 +79,7 @@ def build(recording: Recording, config: Config, board: Board, profile: Profile, 
     memory = BufferManager(board.memory_bytes)
     memory.get("star table", table_bytes)
     memory.get("packet queue", board.queue_bytes)
+    memory.get("working memory of a set", need.set_work)
     processor = Processor(env, clock, profile, np.random.default_rng([seed, 10]))
     radio = Radio(env, clock, board.link_bit_s, board.queue_bytes)
     store = FrameStore(env, {k: len(entries) for k, entries in enumerate(sets)})
@@ -85,28 +89,32 @@ def build(recording: Recording, config: Config, board: Board, profile: Profile, 
         env, clock, memory, processor, lambda: radio.queued_bytes, lambda: camera.n_lost, ends, period_ns,
         min(period_ns.values()) // 16,
     )  # fmt: skip
-    budgets = {k: round(board.link_bit_s / 8 * ns / NS_PER_S) for k, ns in period_ns.items()}
-    formatter = Formatter(config.downlink.max_packet_bytes)
-    downlink = DownlinkManager(formatter, health, radio, marking, budgets, len(sets) - 1)
-    detectors = {entry.detector for entries in sets for _, entry in entries}
-    states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in sorted(detectors)}
+    share = board.link_bit_s / BITS_PER_BYTE / len(detectors)
+    configured = config.downlink.budget_bytes_per_set or math.inf
+    budgets = {k: int(min(share * ns / NS_PER_S, configured)) for k, ns in period_ns.items()}
+    downlink = DownlinkManager(Formatter(config.downlink.max_packet_bytes), health, radio, marking, budgets, len(sets))
+    states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in detectors}
 
     def sky(frames: list[Frame]) -> StarTable | None:
         return recording.stars if recording.stars is not None else stars_for(frames, table, config.solve)
 
     image_processor = ImageProcessor(env, store.arrivals, memory, processor, health, downlink, config, states, sky)
+    for problem in recording.problems:
+        unreadable = Rejection(problem.place, detectors[0], sets[0][0][1].t_mid_tai_ns, "UNREADABLE")
+        health.event(0, unreadable, Severity.WARNING_LO)
     damaged = table.damaged_cells() if recording.stars is None else []
     if damaged:
         problems.append(f"{table.name}: {len(damaged)} damaged cells are not used")
         numbers = (("n_cells", float(len(damaged))), ("first", float(damaged[0])))
-        health.event(0, Rejection(0, 0, clock.origin_tai_ns, "TABLE_DAMAGED", numbers), Severity.WARNING_HI)
+        told = Rejection(sets[0][0][0], detectors[0], clock.origin_tai_ns, "TABLE_DAMAGED", numbers)
+        health.event(0, told, Severity.WARNING_HI)
     return Payload(env, memory, processor, health, image_processor, camera, radio, largest, needs, problems)
 
 
 def _period_ns(entries: list[tuple[int, Entry]], recording: Recording, config: Config) -> int:
     """From one set to the next, if they follow one another."""
     cadence_s = config.sensor.cadence_s or recording.cadence_s or entries[0][1].exposure_s
-    return round(len(entries) * cadence_s * NS_PER_S)
+    return max(round(len(entries) * cadence_s * NS_PER_S), NS_PER_S)
 
 
 def _shots(
@@ -115,11 +123,12 @@ def _shots(
     """The schedule in order of time."""
     shots = []
     for set_id, entries in enumerate(sets):
+        shape = set_shape(entries, config)
+        held = set_bytes(footprint(shape.full, len(entries), True))
         for index, entry in entries:
             end = entry.t_mid_tai_ns + round(0.5 * entry.exposure_s * NS_PER_S)
-            raw = footprint(entry.shape, 1, True).raw_frame
-            reader = _Reader(index, entry, recording, config, problems)
-            shots.append((Shot(set_id, index, entry.detector, entry.t_mid_tai_ns, end, raw, reader), entry))
+            reader = _Reader(index, entry, shape, recording, config, problems)
+            shots.append((Shot(set_id, index, entry.detector, entry.t_mid_tai_ns, end, held, reader), entry))
     return sorted(shots, key=lambda pair: (pair[0].end_tai_ns, pair[0].detector, pair[0].index))
 
 
@@ -129,14 +138,15 @@ class _Reader:
 
     index: int
     entry: Entry
+    shape: SetShape
     recording: Recording
     config: Config
     problems: list[str]
 
     def __call__(self) -> Item:
-        frames, failed = read_frames([(self.index, self.entry)], self.recording, self.config)
-        if frames:
-            return frames[0]
-        rejection, text = failed[0]
+        read = read_frame(self.index, self.entry, self.shape, self.recording, self.config)
+        if isinstance(read, Frame):
+            return read
+        rejection, text = read
         self.problems.append(text)
         return rejection

@@ -128,6 +128,8 @@ class StarCatalog:
         at += self._index.nbytes
         self._stars = np.frombuffer(data, STAR, self.header.n_stars, at)
         self._motions = np.frombuffer(data, MOTION, self.header.n_motions, at + self._stars.nbytes)
+        steps = max((int(np.abs(self._motions[axis].astype(np.int32)).max(initial=0)) for axis in ("ra", "dec")), default=0)
+        self._fastest = np.sqrt(2.0) * steps * MOTION_STEP_MAS * MAS  # rad a year
         self._star_at = np.concatenate([[0], np.cumsum(self._index["n_stars"], dtype=np.int64)])
         self._motion_at = np.concatenate([[0], np.cumsum(self._index["n_motions"], dtype=np.int64)])
         if self._star_at[-1] != self.header.n_stars or self._motion_at[-1] != self.header.n_motions:
@@ -137,7 +139,8 @@ class StarCatalog:
         """Stars within ``radius`` of a direction [rad], moved to a TAI time; those of damaged cells are left out."""
         year = 2000.0 + 100.0 * julian_centuries_tt(tai_ns)
         damaged: list[int] = []
-        parts = [part for run in self.cells.runs(ra, dec, radius) for part in self._decode(run, year, damaged)]
+        reach = min(radius + self._fastest * abs(year - self.header.epoch), np.pi)  # a star may have left its cell
+        parts = [part for run in self.cells.runs(ra, dec, reach) for part in self._decode(run, year, damaged)]
         unit, mag, colour, flags = (np.concatenate(columns) for columns in zip(*parts, strict=True)) if parts else _NOTHING
         centre = unit_from_radec(np.float64(ra), np.float64(dec))
         near = np.flatnonzero(((unit - centre) ** 2).sum(axis=1) <= (2 * np.sin(min(radius, np.pi) / 2)) ** 2)

@@ -23,7 +23,7 @@ from sensorproc.errors import InputError
 from sensorproc.ground.decode import Decoded, write_products
 from sensorproc.ground.release import Marking
 from sensorproc.onboard import report
-from sensorproc.onboard.pipeline import process_set
+from sensorproc.onboard.pipeline import prepared, search_set
 from sensorproc.onboard.products import Frame, Processed, Rejection, SensorFacts
 from sensorproc.onboard.state import PayloadState, StarTable
 from sensorproc.recording import Entry, Recording, pad
@@ -80,12 +80,13 @@ def process(
         inputs.update(digest)
         detector = entries[0][1].detector
         state = states.get(detector) or PayloadState(recording.dark_e_s, recording.bad)
-        if frames:
-            stars = given_stars if given_stars is not None else stars_for(frames, shipped, config.solve)
-            processed, states[detector] = process_set(frames, state, stars, config)
-        else:
-            processed = Processed.nothing(detector, (), state.digest())
-        rejections = tuple(r for r, _ in unreadable) + processed.rejections
+        stars = given_stars
+        if stars is None and frames:
+            stars = stars_for(frames, shipped, config.solve)
+        items = [prepared(frame, state, config) for frame in frames] + [rejection for rejection, _ in unreadable]
+        items.sort(key=lambda item: item.t_mid_tai_ns)
+        processed, states[detector] = search_set(items, state, stars, config)
+        rejections = processed.rejections
         if k == 0:
             rejections += tuple(
                 Rejection(p.place, detector, entries[0][1].t_mid_tai_ns, "UNREADABLE") for p in recording.problems
@@ -140,29 +141,43 @@ def _without_gaps(entries: list, cadence_s: float | None, max_cadences: float) -
     yield run
 
 
+@dataclass(frozen=True)
+class SetShape:
+    """The size most frames of a set have, and the one all that are nearly alike are padded to."""
+
+    usual: tuple[int, int]
+    full: tuple[int, int]
+
+
+def set_shape(entries: list[tuple[int, Entry]], config: Config) -> SetShape:
+    """Sizes of a set, from its entries."""
+    sizes = [entry.shape for _, entry in entries]
+    usual = max(sorted(set(sizes)), key=sizes.count)
+    alike = [s for s in sizes if _is_alike(s, usual, config.frame_set.max_size_difference)]
+    return SetShape(usual, (max(s[0] for s in alike), max(s[1] for s in alike)))
+
+
 def read_frames(
     entries: list[tuple[int, Entry]], recording: Recording, config: Config
 ) -> tuple[list[Frame], list[tuple[Rejection, str]]]:
     """Frames of a set at one size, and what could not be read or has another size."""
-    sizes = [entry.shape for _, entry in entries]
-    usual = max(sorted(set(sizes)), key=sizes.count)
-    alike = [s for s in sizes if _is_alike(s, usual, config.frame_set.max_size_difference)]
-    full = (max(s[0] for s in alike), max(s[1] for s in alike))
-    frames, failed = [], []
-    for index, entry in entries:
-        reason, text = "", ""
-        if not _is_alike(entry.shape, usual, config.frame_set.max_size_difference):
-            ny, nx = entry.shape
-            reason, text = "WRONG_SIZE", f"{entry.source}: {nx} x {ny} px in a set of {usual[1]} x {usual[0]}"
-        else:
-            try:
-                frames.append(_with_facts(pad(entry.frame(index), full), config, recording))
-            except InputError as error:
-                reason, text = "UNREADABLE", str(error)
-        if reason:
-            numbers = (("ny", float(entry.shape[0])), ("nx", float(entry.shape[1])))
-            failed.append((Rejection(index, entry.detector, entry.t_mid_tai_ns, reason, numbers), text))
-    return frames, failed
+    shape = set_shape(entries, config)
+    read = [read_frame(index, entry, shape, recording, config) for index, entry in entries]
+    return [item for item in read if isinstance(item, Frame)], [item for item in read if not isinstance(item, Frame)]
+
+
+def read_frame(index: int, entry: Entry, shape: SetShape, recording: Recording, config: Config) -> Frame | tuple[Rejection, str]:
+    """One frame at the size of its set, or why it is none, for the payload and in words."""
+    reason = "WRONG_SIZE"
+    ny, nx = entry.shape
+    text = f"{entry.source}: {nx} x {ny} px in a set of {shape.usual[1]} x {shape.usual[0]}"
+    if _is_alike(entry.shape, shape.usual, config.frame_set.max_size_difference):
+        try:
+            return _with_facts(pad(entry.frame(index), shape.full), config, recording)
+        except InputError as error:
+            reason, text = "UNREADABLE", str(error)
+    numbers = (("ny", float(ny)), ("nx", float(nx)))
+    return Rejection(index, entry.detector, entry.t_mid_tai_ns, reason, numbers), text
 
 
 def _is_alike(shape: tuple[int, int], usual: tuple[int, int], tolerance: float) -> bool:

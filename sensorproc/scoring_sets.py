@@ -20,8 +20,9 @@ def by_set(detections: list[Row], truth: list[list[Row]], sets: list[tuple[int, 
     for number, (first, n) in enumerate(sets):
         frames = range(first, min(first + n, len(truth)))
         mine = {k: [row for row in detections if row["frame"] == k] for k in frames}
-        matches = [m for k in frames for m in match_frame(k, mine[k], truth[k])]
         clear = [(k, t) for k in frames for t in truth[k] if not {"edge", "dead"} & set(t["flags"])]
+        places = {(k, t["id"]) for k, t in clear}
+        matches = [m for k in frames for m in match_frame(k, mine[k], truth[k]) if (k, m.target["id"]) in places]
         for name in sorted({t["id"] for _, t in clear}):
             seen = [(k, t) for k, t in clear if t["id"] == name]
             found = [m for m in matches if m.target["id"] == name]
@@ -59,6 +60,12 @@ def _sky_error(row: Row, target: Row) -> float:
 
 def _rms(values: list[float]) -> float:
     return math.sqrt(sum(v * v for v in values) / len(values)) if values else math.nan
+
+
+def spans(housekeeping: list[Row], n_frames: int) -> list[tuple[int, int]]:
+    """(first frame, number of frames) of every set: up to the next set's first, for unreadable frames count too."""
+    firsts = sorted(row["first_frame"] for row in housekeeping)
+    return [(first, stop - first) for first, stop in zip(firsts, [*firsts[1:], n_frames], strict=True)]
 
 
 def n_found(rows: list[Row], at_least_snr: float) -> tuple[int, int]:

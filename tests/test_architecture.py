@@ -76,6 +76,13 @@ def test_scene_shares_no_maths(path):
     assert inside(imports(path), "sensorproc") == inside(imports(path), "sensorproc.conventions", "sensorproc.catalog")
 
 
+@pytest.mark.parametrize("path", files("firmware_sim"), ids=module_name)
+def test_components_meet_in_the_topology_alone(path):
+    if path.name != "topology.py":
+        others = inside(imports(path), "firmware_sim.components")
+        assert not {name for name in others if name.split(".")[2:3] != [path.stem]}
+
+
 def test_no_import_cycles():
     graph = {module_name(p): {n for n in imports(p, top_level_only=True) if n in {module_name(q) for q in FILES}} for p in FILES}
     done: set[str] = set()

@@ -131,3 +131,34 @@ def test_frames_of_two_sizes_are_a_bug_of_the_caller(recordings):
     frames[2] = replace(frames[2], data_dn=frames[2].data_dn[:-1])
     with pytest.raises(ShapeError, match="pad them"):
         process_set(frames, PayloadState(), None, Config())
+
+
+def test_lost_frames_leave_the_unit_of_velocity_alone(rng):
+    """Every other frame of a set: rates still count in the configured cadence, trails in real seconds."""
+    from dataclasses import replace as changed
+
+    from benchmarks.bench_process import made_up_frames
+    from sensorproc.config import Sensor
+
+    frames = made_up_frames(256, 16)
+    config = changed(Config(), sensor=Sensor(cadence_s=1.0))
+    whole, _ = process_set(frames, PayloadState(), None, config)
+    thinned, _ = process_set(frames[::2], PayloadState(), None, config)
+    assert len(thinned.tracklets) == len(whole.tracklets) == 2
+    for a, b in zip(whole.tracklets, thinned.tracklets, strict=True):
+        assert b.vx_px_frame == pytest.approx(a.vx_px_frame, abs=0.05)
+        assert b.vy_px_frame == pytest.approx(a.vy_px_frame, abs=0.05)
+    trail = [p.residuals[0].solved.registered.trail for p in (whole, thinned)]
+    assert trail[1].dx_px == pytest.approx(trail[0].dx_px, abs=0.05)
+
+
+def test_frames_of_one_time_are_rejected_by_name():
+    from dataclasses import replace as changed
+
+    from benchmarks.bench_process import made_up_frames
+    from sensorproc.config import Sensor
+
+    frames = made_up_frames(128, 4)
+    same = [changed(frame, t_mid_tai_ns=frames[0].t_mid_tai_ns) for frame in frames]
+    processed, _ = process_set(same, PayloadState(), None, changed(Config(), sensor=Sensor(cadence_s=1.0)))
+    assert {r.reason for r in processed.rejections} == {"SAME_TIME"}

@@ -5,16 +5,17 @@ import tracemalloc
 import pytest
 
 from benchmarks.bench_process import made_up_frames
+from benchmarks.cases import BODY_FIXED, SIDEREAL
 from sensorproc.config import Config
 from sensorproc.onboard.footprint import footprint
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.state import PayloadState
 
 
-# (the second set is one whose stars hardly trail: its fixed pattern is taken out, as in a stare without a dark map)
-@pytest.mark.parametrize(("size", "n_frames", "has_dark_map"), [(256, 8, True), (320, 16, False)])
-def test_the_peak_is_as_predicted(size, n_frames, has_dark_map):
-    frames = made_up_frames(size, n_frames)
+@pytest.mark.parametrize(("size", "n_frames", "case", "has_dark_map"), [(256, 8, BODY_FIXED, True), (320, 16, SIDEREAL, False)])
+def test_the_peak_is_as_predicted(size, n_frames, case, has_dark_map):
+    """Of trailing stars, and of a stare without a dark map, whose fixed pattern is taken out."""
+    frames = made_up_frames(size, n_frames, case)
     process_set(frames, PayloadState(), None, Config())  # what is loaded once is not the set's
     tracemalloc.start()
     try:

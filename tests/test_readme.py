@@ -11,6 +11,7 @@ import pytest
 
 from firmware_sim import cli as firmware_sim
 from sensorproc import cli as sensorproc
+from sensorproc.ground.table_reader import read_table
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -59,6 +60,7 @@ def test_the_demo_finds_what_it_should(demo):
     assert facts["busiest_60_s_bit_s"] <= facts["link_bit_s"] == 64_000
     assert facts["n_slips"] == facts["n_missing_packets"] == 0
     assert all(t["error_arcsec"] < 0.5 for t in facts["targets"] if t["snr"] > 300)
+    assert {row["sky"] for row in read_table(demo[0] / "frames.ecsv")} == {"stars"}  # solved on the shipped table
 
 
 def test_the_picture_is_the_demos(demo):

@@ -44,3 +44,20 @@ def test_bad_truth_is_named(tmp_path):
     (tmp_path / "t.json").write_text("{}")
     with pytest.raises(InputError, match="frames"):
         load_truth(tmp_path / "t.json")
+
+
+def test_a_target_is_judged_where_it_is_clear_of_the_edge():
+    from sensorproc.scoring_sets import by_set, n_found, spans
+
+    def target(x, flags):
+        return {"id": 1, "x": x, "y": 5.0, "x0": x, "y0": 5.0, "x1": x, "y1": 5.0, "streak_px": 0.0, "snr": 5.0, "flags": flags}
+
+    truth = [[target(float(k), ["edge"] if k < 4 else [])] for k in range(8)]
+    rows = [{"frame": k, "x_px": float(k), "y_px": 5.0, "tracklet_id": 0, "ra_deg": 0.0, "dec_deg": 0.0} for k in range(8)]
+    (whole,) = by_set(rows, truth, [(0, 8)])
+    assert (whole["n_held"], whole["n_frames"], whole["is_found"]) == (4, 4, True)
+    assert whole["snr"] == 10.0
+    (edge_only,) = by_set(rows[:4], truth, [(0, 8)])
+    assert (edge_only["n_held"], edge_only["is_found"]) == (0, False)
+    assert n_found([whole, edge_only], 9.0) == (1, 2)
+    assert spans([{"first_frame": 5}, {"first_frame": 0}], 12) == [(0, 5), (5, 7)]

@@ -1,21 +1,8 @@
 """The frame store: frames of open sets, in order, until the image processor has taken them."""
 
-from dataclasses import dataclass, field
-
 import simpy
 
-from firmware_sim.ports import Item
-
-
-@dataclass
-class OpenSet:
-    """A set being taken: how many frames it shall have, what has come of it, and the memory its frames hold."""
-
-    set_id: int
-    n_planned: int
-    items: list[Item] = field(default_factory=list)
-    raw_bytes: int = 0
-    prepared_bytes: int = 0
+from firmware_sim.ports import Item, OpenSet
 
 
 class FrameStore:

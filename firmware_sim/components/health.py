@@ -7,9 +7,7 @@ from typing import Any
 import simpy
 
 from firmware_sim.clock import NS_PER_S
-from firmware_sim.components.processor import Processor
-from firmware_sim.memory import BufferManager
-from firmware_sim.ports import Clock
+from firmware_sim.ports import BufferGet, Clock, Compute
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.downlink.records import HEALTH
 from sensorproc.onboard.products import Rejection
@@ -23,8 +21,8 @@ class Health:
 
     env: simpy.Environment
     clock: Clock
-    memory: BufferManager
-    processor: Processor
+    memory: BufferGet
+    processor: Compute
     queue_bytes: Callable[[], int]
     n_frames_lost: Callable[[], int]
     set_ends_tai_ns: dict[int, int]  # end of the last exposure, by set
@@ -48,15 +46,19 @@ class Health:
         """Something the ground must be told with the packets of a set."""
         self.events.setdefault(set_id, []).append((rejection, severity))
 
-    def set_done(self, set_id: int, detector: int) -> None:
+    def set_done(self, set_id: int, detector: int, first_frame: int) -> None:
         """The last stage of a set has ended: was it in time?"""
         latency = self.clock.tai_ns() - self.set_ends_tai_ns[set_id]
         self.latencies_ns[set_id] = latency
         if latency > self.deadlines_ns[set_id]:
             self.n_slips += 1
             numbers = (("latency_s", latency / NS_PER_S), ("deadline_s", self.deadlines_ns[set_id] / NS_PER_S))
-            slip = Rejection(0, detector, self.set_ends_tai_ns[set_id], "DEADLINE_MISSED", numbers)
+            slip = Rejection(first_frame, detector, self.set_ends_tai_ns[set_id], "DEADLINE_MISSED", numbers)
             self.event(set_id, slip, Severity.WARNING_HI)
+
+    def told(self, set_id: int) -> list[tuple[Rejection, Severity]]:
+        """Events of a set; they are told once."""
+        return self.events.pop(set_id, [])
 
     def record(self, set_id: int) -> bytes:
         """The HEALTH record after a set."""

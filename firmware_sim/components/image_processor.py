@@ -6,13 +6,9 @@ from typing import Any
 
 import simpy
 
-from firmware_sim.components.frame_store import OpenSet
-from firmware_sim.components.health import Health
-from firmware_sim.components.processor import Processor
-from firmware_sim.ports import BufferGet, SetOut
+from firmware_sim.ports import BufferGet, Compute, HealthIn, OpenSet, SetOut
 from sensorproc.config import Config
 from sensorproc.onboard import report
-from sensorproc.onboard.footprint import footprint
 from sensorproc.onboard.pipeline import prepared, search_set
 from sensorproc.onboard.products import Flattened, Frame, Processed, Rejection
 from sensorproc.onboard.state import PayloadState, StarTable
@@ -28,13 +24,13 @@ class ImageProcessor:
     env: simpy.Environment
     arrivals: simpy.Store
     memory: BufferGet
-    processor: Processor
-    health: Health
+    processor: Compute
+    health: HealthIn
     out: SetOut
     config: Config
     states: dict[int, PayloadState]  # by detector
     stars_for: Callable[[list[Frame]], StarTable | None]
-    finished: list[Processed] = field(default_factory=list)
+    finished: dict[int, Processed] = field(default_factory=dict)  # by set, in order of completion
 
     def __post_init__(self) -> None:
         self._complete = simpy.Store(self.env)
@@ -54,11 +50,6 @@ class ImageProcessor:
     def _prepare(self, opened: OpenSet, item: Frame | Rejection) -> Generator[simpy.Event, Any, Prepared]:
         if isinstance(item, Rejection):
             return item
-        need = footprint(item.data_dn.shape, 1, True)
-        opened.raw_bytes += need.raw_frame
-        if not self.memory.get("prepared frames", need.prepared_frame):
-            return Rejection(item.index, item.detector, item.t_mid_tai_ns, *_no_memory(need.prepared_frame))
-        opened.prepared_bytes += need.prepared_frame
         meter = self.processor.meter(item.data_dn.size)
         result = prepared(item, self.states[item.detector], self.config, meter)
         yield from self.processor.spend(meter.charges, opened.set_id, "frames", FRAME_PRIORITY)
@@ -69,37 +60,25 @@ class ImageProcessor:
             opened, items = yield self._complete.get()
             frames = [item for item in opened.items if isinstance(item, Frame)]
             processed = yield from self._search(opened, items, frames)
-            self.finished.append(processed)
+            self.finished[opened.set_id] = processed
             last_ns = max(item.t_mid_tai_ns for item in opened.items)
-            self.health.set_done(opened.set_id, processed.detector)
+            first = min(_index(item) for item in opened.items)
+            self.health.set_done(opened.set_id, processed.detector, first)
             records = report.set_records(processed, frames, self._n_tracklets, last_ns)
             self._n_tracklets += len(processed.tracklets)
-            first = min(_index(item) for item in opened.items)
             housekeeping = report.set_housekeeping(processed, report.input_digest(frames), self.config.digest())
             housekeeping |= {"set_id": opened.set_id, "first_frame": first, "n_frames": opened.n_planned}
             self.out.put_set(opened.set_id, records, housekeeping, last_ns)
 
     def _search(self, opened: OpenSet, items: list[Prepared], frames: list[Frame]) -> Generator[simpy.Event, Any, Processed]:
         detector = items[0].detector
-        state = self.states[detector]
-        n_px = frames[0].data_dn.size if frames else 0
-        work = footprint(frames[0].data_dn.shape, len(frames), state.dark_e_s is not None).set_work if frames else 0
-        if self.memory.get("working memory", work):
-            meter = self.processor.meter(float(len(frames) * n_px))
-            stars = self.stars_for(frames)
-            processed, self.states[detector] = search_set(items, state, stars, self.config, meter)
-            yield from self.processor.spend(meter.charges, opened.set_id, "sets", SET_PRIORITY)
-            self.memory.release("working memory", work)
-        else:
-            refused = (Rejection(_index(item), detector, item.t_mid_tai_ns, *_no_memory(work)) for item in items)
-            processed = Processed.nothing(detector, tuple(refused), state.digest())
-        self.memory.release("raw frames", opened.raw_bytes)
-        self.memory.release("prepared frames", opened.prepared_bytes)
+        meter = self.processor.meter(float(sum(frame.data_dn.size for frame in frames)))
+        stars = self.stars_for(frames) if frames else None
+        processed, self.states[detector] = search_set(items, self.states[detector], stars, self.config, meter)
+        yield from self.processor.spend(meter.charges, opened.set_id, "sets", SET_PRIORITY)
+        owner = f"frames of set {opened.set_id}"
+        self.memory.release(owner, self.memory.held(owner))
         return processed
-
-
-def _no_memory(n_bytes: int) -> tuple[str, tuple[tuple[str, float], ...]]:
-    return "NO_MEMORY", (("bytes", float(n_bytes)),)
 
 
 def _index(item: Prepared | Frame) -> int:

@@ -9,16 +9,8 @@ import simpy
 
 from firmware_sim.clock import NS_PER_S
 from firmware_sim.cost import duration_s, work_of
-from firmware_sim.ports import Clock
+from firmware_sim.ports import Charge, Clock
 from firmware_sim.processor_profile import Profile
-
-
-@dataclass(frozen=True)
-class Charge:
-    """A stage that ran, and the time it takes."""
-
-    stage: str
-    duration_ns: int
 
 
 @dataclass(frozen=True)
@@ -32,7 +24,7 @@ class Slice:
     end_ns: int
 
 
-class Meter:
+class CostMeter:
     """The pipeline's ``do``: runs a stage at once and writes down what it costs."""
 
     def __init__(self, profile: Profile, rng: np.random.Generator, pixels: float):
@@ -61,9 +53,9 @@ class Processor:
         self._cores = simpy.PriorityResource(self.env, capacity=self.profile.cores)
         self._reported = (0, 0)  # busy core time and clock at the last report [ns]
 
-    def meter(self, pixels: float) -> Meter:
+    def meter(self, pixels: float) -> CostMeter:
         """A ``do`` for work on so many pixels."""
-        return Meter(self.profile, self.rng, pixels)
+        return CostMeter(self.profile, self.rng, pixels)
 
     def spend(self, charges: list[Charge], set_id: int, lane: str, priority: int) -> Generator[simpy.Event, Any, None]:
         """Take the time of stages, one after another, each on a core of its own turn."""

@@ -15,10 +15,10 @@ from firmware_sim.scene.settings import Scene
 from firmware_sim.scene.sky import diffuse_e_s, electrons_per_s, star_field
 from firmware_sim.scene.targets import Target, host_state, light_time_direction, lit_mag, targets
 from sensorproc.catalog import StarCatalog
-from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
+from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA, SPEED_OF_LIGHT_KM_S
 
 STEP_PX = 0.3  # of a trail between samples of the exposure
-MIN_SAMPLES, MAX_SAMPLES = 9, 400
+MIN_SAMPLES, MAX_SAMPLES = 9, 4000
 HALO_EVERY = 4  # the wide halo needs fewer samples
 
 
@@ -71,13 +71,18 @@ class Renderer:
         ifov_rad = self.sensor.ifov_arcsec / ARCSEC_PER_RAD
         core = math.hypot(self.sensor.psf_fwhm_px / FWHM_PER_SIGMA, self.attitude.blur_rad / ifov_rad)
         self.sigmas = (core, core * scene.optics.halo_ratio)
-        self.star_times = self._sampled(SIDEREAL_RATE * ARCSEC_PER_RAD)
-        fast = {c.name: math.hypot(c.rate_x_arcsec_s, c.rate_y_arcsec_s) for c in scene.crossings}
-        self.target_times = [self._sampled(fast.get(target.name, 0.0)) for target in self.targets]
+        self.star_times = self._sampled(SIDEREAL_RATE * ARCSEC_PER_RAD * self.sensor.exposure_s / self.sensor.ifov_arcsec)
+        self.target_times = [self._sampled(self._trail_px(target)) for target in self.targets]
 
-    def _sampled(self, arcsec_s: float) -> np.ndarray:
-        """Times after exposure start [s] between which a source of this rate moves little."""
-        trail_px = arcsec_s * self.sensor.exposure_s / self.sensor.ifov_arcsec
+    def _trail_px(self, target: Target) -> float:
+        """Length of a target's trail in the middle frame."""
+        index = self.scene.n_frames // 2
+        t0 = index * self.sensor.cadence_s
+        ends = [self._place(target, t, index, self.sensor.exposure_s) for t in (t0, t0 + self.sensor.exposure_s)]
+        return float(np.hypot(*(ends[1] - ends[0])))
+
+    def _sampled(self, trail_px: float) -> np.ndarray:
+        """Times after exposure start [s] between which a source with such a trail moves little."""
         n = min(max(math.ceil(trail_px / STEP_PX), MIN_SAMPLES), MAX_SAMPLES)
         return (np.arange(n) + 0.5) / n * self.sensor.exposure_s
 
@@ -136,20 +141,25 @@ class Renderer:
 
     def _see(self, number: int, t0: float, index: int) -> Seen:
         """A target's path: exposure start, every sample, exposure end."""
-        target, path = self.targets[number], []
-        dwell_s = self.sensor.exposure_s / len(self.target_times[number])
-        for t in (t0, *(t0 + self.target_times[number]), t0 + self.sensor.exposure_s):
-            host = self.host(t)
-            direction, delay = light_time_direction(target, t - self.middle_s, host[0])
-            from_barycentre = direction - self.earth_velocity * delay / np.linalg.norm(target.at(t - self.middle_s)[0] - host[0])
-            apparent = seen(from_barycentre[None], self.earth_velocity + host[1])
-            path.append(self._project(apparent, host, t, index, dwell_s)[0])
+        target, exposure_s = self.targets[number], self.sensor.exposure_s
+        dwell_s = exposure_s / len(self.target_times[number])
+        times = (t0, *(t0 + self.target_times[number]), t0 + exposure_s)
+        path = [self._place(target, t, index, dwell_s) for t in times]
         middle = t0 + 0.5 * self.sensor.exposure_s
         host = self.host(middle)
         direction, _ = light_time_direction(target, middle - self.middle_s, host[0])
         mag = lit_mag(target, target.at(middle - self.middle_s)[0], host[0], self.sun)
         electrons = float(electrons_per_s(mag, self.sensor.zeropoint_mag)) * self.sensor.exposure_s
         return Seen(target, np.array(path), mag, electrons, direction)
+
+    def _place(self, target: Target, t: float, index: int, dwell_s: float) -> np.ndarray:
+        """Pixel (2,) of a target at a time after the start of the scene."""
+        host = self.host(t)
+        direction, delay = light_time_direction(target, t - self.middle_s, host[0])
+        range_km = delay * SPEED_OF_LIGHT_KM_S
+        from_barycentre = direction - self.earth_velocity * delay / range_km  # the Earth moved while the light came
+        apparent = seen(from_barycentre[None], self.earth_velocity + host[1])
+        return self._project(apparent, host, t, index, dwell_s)[0]
 
     def _add(self, image: np.ndarray, paths: np.ndarray, electrons: np.ndarray) -> None:
         """Add sources trailed along paths (k, n, 2) of equal dwell times."""

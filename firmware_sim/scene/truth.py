@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 def frame_truth(renderer: Renderer, exposure: Exposure, file: str) -> Row:
     """Targets of one frame that touch it. ``snr`` is that of the matched filter which knows the target's exact image
-    and the exact noise of every other source, dark and read noise."""
+    and the exact noise of sky, stars, dark and read-out; other targets are left out of it and of the flag ``blend``."""
     end = clock.after(exposure.t_start, renderer.sensor.exposure_s)
     rows = [_target(renderer, exposure, i, item) for i, item in enumerate(exposure.seen)]
     return {

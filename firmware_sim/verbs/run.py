@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from sensorproc.verbs.console import emit_json, note, progress
+from sensorproc.verbs.console import emit_json, note, plain, progress
 
 DEMANDED_SNR = 10.0  # over the set: what such a payload is expected to find
 
@@ -41,6 +41,7 @@ def run(
     from json import dumps
 
     from firmware_sim.flight import fly
+    from firmware_sim.processor_profile import load_profile
     from firmware_sim.review import summary, text, write_flight_report
     from firmware_sim.scenario import load, with_board, with_seed
     from firmware_sim.simulate import simulate
@@ -49,6 +50,7 @@ def run(
 
     board: dict[str, Any] = {"processor": processor, "link_bit_s": link_bit_s, "memory_bytes": memory_bytes}
     flown = with_board(with_seed(load(scenario), seed), board)
+    load_profile(flown.board.processor)  # a mistake is told before the sky is rendered
     given = flown.payload.release
     mark = release.check(marking, data_mode, given.source, given.originator)
     frames = recording or out / "recording"
@@ -60,7 +62,7 @@ def run(
         flight = fly(flown, frames, out, mark, argv, report)
     facts = summary(flight, frames / "truth.json", DEMANDED_SNR)
     write_flight_report(out / "report.html", flight, facts)
-    (out / "summary.json").write_text(dumps(facts, indent=1) + "\n", "utf-8")
+    (out / "summary.json").write_text(dumps(plain(facts), indent=1) + "\n", "utf-8")
     seen = [processed for processed in flight.outcome.sets if processed.residuals]
     if seen:
         write_picture(out / "picture.jpg", seen[0], flight.outcome.decoded.tables["detections"])

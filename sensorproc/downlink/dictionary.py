@@ -43,8 +43,10 @@ REASONS = (
     "NO_MEMORY",
     "DEADLINE_MISSED",
     "TABLE_DAMAGED",
-    "TRANSMITTER_OFF",
 )
+
+# Those that tell of a set or of the board, not of a frame that could not be used.
+NOT_OF_FRAMES = frozenset(("NONE", "THRESHOLD_RAISED", "PACKETS_DROPPED", "DEADLINE_MISSED", "TABLE_DAMAGED"))
 
 DATA_MODES = ("UNSET", "REAL", "TEST", "SIMULATED", "EXERCISE")
 ORIGINS = ("unknown", "detector", "stars", "co-rotating", "linked", "mover")

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from sensorproc.downlink.dictionary import DATA_MODES, ORIGINS, REASONS, FrameStatus, Severity
+from sensorproc.downlink.dictionary import DATA_MODES, NOT_OF_FRAMES, ORIGINS, REASONS, FrameStatus, Severity
 from sensorproc.flags import DetectionFlag, names
 from sensorproc.geometry import dcm_from_quaternion, radec_from_unit, tangent_axes
 from sensorproc.ground.reader import Downlink
@@ -53,7 +53,8 @@ def tracklets(downlink: Downlink) -> list[Row]:
 
 def frames(downlink: Downlink) -> list[Row]:
     """One row per frame: attitude, stars, zero point, noise, status."""
-    reasons = {(e["detector"], e["frame"]): e["reason"] for e in downlink.records["EVENT"]}
+    of_frames = [e for e in downlink.records["EVENT"] if e["reason"] < len(REASONS) and REASONS[e["reason"]] not in NOT_OF_FRAMES]
+    reasons = {(e["detector"], e["frame"]): e["reason"] for e in of_frames}
     rows = []
     for record in sorted(downlink.records["FRAME"], key=lambda r: (r["detector"], r["frame"])):
         status = FrameStatus(record["status"])

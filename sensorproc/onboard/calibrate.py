@@ -43,10 +43,7 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
     # charge spills over: the neighbours of a saturated pixel are not to be trusted either
     grown = cv2.dilate(saturated.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     flags[grown] |= PixelFlag.SATURATED.value
-    dark = None
     if state.dark_e_s is not None:
-        dark = state.dark_e_s * np.float32(frame.exposure_s)
-        image -= dark
-        freeze(dark)
+        image -= state.dark_e_s * np.float32(frame.exposure_s)
     freeze(image, flags)
-    return Calibrated(frame, image, dark, flags, gain, frame.facts.gain_e_per_dn is not None)
+    return Calibrated(frame, image, state.dark_e_s, flags, gain, frame.facts.gain_e_per_dn is not None)

@@ -25,8 +25,8 @@ def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flatten
         raise FrameSetRejected("FLAT", noise_e=noise)
     image = calibrated.image_e - background
     flags = calibrated.flags
-    if calibrated.dark_e is not None:
-        signal = np.maximum(calibrated.dark_e, 0.0)
+    if calibrated.dark_e_s is not None:
+        signal = np.maximum(calibrated.dark_e_s * np.float32(calibrated.frame.exposure_s), 0.0)
         variance = signal + (np.float32(dark.dark_error) * signal) ** 2
         hot = variance > (dark.dark_hot_sigma * sigma) ** 2
         flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)

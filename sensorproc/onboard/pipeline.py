@@ -102,11 +102,11 @@ def _search_set(
 ) -> Processed:  # fmt: skip
     if not flattened:
         raise FrameSetRejected("NO_FRAMES")
-    if len(flattened) > 1 and cadence_s <= 0.0:
+    if len(flattened) > 1 and (cadence_s <= 0.0 or np.median(np.diff([f.t_mid_tai_ns for f in flattened])) <= 0):
         raise FrameSetRejected("SAME_TIME")
     camera = flattened[0].calibrated.frame.camera
     ifov_rad = camera.ifov_rad if camera else None
-    flattened, registered, unplaced = register_set(flattened, state, config, ifov_rad, do)
+    flattened, registered, unplaced = register_set(flattened, state, config, ifov_rad, cadence_s, do)
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
     residuals = do(subtract_stars, solved, movers, config.stars, config.match, config.flatten)
@@ -140,7 +140,7 @@ def _search_set(
 
 
 def register_set(
-    flattened: list[Flattened], state: PayloadState, config: Config, ifov_rad: float | None, do: Do
+    flattened: list[Flattened], state: PayloadState, config: Config, ifov_rad: float | None, cadence_s: float, do: Do
 ) -> tuple[list[Flattened], list[Registered], list[Rejection]]:
     """Frames in one plane. A stare without a dark map is registered again once its fixed pattern is gone.
 
@@ -148,7 +148,7 @@ def register_set(
     """
     fwhm_px = config.sensor.psf_fwhm_px
     try:
-        registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px)
+        registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
         is_stare = registered[0].is_stare
     except FrameSetRejected:
         if state.dark_e_s is not None:
@@ -156,7 +156,7 @@ def register_set(
         is_stare = True  # hot pixels may hide the stars
     if is_stare and state.dark_e_s is None:
         flattened = do(subtract_fixed_pattern, flattened, config.flatten, fwhm_px or config.register.default_fwhm_px)
-        registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px)
+        registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
     return flattened, registered, unplaced
 
 

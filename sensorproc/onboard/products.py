@@ -69,11 +69,12 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
-    """Electrons above bias and dark. ``dark_e`` (ny, nx) float32 or None: what was subtracted as dark signal."""
+    """Electrons above bias and dark. ``dark_e_s`` (ny, nx) float32 or None: the payload's dark map, subtracted times the
+    exposure."""
 
     frame: Frame
     image_e: Image
-    dark_e: Image | None
+    dark_e_s: Image | None
     flags: np.ndarray
     gain_e_per_dn: float
     is_gain_known: bool

@@ -90,10 +90,9 @@ def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config
     fitted = [fit(frames, image, c, max_step=2.0) for c in candidates]
     waiting = sorted((t for t in fitted if t is not None and t.snr >= lowest_snr), key=_strength)
     accepted: list[Track] = []
-    dirty: list[Track] = []
     while waiting:
         track = waiting.pop(0)
-        close = [a for a in dirty if _distance(track, a).min() < NEAR_PX + 0.5 * a.trails[:, 0].max()]
+        close = [a for a in accepted if _distance(track, a).min() < NEAR_PX + 0.5 * a.trails[:, 0].max()]
         if close:
             again = fit(frames, image, track.candidate, max_step=2.0)
             if again is None or again.snr < lowest_snr:
@@ -108,7 +107,6 @@ def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config
         if track.snr < lowest_snr or not is_plausible(frames, track, config):
             continue
         accepted.append(track)
-        dirty = accepted
         for k, (x, y) in enumerate(track.path):
             flux = track.psi[k] / track.phi[k] if track.phi[k] > 0 else track.flux_e
             subtract_trail(image[k], x, y, flux, *track.trails[k], frames.psf_sigma_px, 2 * HALF_SIGMAS * frames.psf_sigma_px)

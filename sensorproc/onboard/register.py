@@ -30,9 +30,11 @@ STARE_DRIFT_SIGMAS = 10.0  # of the stars over the set: beyond, no pixel sees on
 
 
 def register(
-    frames: list[Flattened], config: Register, ifov_rad: float | None, fwhm_px: float | None
+    frames: list[Flattened], config: Register, ifov_rad: float | None, fwhm_px: float | None, cadence_s: float
 ) -> tuple[list[Registered], list[Rejection]]:
     """Register a set; frames that cannot be placed are rejected by name and the others kept.
+
+    ``cadence_s`` is the unit of time of the set.
 
     Raises
     ------
@@ -41,12 +43,12 @@ def register(
     """
     s = (fwhm_px or config.default_fwhm_px) * FWHM_TO_SIGMA
     times = np.array([f.calibrated.frame.t_mid_tai_ns for f in frames], np.int64)
-    cadence_ns = float(np.median(np.diff(times))) if len(frames) > 1 else 1e9
+    cadence_ns = cadence_s * NS_PER_S
     for attempt in range(2):  # the second time with the measured PSF, which tells stars from hot pixels
         cleaned = _without_spikes(frames, s)
         maps = [significance(f, flags, template(Trail(), s)) for f, flags in zip(frames, cleaned, strict=True)]
         shifts = _successive_shifts(frames, maps, config)
-        trail = _trail(frames, cleaned, maps, shifts, cadence_ns, s)
+        trail = _trail(frames, cleaned, maps, shifts, times, s)
         stars = _stars(frames, cleaned, maps, trail, s, config)
         if attempt == 0 and fwhm_px is None:
             s = _measured_width(frames, cleaned, stars, trail) or s
@@ -168,11 +170,12 @@ def phase_shift(before: np.ndarray, after: np.ndarray, max_shift_px: float) -> n
     return np.array([dx[x], dy[y]])
 
 
-def _trail(frames: list[Flattened], cleaned: list, maps: list, shifts: np.ndarray, cadence_ns: float, s: float) -> Trail:
+def _trail(frames: list[Flattened], cleaned: list, maps: list, shifts: np.ndarray, times: np.ndarray, s: float) -> Trail:
     """Star trail within an exposure: the motion between frames if trails of that length fit better than points."""
     if len(shifts) == 0:
         return Trail()
-    dx, dy = np.median(shifts, axis=0) * frames[0].calibrated.frame.exposure_s * 1e9 / cadence_ns
+    per_ns = shifts / np.maximum(np.diff(times), 1)[:, None]
+    dx, dy = np.median(per_ns, axis=0) * frames[0].calibrated.frame.exposure_s * NS_PER_S
     trail = Trail(float(dx), float(dy))
     if trail.length_px < SHORTEST_TRAIL * s:
         return Trail()

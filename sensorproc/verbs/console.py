@@ -9,14 +9,15 @@ from typing import Any
 
 def emit_json(value: Any) -> None:
     """Print a result as JSON; NaN becomes null."""
-    print(json.dumps(_plain(value), indent=1))
+    print(json.dumps(plain(value), indent=1))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value as JSON can hold it: NaN becomes null."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and value != value else value
 
 

@@ -1,7 +1,9 @@
 """A whole flight: the same bits as on the ground, and what happens when memory, time or the link run short."""
 
 import json
-from dataclasses import fields
+import shutil
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,13 +12,14 @@ from hypothesis import strategies as st
 
 from firmware_sim import topology
 from firmware_sim.cli import main
-from firmware_sim.components.radio import Sent, busiest_window
-from firmware_sim.memory import BufferManager
+from firmware_sim.ledger import Sent, busiest_window
+from firmware_sim.memory import BudgetError, BufferManager
 from firmware_sim.processor_profile import PROFILES, load_profile
 from firmware_sim.scenario import load
 from sensorproc.cli import main as sensorproc
 from sensorproc.config import load as load_config
-from sensorproc.errors import ConfigError
+from sensorproc.errors import ConfigError, InputError
+from sensorproc.ground.reader import read
 from sensorproc.ground.table_reader import read_table
 from sensorproc.recording import open_recording
 
@@ -79,6 +82,8 @@ def test_a_slow_processor_misses_deadlines_and_says_so(mini, tmp_path):
     summary = fly(tmp_path, mini, "--processor", "gr740")
     assert summary["n_slips"] == 2
     slips = [row for row in read_table(tmp_path / "events.ecsv") if row["event"] == "DEADLINE_MISSED"]
+    assert [row["frame"] for row in slips] == [0, 8]  # the first frames of their sets
+    assert {row["status"] for row in read_table(tmp_path / "frames.ecsv")} == {"processed"}
     assert all(row["severity"] == "WARNING_HI" and row["value_1"] > row["value_2"] for row in slips)
     assert (tmp_path / "detections.ecsv").read_text() == (mini / "detections.ecsv").read_text()  # late, not lost
     health = read_table(tmp_path / "health.ecsv")
@@ -90,26 +95,74 @@ def test_what_does_not_fit_is_refused_before_start(mini, tmp_path, capsys):
     arguments = ["run", str(MINI), "-o", str(tmp_path), "--recording", str(mini / "recording"), "--memory-bytes", "20000000"]
     assert main(arguments) == 6
     printed = capsys.readouterr().err
-    assert "raw frames of two sets" in printed
+    assert "frames of two sets a detector" in printed
     assert "20.0 MB" in printed
     assert not (tmp_path / "downlink.bin").exists()
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "refused"
 
 
-def test_without_memory_frames_are_lost_by_name(mini):
-    """Memory that was promised and is not there: every frame is accounted for, nothing hangs."""
-    recording = open_recording(mini / "recording")
+def board_with(recording, **changes):
+    """The small flight's payload on a changed board."""
     scenario = load(MINI)
-    marking = {"marking": "U", "data_mode": 3}
-    payload = topology.build(recording, scenario.payload, scenario.board, load_profile("host"), 1, marking)
-    n_px = 256 * 256
-    payload.memory.budget_bytes = payload.memory.used_bytes + 5 * 3 * n_px + 4 * 13 * n_px
-    payload.env.run(until=10**12)
-    lost = [r for p in payload.image_processor.finished for r in p.rejections]
-    assert len(payload.image_processor.finished) == 2
+    board = replace(scenario.board, **changes)
+    return topology.build(recording, scenario.payload, board, load_profile("host"), 1, {"marking": "U", "data_mode": 3})
+
+
+def settled(payload):
+    payload.env.run(until=10**13)
+    finished = [processed for _, processed in sorted(payload.image_processor.finished.items())]
+    assert payload.memory.used_bytes == sum(payload.needs.values()) - payload.needs["frames of two sets a detector"]
+    return finished, [r for processed in finished for r in processed.rejections]
+
+
+def test_a_set_without_memory_is_lost_whole_and_by_name(mini):
+    """Memory that was promised and is not there: every frame is accounted for, nothing hangs, the rest is as it was."""
+    payload = board_with(open_recording(mini / "recording"))
+    payload.memory.budget_bytes = payload.memory.used_bytes + 8 * 16 * 256 * 256  # one set's frames, while two overlap
+    payload.processor.profile = replace(payload.processor.profile, ops_per_core_s=1e8)
+    finished, lost = settled(payload)
     assert {r.reason for r in lost} == {"NO_MEMORY"}
-    assert {r.frame_index for r in lost} == set(range(16))
-    assert payload.camera.n_lost > 0
-    assert payload.memory.used_bytes == payload.memory.used["star table"] + payload.memory.used["packet queue"]
+    assert {r.frame_index for r in lost} == set(range(8, 16))
+    assert payload.camera.n_lost == 8
+    assert len(finished[0].residuals) == 8
+
+
+def test_four_detectors_need_four_times_the_memory_and_share_the_link(mini, tmp_path):
+    recording = open_recording(mini / "recording")
+    entries = tuple(replace(e, detector=d, read=partial(as_detector, e, d)) for e in recording.entries for d in range(4))
+    four = replace(recording, entries=entries)
+    with pytest.raises(BudgetError, match="frames of two sets a detector"):
+        board_with(four, memory_bytes=90_000_000)
+    payload = board_with(four, memory_bytes=200_000_000)
+    finished, lost = settled(payload)
+    assert len(finished) == 8
+    assert not lost
+    downlink = read(b"".join(payload.radio.stream))
+    assert downlink.gaps.is_exact
+    assert downlink.gaps.n_missing == 0
+    last = [row["set_id"] for row in downlink.records["SET"] if row["is_last"]]
+    assert set(last) == {downlink.records["SET"][-1]["set_id"]}
+
+
+def as_detector(entry, detector):
+    return replace(entry.read(), detector=detector)
+
+
+def test_a_frame_that_cannot_be_read_in_flight_is_an_event(mini):
+    recording = open_recording(mini / "recording")
+
+    def broken():
+        raise InputError("the frame is gone")
+
+    entries = tuple(replace(e, read=broken) if k == 5 else e for k, e in enumerate(recording.entries))
+    payload = board_with(replace(recording, entries=entries))
+    finished, lost = settled(payload)
+    assert [(r.frame_index, r.reason) for r in lost] == [(5, "UNREADABLE")]
+    assert payload.problems == ["the frame is gone"]
+    entries = tuple(replace(e, read=broken) for e in recording.entries)
+    finished, lost = settled(board_with(replace(recording, entries=entries)))
+    assert len(lost) == 16
+    assert [len(p.residuals) for p in finished] == [0, 0]
 
 
 def test_memory_is_returned_and_its_peak_is_the_promised_one(mini, mini_summary):
@@ -123,9 +176,15 @@ def test_memory_is_returned_and_its_peak_is_the_promised_one(mini, mini_summary)
         manager.release("a", 1)
 
 
-def test_a_damaged_frame_is_flown_around(mini, tmp_path):
-    import shutil
+@pytest.mark.parametrize("bit_s", ["1", "30.5"])
+def test_a_link_too_thin_for_anything_sends_what_it_must(mini, tmp_path, bit_s):
+    summary = fly(tmp_path, mini, "--link-bit-s", bit_s)
+    assert summary["n_missing_packets"] == 0
+    assert summary["n_dropped_packets"] > 5
+    assert len(read_table(tmp_path / "housekeeping.ecsv")) == 2
 
+
+def test_a_damaged_recording_gives_the_ground_what_process_gives(mini, tmp_path):
     shutil.copytree(mini / "recording", tmp_path / "rec")
     frames = sorted((tmp_path / "rec" / "frames").iterdir())
     frames[5].write_bytes(frames[5].read_bytes()[:20000])
@@ -133,6 +192,26 @@ def test_a_damaged_frame_is_flown_around(mini, tmp_path):
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["n_processed"] == 15
     assert summary["n_found"] == 4
+    payload = ["--payload", str(tmp_path / "rec" / "payload.toml")]
+    assert sensorproc(["process", str(tmp_path / "rec"), "-o", str(tmp_path / "ground"), *payload]) == 0
+    for name in ("detections", "tracklets", "frames", "events"):
+        assert (tmp_path / "out" / f"{name}.ecsv").read_text() == (tmp_path / "ground" / f"{name}.ecsv").read_text()
+
+
+def test_recordings_that_are_not_ours_are_not_deleted(tmp_path, capsys):
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "night.fits").write_bytes(b"precious")
+    assert main(["simulate", str(MINI), "-o", str(tmp_path)]) == 2
+    assert (tmp_path / "frames" / "night.fits").read_bytes() == b"precious"
+    assert "night.fits" in capsys.readouterr().err
+
+
+def test_a_clean_detector_can_fly(tmp_path):
+    text = MINI.read_text().replace("n_frames = 16", "n_frames = 4")
+    text = text.replace("[scene.radiation]", "[scene.detector]\nhot_fraction = 0\n[scene.radiation]")
+    (tmp_path / "clean.toml").write_text(text)
+    assert main(["run", str(tmp_path / "clean.toml"), "-o", str(tmp_path / "out")]) == 0
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["n_processed"] == 4
 
 
 def test_the_trace_opens_and_covers_every_stage(mini):
@@ -162,6 +241,8 @@ def test_simulated_frames_are_never_real(mini, tmp_path, capsys):
         ("[board]\nlink_bit_s = -1\n[scene]\nseed=1\nstart_utc='2026-01-01T00:00:00'\nn_frames=2\n", "$.board.link_bit_s = -1"),
         ("[[scene.neighbours]]\nname='a'\nlongitude_offset_deg=1\narea=2\n", "$.scene.neighbours.0.area: unknown key"),
         ("not toml", "not valid TOML"),
+        ("scene = 3", "$.scene = 3: want a table"),
+        ("[scene]\nseed=1\nstart_utc='yesterday'\nn_frames=2\n", "$.scene.start_utc: time 'yesterday'"),
     ],
 )
 def test_a_wrong_scenario_is_told(tmp_path, text, told, capsys):
