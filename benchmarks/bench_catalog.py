@@ -27,9 +27,8 @@ def main() -> None:
         spent.append(1e3 * (time.perf_counter() - start))
         counts.append(len(stars.mag))
     p50, p99 = np.percentile(spent, [50, 99])
-    print(
-        f"cones of {options.radius:g} deg, n = {options.cones}: median {p50:.2f} ms, p99 {p99:.2f} ms, max {max(spent):.2f} ms;"
-    )
+    head = f"cones of {options.radius:g} deg, n = {options.cones}"
+    print(f"{head}: median {p50:.2f} ms, p99 {p99:.2f} ms, max {max(spent):.2f} ms")
     print(f"stars: median {int(np.median(counts))}, most {max(counts)}")
 
 
