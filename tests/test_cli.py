@@ -1,5 +1,7 @@
 """The command line: bad input is one clear line, the right exit code, and the good frames still processed."""
 
+import importlib
+import inspect
 import resource
 import shutil
 import subprocess
@@ -7,6 +9,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import docstring_parser
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -202,3 +205,21 @@ def test_bad_truth_is_an_input_error(capsys, runs, tmp_path):
         path = tmp_path / f"{k}.json"
         path.write_text(text)
         assert run(capsys, "score", runs / "SIDEREAL", "--truth", path)[0] == 4, text
+
+
+def verbs():
+    """Every verb of both commands: module and function."""
+    from firmware_sim import cli as firmware_sim
+    from sensorproc import cli
+
+    places = [(f"sensorproc.verbs.{verb}", verb) for verb in cli.VERBS]
+    places += [("sensorproc.verbs.config", verb) for verb in cli.CONFIG_VERBS]
+    places += [("sensorproc.verbs.catalog", verb) for verb in cli.CATALOG_VERBS]
+    return places + [(f"firmware_sim.verbs.{verb}", verb) for verb in firmware_sim.VERBS]
+
+
+@pytest.mark.parametrize(("module", "name"), verbs())
+def test_help_explains_every_option(module, name):
+    function = getattr(importlib.import_module(module), name)
+    explained = {p.arg_name for p in docstring_parser.parse(function.__doc__).params if p.description}
+    assert explained == set(inspect.signature(function).parameters)

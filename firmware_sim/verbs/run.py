@@ -27,16 +27,26 @@ def run(
 
     Parameters
     ----------
-    scenario: TOML file or the name of a shipped scenario.
-    out: folder for everything: recording/, downlink.bin, tables, products/, trace.json, report.html.
-    recording: frames already rendered by simulate, instead of new ones.
-    seed: another seed than the scenario's.
-    processor: another processor: profile name or TOML file.
-    link_bit_s: another link rate, bit/s.
-    memory_bytes: another memory budget.
-    marking: classification marking of the products.
-    data_mode: data mode of the products; simulated frames are never REAL.
-    json: print the summary as JSON.
+    scenario
+        TOML file or the name of a shipped scenario.
+    out
+        folder for everything: recording/, downlink.bin, tables, products/, trace.json, report.html.
+    recording
+        frames already rendered by simulate, instead of new ones.
+    seed
+        another seed than the scenario's.
+    processor
+        another processor: profile name or TOML file.
+    link_bit_s
+        another link rate, bit/s.
+    memory_bytes
+        another memory budget.
+    marking
+        classification marking of the products.
+    data_mode
+        data mode of the products; simulated frames are never REAL.
+    json
+        print the summary as JSON.
     """
     from json import dumps
 

@@ -19,10 +19,14 @@ def simulate(
 
     Parameters
     ----------
-    scenario: TOML file or the name of a shipped scenario.
-    out: folder for frames/, truth.json, payload.toml and badpix.csv.gz.
-    seed: another seed than the scenario's.
-    json: print as JSON.
+    scenario
+        TOML file or the name of a shipped scenario.
+    out
+        folder for frames/, truth.json, payload.toml and badpix.csv.gz.
+    seed
+        another seed than the scenario's.
+    json
+        print as JSON.
     """
     from firmware_sim.scenario import load, with_seed
     from firmware_sim.simulate import simulate as render

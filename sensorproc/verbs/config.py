@@ -13,8 +13,10 @@ def init(preset: str = "geo_search_2k", *, out: Annotated[Path | None, Parameter
 
     Parameters
     ----------
-    preset: geo_search_2k, wide_420x4 or star_tracker_1k.
-    out: file to write; stdout if absent. An existing file is not overwritten.
+    preset
+        geo_search_2k, wide_420x4 or star_tracker_1k.
+    out
+        file to write; stdout if absent. An existing file is not overwritten.
     """
     from importlib import resources
 
@@ -39,8 +41,10 @@ def check(file: str, *, json: bool = False) -> int:
 
     Parameters
     ----------
-    file: TOML file or preset name.
-    json: print as JSON.
+    file
+        TOML file or preset name.
+    json
+        print as JSON.
     """
     from sensorproc.config import load
 
@@ -57,7 +61,8 @@ def schema(*, json: bool = False) -> int:
 
     Parameters
     ----------
-    json: print as JSON Schema.
+    json
+        print as JSON Schema.
     """
     from pydantic import TypeAdapter
 

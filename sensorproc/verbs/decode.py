@@ -24,14 +24,22 @@ def decode(
 
     Parameters
     ----------
-    downlink: file of concatenated CCSDS packets; damage is skipped and reported.
-    out: folder for the products; made if absent.
-    format: comma-separated list of ecsv, tdm, oem, udl, ds9, wcs.
-    marking: classification marking, for messages.
-    data_mode: data mode, for messages.
-    source: name of the sensor in messages.
-    originator: name of the originator in messages.
-    json: print the summary as JSON.
+    downlink
+        file of concatenated CCSDS packets; damage is skipped and reported.
+    out
+        folder for the products; made if absent.
+    format
+        comma-separated list of ecsv, tdm, oem, udl, ds9, wcs.
+    marking
+        classification marking, for messages.
+    data_mode
+        data mode, for messages.
+    source
+        name of the sensor in messages.
+    originator
+        name of the originator in messages.
+    json
+        print the summary as JSON.
     """
     from sensorproc.errors import InputError, ReleaseError
     from sensorproc.ground import release

@@ -8,7 +8,8 @@ def doctor(*, json: bool = False) -> int:
 
     Parameters
     ----------
-    json: print as JSON.
+    json
+        print as JSON.
     """
     checks = [_libraries(), _cache(), _star_table(), _chain()]
     if json:

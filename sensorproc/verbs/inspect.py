@@ -10,8 +10,10 @@ def inspect(file: Path, *, json: bool = False) -> int:
 
     Parameters
     ----------
-    file: a frame, a recording or a folder of frames.
-    json: print as JSON.
+    file
+        a frame, a recording or a folder of frames.
+    json
+        print as JSON.
     """
     import numpy as np
 

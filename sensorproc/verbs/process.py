@@ -26,14 +26,22 @@ def process(
 
     Parameters
     ----------
-    recording: FITS file, cube or folder; folder of PNG or TIFF; SER file.
-    out: folder for the products; made if absent.
-    payload: TOML file or preset name; what it leaves out comes from headers or is estimated.
-    calibration: folder with badpix.csv[.gz] (x, y, dark_e_per_s, kind).
-    stars: star table as CSV, CSV.gz or ECSV with ra_deg, dec_deg, mag.
-    marking: classification marking, for messages.
-    data_mode: data mode, for messages.
-    json: print the summary as JSON.
+    recording
+        FITS file, cube or folder; folder of PNG or TIFF; SER file.
+    out
+        folder for the products; made if absent.
+    payload
+        TOML file or preset name; what it leaves out comes from headers or is estimated.
+    calibration
+        folder with badpix.csv[.gz] (x, y, dark_e_per_s, kind).
+    stars
+        star table as CSV, CSV.gz or ECSV with ra_deg, dec_deg, mag; else the recording's own, else the shipped one.
+    marking
+        classification marking, for messages.
+    data_mode
+        data mode, for messages.
+    json
+        print the summary as JSON.
     """
     from sensorproc import replay
     from sensorproc.config import Config, load

@@ -20,11 +20,16 @@ def score(
 
     Parameters
     ----------
-    run: output folder of process.
-    truth: truth JSON, or a folder of SatNet annotations.
-    json: print as JSON.
-    json_file: also write the JSON here.
-    md: also write Markdown here.
+    run
+        output folder of process.
+    truth
+        truth JSON, or a folder of SatNet annotations.
+    json
+        print as JSON.
+    json_file
+        also write the JSON here.
+    md
+        also write Markdown here.
     """
     import json as json_module
 

@@ -8,7 +8,8 @@ def warm(*, json: bool = False) -> int:
 
     Parameters
     ----------
-    json: print as JSON.
+    json
+        print as JSON.
     """
     import importlib
     import pkgutil
