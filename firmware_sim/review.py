@@ -227,7 +227,7 @@ def _bar(start_s: float, stop_s: float, end_s: float, y: int, height: int, colou
 
 def _strip(bars: list[str], end_s: float, height: int) -> str:
     step = next(s for s in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 3600, 1e9) if end_s / s <= 12)
-    ticks = [i * step for i in range(int(end_s / step) + 1)]
+    ticks = [i * step for i in range(int(end_s / step) + 1) if i * step < 0.97 * end_s]  # the last label has to fit
     marks = "".join(
         f"<line x1='{1000 * t / end_s:.1f}' x2='{1000 * t / end_s:.1f}' y1='0' y2='{height}' stroke='#262c35'/>"
         f"<text x='{1000 * t / end_s + 3:.1f}' y='{height + 14}'>{t:g} s</text>"
