@@ -14,7 +14,7 @@ from firmware_sim.processor_profile import Profile, load_profile
 from firmware_sim.scenario import Scenario
 from firmware_sim.topology import Payload
 from sensorproc.downlink.dictionary import Apid
-from sensorproc.ground.decode import write_products
+from sensorproc.ground.decode import remove_earlier, write_products
 from sensorproc.ground.export.tables import write_table
 from sensorproc.ground.release import Marking
 from sensorproc.recording import open_recording
@@ -46,6 +46,8 @@ def fly(
 ) -> Flight:  # fmt: skip
     """Fly a recording and write everything the ground gets into ``out``."""
     out.mkdir(parents=True, exist_ok=True)
+    remove_earlier(out)
+    (out / "downlink.bin").unlink(missing_ok=True)
     recording = open_recording(recording_path)
     config, profile = scenario.payload, load_profile(scenario.board.processor)
     run = run_facts(recording, config, argv, (scenario.scene.seed,))

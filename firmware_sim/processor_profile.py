@@ -15,7 +15,7 @@ PROFILES = ("jetson_orin", "zynq_ultrascale", "gr740", "host")
 Positive = Annotated[float, Field(gt=0)]
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Profile:
     """One processor. ``basis`` says for every figure where it comes from; figures in ``unverified`` are estimates."""
 

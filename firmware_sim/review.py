@@ -45,9 +45,16 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
         "n_slips": payload.health.n_slips,
         "memory_peak_bytes": payload.memory.peak_bytes,
         "memory_budget_bytes": payload.memory.budget_bytes,
-        "energy_j": sum(row["energy_j"] for row in tables.get("health", [])),
+        "energy_j": payload.health.energy_j,
+        "n_frames_lost": payload.camera.n_lost,
+        "n_frames_unsolved": sum(row["sky"] != "stars" for row in tables["frames"]),
     }
-    return facts | (_judged(tables, truth_path, demanded_snr) if truth_path.is_file() else {})
+    if not truth_path.is_file():
+        return facts
+    facts |= _judged(tables, truth_path, demanded_snr)
+    scene = flight.scenario.scene
+    named = {n.name for n in scene.neighbours} | {c.name for c in scene.crossings}
+    return facts | {"never_clear": sorted(named - {row["name"] for row in facts["targets"]})}
 
 
 def _judged(tables: dict[str, list[dict[str, Any]]], truth_path: Path, demanded_snr: float) -> Facts:
@@ -63,8 +70,15 @@ def _judged(tables: dict[str, list[dict[str, Any]]], truth_path: Path, demanded_
         "n_false_tracklets": scored["n_false_tracklets"],
         "false_tracklets_95": list(poisson_interval(scored["n_false_tracklets"])),
         "n_false_detections": scored["n_false_detections"],
+        "n_unjudged": len(
+            {row["tracklet_id"] for row in tables["tracklets"]} - {row["tracklet_id"] for row in tables["detections"]}
+        ),
         "targets": targets,
     }
+
+
+def _ids(rows: list[dict[str, Any]]) -> set[int]:
+    return {row["tracklet_id"] for row in rows}
 
 
 def text(facts: Facts, out: Path) -> str:
@@ -95,6 +109,19 @@ def text(facts: Facts, out: Path) -> str:
     return "\n".join([*lines, "", f"report in {out / 'report.html'}"])
 
 
+def remarks(facts: Facts) -> list[str]:
+    """What a reader of the summary must not miss."""
+    said = [
+        (facts["n_frames_lost"], "frames lost for want of memory (events.ecsv)"),
+        (facts["n_dropped_packets"], "packets left out for want of link: their content is in no table"),
+        (facts.get("n_unjudged", 0), "tracklets not judged: their detections were left out"),
+        (facts["n_frames_unsolved"], "frames not solved on stars: their directions rest on the recorded attitude"),
+    ]
+    absent = facts.get("never_clear", [])
+    lines = [f"{n} {text}" for n, text in said if n]
+    return lines + ([f"never clear of the edge, or never lit: {', '.join(absent)}"] if absent else [])
+
+
 def _target_lines(targets: list[Facts]) -> list[str]:
     """A line per target, its sets taken together, brightest first."""
     by_id: dict[int, list[Facts]] = {}
@@ -112,7 +139,7 @@ def _target_line(rows: list[Facts]) -> str:
     if not found:
         return f"{start} {'-':>8s} {'-':>11s}"
     px, arcsec = (_pooled(found, key) for key in ("error_px", "error_arcsec"))
-    return f"{start} {px:5.2f} px {arcsec:4.2f} arcsec"
+    return f"{start} {px:5.2f} px " + (f"{arcsec:4.2f} arcsec" if not math.isnan(arcsec) else f"{'-':>11s}")
 
 
 def _pooled(rows: list[Facts], key: str) -> float:

@@ -1,5 +1,6 @@
 """Scenarios: the sky and camera that are, the payload that looks, and the board that carries it, in one TOML file."""
 
+import re
 import tomllib
 from dataclasses import asdict, field, replace
 from importlib import resources
@@ -12,10 +13,10 @@ from pydantic.dataclasses import dataclass
 from firmware_sim.scene.settings import Scene, Sensor
 from sensorproc import config as payload_config
 from sensorproc.config import Config, describe
-from sensorproc.errors import ConfigError, InputError
+from sensorproc.errors import ConfigError, InputError, UsageError
 from sensorproc.timescales import tai_ns_from_utc
 
-STRICT = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 SCENARIOS = ("geo_demo", "geo_search_2k")
 
 
@@ -25,7 +26,7 @@ class Board:
 
     processor: str = "jetson_orin"
     memory_bytes: Annotated[int, Field(ge=1_000_000)] = 1_500_000_000
-    link_bit_s: Annotated[float, Field(ge=1)] = 64_000.0
+    link_bit_s: Annotated[float, Field(ge=1, le=1e12)] = 64_000.0
     queue_bytes: Annotated[int, Field(ge=1024)] = 262_144  # packets waiting for the radio
     readout_s: Annotated[float, Field(ge=0)] = 0.2
 
@@ -60,21 +61,38 @@ def load(source: str | Path) -> Scenario:
     if wrong:
         raise ConfigError(wrong)
     base = payload_config.load(str(values.get("preset", "geo_search_2k")))
-    payload = payload_config.parse(_merged(_given(asdict(base)), values.get("payload", {})))  # type: ignore[call-overload]
+    name = str(values.get("name", Path(source).stem))
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
+        raise ConfigError([f"$.name = {name!r}: it becomes part of file names; use letters, digits, '_', '-' and '.'"])
+    payload = _payload(_merged(_given(asdict(base)), values.get("payload", {})))  # type: ignore[call-overload]
     known = {name: getattr(payload.sensor, name) for name in Sensor.__annotations__}
     sensor = {name: value for name, value in known.items() if value is not None}
     scene_values = values.get("scene", {})
+    if not isinstance(scene_values.get("sensor", {}), dict):
+        raise ConfigError([f"$.scene.sensor = {scene_values['sensor']!r}: want a table"])
     scene = _validated(Scene, scene_values | {"sensor": sensor | scene_values.get("sensor", {})}, "scene")
     try:
         tai_ns_from_utc(scene.start_utc)
     except InputError as error:
         raise ConfigError([f"$.scene.start_utc: {error}"]) from None
+    if scene.sensor.exposure_s > scene.sensor.cadence_s:
+        longer = f"an exposure of {scene.sensor.exposure_s:g} s does not fit a cadence of {scene.sensor.cadence_s:g} s"
+        raise ConfigError([f"$.payload.sensor: {longer}"])
     board = _validated(Board, values.get("board", {}), "board")
-    return Scenario(str(values.get("name", Path(source).stem)), scene, payload, board)
+    return Scenario(name, scene, payload, board)
+
+
+def _payload(values: dict[str, Any]) -> Config:
+    try:
+        return payload_config.parse(values)
+    except ConfigError as error:
+        raise ConfigError([problem.replace("$.", "$.payload.", 1) for problem in error.problems]) from None
 
 
 def with_seed(scenario: Scenario, seed: int | None) -> Scenario:
     """The same scenario with another seed."""
+    if seed is not None and seed < 0:
+        raise UsageError(f"--seed {seed}: want 0 or more")
     return scenario if seed is None else replace(scenario, scene=replace(scenario.scene, seed=seed))
 
 

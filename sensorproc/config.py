@@ -240,6 +240,8 @@ def load(source: str | Path) -> Config:
 def describe(item: Any, kind: Any = Config, place: str = "$.") -> str:
     """One mistake found by pydantic in a dataclass ``kind``: its path, what was given, what is allowed."""
     path = place + ".".join(str(part) for part in item["loc"])
+    if item["type"] == "missing":
+        return f"{path}: required"
     if item["type"] != "unexpected_keyword_argument":
         return f"{path} = {item['input']!r}: {item['msg']}"
     known = _keys_at(kind, item["loc"][:-1])

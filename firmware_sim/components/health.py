@@ -32,6 +32,7 @@ class Health:
     latencies_ns: dict[int, int] = field(default_factory=dict)
     events: dict[int, list[tuple[Rejection, Severity]]] = field(default_factory=dict)
     n_slips: int = 0
+    energy_j: float = 0.0  # since start
 
     def __post_init__(self) -> None:
         self.env.process(self._sample())
@@ -63,6 +64,7 @@ class Health:
     def record(self, set_id: int) -> bytes:
         """The HEALTH record after a set."""
         busy, energy = self.processor.since_last_report()
+        self.energy_j += energy
         return HEALTH.pack(
             {
                 "set_id": set_id,

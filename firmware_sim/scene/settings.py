@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-STRICT = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -90,7 +90,7 @@ class Detector:
 class Radiation:
     """Protons and electrons through the silicon during an exposure (and the readout, not modelled)."""
 
-    hits_per_frame: NotNegative = 40.0
+    hits_per_frame: Annotated[float, Field(ge=0, le=1e5)] = 40.0
     thickness_um: Positive = 14.0
     pitch_um: Positive = 10.0
     charge_e_per_um: Positive = 75.0  # median; minimum ionising particles in silicon
@@ -99,7 +99,8 @@ class Radiation:
 
 @dataclass(frozen=True, config=STRICT)
 class Neighbour:
-    """An object in or near the geostationary belt, by its orbit relative to the host's, at the middle of the scene."""
+    """An object in or near the geostationary belt, by its orbit at the middle of the scene: longitude relative to the
+    host's, inclination against the equator."""
 
     name: str
     longitude_offset_deg: float  # ahead of the host

@@ -52,13 +52,16 @@ def run(
 
     from firmware_sim.flight import fly
     from firmware_sim.processor_profile import load_profile
-    from firmware_sim.review import summary, text, write_flight_report
+    from firmware_sim.review import remarks, summary, text, write_flight_report
     from firmware_sim.scenario import load, with_board, with_seed
     from firmware_sim.simulate import simulate
+    from sensorproc.errors import UsageError
     from sensorproc.ground import release
     from sensorproc.review.picture import write_picture
 
     board: dict[str, Any] = {"processor": processor, "link_bit_s": link_bit_s, "memory_bytes": memory_bytes}
+    if recording is not None and seed is not None:
+        raise UsageError("--seed makes new frames and --recording takes old ones: give one of them")
     flown = with_board(with_seed(load(scenario), seed), board)
     load_profile(flown.board.processor)  # a mistake is told before the sky is rendered
     given = flown.payload.release
@@ -67,7 +70,9 @@ def run(
     if recording is None:
         with progress("rendering") as report:
             simulate(flown, frames, report)
-    argv = ["run", scenario, *([f"--seed={seed}"] if seed is not None else [])]
+    options = {"recording": recording, "seed": seed, "processor": processor, "link-bit-s": link_bit_s,
+               "memory-bytes": memory_bytes, "marking": marking, "data-mode": data_mode, "out": out}  # fmt: skip
+    argv = ["run", scenario, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
     with progress("flying") as report:
         flight = fly(flown, frames, out, mark, argv, report)
     facts = summary(flight, frames / "truth.json", DEMANDED_SNR)
@@ -76,7 +81,7 @@ def run(
     seen = [processed for processed in flight.outcome.sets if processed.residuals]
     if seen:
         write_picture(out / "picture.jpg", seen[0], flight.outcome.decoded.tables["detections"])
-    for line in (*flight.outcome.problems, *flight.outcome.decoded.notes):
+    for line in (*flight.outcome.problems, *flight.outcome.decoded.notes, *remarks(facts)):
         note(f"note: {line}")
     if json:
         emit_json(facts)

@@ -51,7 +51,7 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
     _refuse_contradiction(rows["housekeeping"], mark)
     products = out / "products"
     products.mkdir(parents=True, exist_ok=True)
-    _remove_earlier(out)
+    remove_earlier(out)
     written = []
     if "ecsv" in formats:
         for name, table in rows.items():
@@ -78,9 +78,10 @@ def _refuse_contradiction(housekeeping: list[Row], mark: Marking | None) -> None
         raise ReleaseError(f"the packets are marked {said}; they cannot be released as {mark.marking} {mark.data_mode}")
 
 
-def _remove_earlier(out: Path) -> None:
+def remove_earlier(out: Path) -> None:
     """A folder holds one run: what an earlier one left would be taken for this one's."""
-    patterns = ("*.ecsv", "gaps.json", "report.html", "products/*.tdm", "products/*.oem", "products/*.json", "products/*/*.reg")
+    patterns = ("*.ecsv", "gaps.json", "report.html", "summary.json", "picture.jpg", "trace.json")
+    patterns += ("products/*.tdm", "products/*.oem", "products/*.json", "products/*/*.reg")
     for pattern in (*patterns, "products/*/*.wcs"):
         for path in out.glob(pattern):
             path.unlink()

@@ -71,6 +71,8 @@ def test_the_ledger_holds_every_byte_and_never_more_than_the_link(mini):
 
 def test_a_thin_link_leaves_out_the_least_urgent_and_says_so(mini, tmp_path):
     summary = fly(tmp_path, mini, "--link-bit-s", "400")
+    assert summary["energy_j"] > 400  # the board's own figure, whatever arrived
+    assert summary["n_unjudged"] >= 1
     assert summary["busiest_60_s_bit_s"] <= 400
     assert summary["n_dropped_packets"] > 0
     assert summary["n_missing_packets"] == 0  # left out before they were counted: no gap
@@ -99,6 +101,7 @@ def test_what_does_not_fit_is_refused_before_start(mini, tmp_path, capsys):
     assert "20.0 MB" in printed
     assert not (tmp_path / "downlink.bin").exists()
     assert json.loads((tmp_path / "run.json").read_text())["status"] == "refused"
+    assert "--memory-bytes=20000000" in json.loads((tmp_path / "run.json").read_text())["argv"]
 
 
 def board_with(recording, **changes):
@@ -232,6 +235,9 @@ def test_simulated_frames_are_never_real(mini, tmp_path, capsys):
     assert {row["dataMode"] for row in observations} == {"SIMULATED"}
 
 
+SHORT = "[scene]\nseed=1\nstart_utc='2026-01-01T00:00:00'\nn_frames=2\n"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -242,6 +248,15 @@ def test_simulated_frames_are_never_real(mini, tmp_path, capsys):
         ("[[scene.neighbours]]\nname='a'\nlongitude_offset_deg=1\narea=2\n", "$.scene.neighbours.0.area: unknown key"),
         ("not toml", "not valid TOML"),
         ("scene = 3", "$.scene = 3: want a table"),
+        ("[scene]\nsensor = 3\n", "$.scene.sensor = 3: want a table"),
+        ("name = '../x'", "$.name = '../x'"),
+        ("[payload.sensor]\nshape_px = [0, 3]\n", "$.payload.sensor.shape_px.0 = 0"),
+        (
+            "[scene]\nseed=1\nstart_utc='2026-01-01T00:00:00'\nn_frames=2\n[payload.sensor]\nexposure_s=5.0\n",
+            "does not fit a cadence",
+        ),
+        ("[board]\nlink_bit_s = inf\n" + SHORT, "$.board.link_bit_s = inf"),
+        ("[scene]\nseed=1\n", "$.scene.start_utc: required"),
         ("[scene]\nseed=1\nstart_utc='yesterday'\nn_frames=2\n", "$.scene.start_utc: time 'yesterday'"),
     ],
 )
@@ -250,6 +265,12 @@ def test_a_wrong_scenario_is_told(tmp_path, text, told, capsys):
     path.write_text(text)
     assert main(["simulate", str(path), "-o", str(tmp_path / "o")]) == 3
     assert told in capsys.readouterr().err
+
+
+def test_what_cannot_be_combined_is_told(tmp_path, mini, capsys):
+    assert main(["run", str(MINI), "-o", str(tmp_path), "--seed", "-3"]) == 2
+    assert main(["run", str(MINI), "-o", str(tmp_path), "--recording", str(mini / "recording"), "--seed", "9"]) == 2
+    assert "--recording" in capsys.readouterr().err
 
 
 def test_a_missing_scenario_or_processor_is_told(tmp_path, mini, capsys):
