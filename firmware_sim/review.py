@@ -70,9 +70,7 @@ def _judged(tables: dict[str, list[dict[str, Any]]], truth_path: Path, demanded_
         "n_false_tracklets": scored["n_false_tracklets"],
         "false_tracklets_95": list(poisson_interval(scored["n_false_tracklets"])),
         "n_false_detections": scored["n_false_detections"],
-        "n_unjudged": len(
-            {row["tracklet_id"] for row in tables["tracklets"]} - {row["tracklet_id"] for row in tables["detections"]}
-        ),
+        "n_unjudged": len(_ids(tables["tracklets"]) - _ids(tables["detections"])),
         "targets": targets,
     }
 

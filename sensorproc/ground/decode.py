@@ -80,9 +80,9 @@ def _refuse_contradiction(housekeeping: list[Row], mark: Marking | None) -> None
 
 def remove_earlier(out: Path) -> None:
     """A folder holds one run: what an earlier one left would be taken for this one's."""
-    patterns = ("*.ecsv", "gaps.json", "report.html", "summary.json", "picture.jpg", "trace.json")
-    patterns += ("products/*.tdm", "products/*.oem", "products/*.json", "products/*/*.reg")
-    for pattern in (*patterns, "products/*/*.wcs"):
+    of_run = ("*.ecsv", "gaps.json", "report.html", "summary.json", "picture.jpg", "trace.json")
+    messages = ("products/*.tdm", "products/*.oem", "products/*.json", "products/*/*.reg", "products/*/*.wcs")
+    for pattern in (*of_run, *messages):
         for path in out.glob(pattern):
             path.unlink()
 
