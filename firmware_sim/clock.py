@@ -2,8 +2,6 @@
 
 import simpy
 
-NS_PER_S = 1_000_000_000
-
 
 class VirtualClock:
     """The clock port of a simulation."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from firmware_sim import topology
-from firmware_sim.clock import NS_PER_S
 from firmware_sim.ledger import busiest_window
 from firmware_sim.memory import BudgetError
 from firmware_sim.processor_profile import Profile, load_profile
@@ -19,6 +18,7 @@ from sensorproc.ground.export.tables import write_table
 from sensorproc.ground.release import Marking
 from sensorproc.recording import open_recording
 from sensorproc.replay import Outcome, marking_fields, run_facts, write_run
+from sensorproc.timescales import NS_PER_S
 
 WINDOW_S = 60
 SINCE = "times: since the start of the first exposure"

@@ -19,7 +19,6 @@ class BufferManager:
     budget_bytes: int
     used: dict[str, int] = field(default_factory=dict)
     peak_bytes: int = 0
-    n_refused: int = 0
 
     @property
     def used_bytes(self) -> int:
@@ -28,7 +27,6 @@ class BufferManager:
     def get(self, owner: str, n_bytes: int) -> bool:
         """Reserve bytes; False, and nothing reserved, if they are not there."""
         if self.used_bytes + n_bytes > self.budget_bytes:
-            self.n_refused += 1
             return False
         if n_bytes:
             self.used[owner] = self.held(owner) + n_bytes

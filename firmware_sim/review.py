@@ -5,12 +5,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from firmware_sim.clock import NS_PER_S
 from firmware_sim.flight import WINDOW_S, Flight
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.review.report import figure_table, write_report
 from sensorproc.scoring import load_truth, poisson_interval, score, wilson
 from sensorproc.scoring_sets import by_set, n_found, spans
+from sensorproc.timescales import NS_PER_S
 
 Facts = dict[str, Any]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from firmware_sim.clock import NS_PER_S, VirtualClock
+from firmware_sim.clock import VirtualClock
 from firmware_sim.components.camera import Camera, Shot
 from firmware_sim.components.downlink_manager import DownlinkManager
 from firmware_sim.components.frame_store import FrameStore
@@ -26,16 +26,16 @@ from firmware_sim.memory import BufferManager, demand, demand_fits, set_bytes
 from firmware_sim.ports import Item
 from firmware_sim.processor_profile import Profile
 from firmware_sim.scenario import Board
-from sensorproc import catalog
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.onboard.footprint import footprint
 from sensorproc.onboard.products import Frame, Rejection
-from sensorproc.onboard.state import PayloadState, StarTable
+from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Entry, Recording
-from sensorproc.replay import SetShape, frame_sets, read_frame, set_shape
-from sensorproc.sky import stars_for
+from sensorproc.replay import SetShape, frame_sets, read_frame, set_shape, unopened
+from sensorproc.sky import Sky
+from sensorproc.timescales import NS_PER_S
 
 
 @dataclass
@@ -65,19 +65,18 @@ def build(recording: Recording, config: Config, board: Board, profile: Profile, 
     problems = [problem.reason for problem in recording.problems]
     sets = frame_sets(recording, config)
     period_ns = {k: _period_ns(entries, recording, config) for k, entries in enumerate(sets)}
-    table = catalog.shipped()
+    sky = Sky(recording.stars, config.solve)
     largest = max((entry.shape for entries in sets for _, entry in entries), key=lambda shape: shape[0] * shape[1])
     need = footprint(largest, max(len(entries) for entries in sets), recording.dark_e_s is not None)
     detectors = sorted({entry.detector for entries in sets for _, entry in entries})
-    table_bytes = table.n_bytes if recording.stars is None else recording.stars.unit.nbytes + recording.stars.mag.nbytes
-    needs = demand(need, len(detectors), table_bytes, board.queue_bytes)
+    needs = demand(need, len(detectors), sky.n_bytes, board.queue_bytes)
     demand_fits(needs, board.memory_bytes)
 
     env = simpy.Environment()
     shots = _shots(sets, recording, config, problems)
     clock = VirtualClock(env, min(shot.end_tai_ns - round(entry.exposure_s * NS_PER_S) for shot, entry in shots))
     memory = BufferManager(board.memory_bytes)
-    memory.get("star table", table_bytes)
+    memory.get("star table", sky.n_bytes)
     memory.get("packet queue", board.queue_bytes)
     memory.get("working memory of a set", need.set_work)
     processor = Processor(env, clock, profile, np.random.default_rng([seed, 10]))
@@ -95,16 +94,12 @@ def build(recording: Recording, config: Config, board: Board, profile: Profile, 
     downlink = DownlinkManager(Formatter(config.downlink.max_packet_bytes), health, radio, marking, budgets, len(sets))
     states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in detectors}
 
-    def sky(frames: list[Frame]) -> StarTable | None:
-        return recording.stars if recording.stars is not None else stars_for(frames, table, config.solve)
-
-    image_processor = ImageProcessor(env, store.arrivals, memory, processor, health, downlink, config, states, sky)
-    for problem in recording.problems:
-        unreadable = Rejection(problem.place, detectors[0], sets[0][0][1].t_mid_tai_ns, "UNREADABLE")
+    image_processor = ImageProcessor(env, store.arrivals, memory, processor, health, downlink, config, states, sky.stars)
+    for unreadable in unopened(recording, sets):
         health.event(0, unreadable, Severity.WARNING_LO)
-    damaged = table.damaged_cells() if recording.stars is None else []
+    damaged, said = sky.damage()
     if damaged:
-        problems.append(f"{table.name}: {len(damaged)} damaged cells are not used")
+        problems.append(said)
         numbers = (("n_cells", float(len(damaged))), ("first", float(damaged[0])))
         told = Rejection(sets[0][0][0], detectors[0], clock.origin_tai_ns, "TABLE_DAMAGED", numbers)
         health.event(0, told, Severity.WARNING_HI)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from sensorproc.errors import InputError
-from sensorproc.geometry import unit_from_radec
+from sensorproc.geometry import tangent_axes, unit_from_radec
 from sensorproc.timescales import julian_centuries_tt
 
 MAGIC = b"SPSTARS1"
@@ -182,9 +182,8 @@ _NOTHING = (np.empty((0, 3)), np.empty(0), np.empty(0), np.empty(0, np.uint8))
 
 def _move(unit: np.ndarray, ra: np.ndarray, dec: np.ndarray, moving: np.ndarray, east: np.ndarray, north: np.ndarray) -> None:
     """Move some directions by small angles [rad] in place."""
-    a, d = ra[moving], dec[moving]
-    sin_a, cos_a, sin_d, cos_d = np.sin(a), np.cos(a), np.sin(d), np.cos(d)
-    shift = np.stack([-sin_a * east - sin_d * cos_a * north, cos_a * east - sin_d * sin_a * north, cos_d * north], axis=1)
+    axis_east, axis_north = tangent_axes(ra[moving], dec[moving])
+    shift = axis_east * east[:, None] + axis_north * north[:, None]
     moved = unit[moving] + shift
     unit[moving] = moved / np.sqrt((moved * moved).sum(axis=1, keepdims=True))
 

@@ -32,7 +32,7 @@ from sensorproc.catalog import (
     pack_header,
 )
 from sensorproc.errors import InputError
-from sensorproc.geometry import radec_from_unit, unit_from_radec
+from sensorproc.geometry import radec_from_unit, tangent_axes, unit_from_radec
 
 EPOCH_GAIA, EPOCH_TYCHO = 2016.0, 2000.0
 EPOCH_TYCHO_BRIGHT = 1991.25  # of the stars too bright for Tycho-2's own places; the index does not say which
@@ -159,9 +159,7 @@ def build(tycho: Source, gaia: Source, faint_vt: float) -> bytes:
 
 def proper_motion(old: np.ndarray, new: np.ndarray, years: np.ndarray) -> np.ndarray:
     """Motion (n, 2) East and North [rad/yr, on the sky] at the new place, from places some years (n,) apart."""
-    ra, dec = radec_from_unit(new)
-    east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=1)
-    north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=1)
+    east, north = tangent_axes(*radec_from_unit(new))
     back = old / (old * new).sum(axis=1, keepdims=True)  # onto the tangent plane of the new place
     return np.stack([-(back * east).sum(axis=1), -(back * north).sum(axis=1)], axis=1) / years[:, None]
 

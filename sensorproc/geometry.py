@@ -79,11 +79,11 @@ def radec_from_unit(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ra, np.arctan2(unit[..., 2], np.hypot(unit[..., 0], unit[..., 1]))
 
 
-def tangent_axes(ra: float, dec: float) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors (3,) towards East and North at a direction [rad]."""
-    east = np.array([-np.sin(ra), np.cos(ra), 0.0])
-    north = np.array([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)])
-    return east, north
+def tangent_axes(ra: Coordinate, dec: Coordinate) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors (..., 3) towards East and North at directions [rad]."""
+    sin_a, cos_a, sin_d, cos_d = np.sin(ra), np.cos(ra), np.sin(dec), np.cos(dec)
+    east = np.stack([-sin_a, cos_a, np.zeros_like(sin_a)], axis=-1)
+    return east, np.stack([-sin_d * cos_a, -sin_d * sin_a, cos_d], axis=-1)
 
 
 def dcm_from_pointing(ra: float, dec: float, roll: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sensorproc import __version__, catalog
+from sensorproc import __version__
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import DATA_MODES
 from sensorproc.downlink.formatter import Formatter
@@ -27,7 +27,7 @@ from sensorproc.onboard.pipeline import prepared, search_set
 from sensorproc.onboard.products import Frame, Processed, Rejection, SensorFacts
 from sensorproc.onboard.state import PayloadState, StarTable
 from sensorproc.recording import Entry, Recording, pad
-from sensorproc.sky import stars_for
+from sensorproc.sky import Sky
 
 LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "astropy", "pydantic", "spacepackets", "fastcrc")
 Progress = Callable[[str, int, int], None]
@@ -60,16 +60,15 @@ def process(
     run = run_facts(recording, config, argv)
     write_run(out, run | {"status": "running"})
     formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set)
-    given_stars = table if table is not None else recording.stars
-    shipped = catalog.shipped()
+    sky = Sky(table if table is not None else recording.stars, config.solve)
     sets = frame_sets(recording, config)
     states: dict[int, PayloadState] = {}
     finished: list[Processed] = []
     stream, inputs, n_read = [], hashlib.sha256(), 0
     missing: dict[str, None] = {}
     problems = [problem.reason for problem in recording.problems]
-    if given_stars is None and shipped.damaged_cells():
-        problems.append(f"{shipped.name}: {len(shipped.damaged_cells())} damaged cells are not used; install the package again")
+    damaged, said = sky.damage()
+    problems += [said] if damaged else []
     for k, entries in enumerate(sets):
         frames, unreadable = read_frames(entries, recording, config)
         problems += [text for _, text in unreadable]
@@ -80,17 +79,12 @@ def process(
         inputs.update(digest)
         detector = entries[0][1].detector
         state = states.get(detector) or PayloadState(recording.dark_e_s, recording.bad)
-        stars = given_stars
-        if stars is None and frames:
-            stars = stars_for(frames, shipped, config.solve)
         items = [prepared(frame, state, config) for frame in frames] + [rejection for rejection, _ in unreadable]
         items.sort(key=lambda item: item.t_mid_tai_ns)
-        processed, states[detector] = search_set(items, state, stars, config)
+        processed, states[detector] = search_set(items, state, sky.stars(frames), config)
         rejections = processed.rejections
         if k == 0:
-            rejections += tuple(
-                Rejection(p.place, detector, entries[0][1].t_mid_tai_ns, "UNREADABLE") for p in recording.problems
-            )
+            rejections += tuple(unopened(recording, sets))
         processed = replace(processed, rejections=tuple(sorted(rejections, key=lambda r: r.frame_index)))
         first_id = sum(len(p.tracklets) for p in finished)
         last_ns = max(entry.t_mid_tai_ns for _, entry in entries)
@@ -109,6 +103,12 @@ def process(
     write_run(out, run)
     n_processed = sum(len(p.residuals) for p in finished)
     return Outcome(decoded, tuple(finished), n_read, n_processed, tuple(problems), tuple(missing))
+
+
+def unopened(recording: Recording, sets: list[list[tuple[int, Entry]]]) -> list[Rejection]:
+    """Files that could not become frames: told with the first set, at its first time."""
+    first = sets[0][0][1]
+    return [Rejection(p.place, first.detector, first.t_mid_tai_ns, "UNREADABLE") for p in recording.problems]
 
 
 def frame_sets(recording: Recording, config: Config) -> list[list[tuple[int, Entry]]]:

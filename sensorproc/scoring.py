@@ -132,6 +132,14 @@ def match_frame(frame: int, detections: list[Row], targets: list[Row]) -> list[M
     return [Match(frame, targets[i], detections[j], *errors[i, j]) for i, j in pairs]
 
 
+def match_all(detections: list[Row], truth: list[list[Row]]) -> list[Match]:
+    """One-to-one matches of every frame with truth, in order of frames."""
+    by_frame: dict[int, list[Row]] = {}
+    for row in detections:
+        by_frame.setdefault(row["frame"], []).append(row)
+    return [m for k, targets in enumerate(truth) for m in match_frame(k, by_frame.get(k, []), targets)]
+
+
 def _error(target: Row, row: Row) -> tuple[float, float]:
     dx, dy = row["x_px"] - target["x"], row["y_px"] - target["y"]
     ux, uy = target["x1"] - target["x0"], target["y1"] - target["y0"]
@@ -150,10 +158,7 @@ def score(detections: list[Row], truth: list[list[Row]]) -> Row:
     """All figures of a run: completeness by SNR, false detections and tracklets, centroid errors."""
     n_beyond = sum(row["frame"] >= len(truth) for row in detections)
     detections = [row for row in detections if row["frame"] < len(truth)]
-    by_frame: dict[int, list[Row]] = {}
-    for row in detections:
-        by_frame.setdefault(row["frame"], []).append(row)
-    matches = [m for k, targets in enumerate(truth) for m in match_frame(k, by_frame.get(k, []), targets)]
+    matches = match_all(detections, truth)
     matched = {id(m.detection) for m in matches}
     false = [row for row in detections if id(row) not in matched]
     members: dict[int, list[bool]] = {}

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sensorproc.scoring import Row, match_frame
+from sensorproc.scoring import Row, match_all
 
 ARCSEC = 3600.0
 
@@ -16,16 +16,15 @@ def by_set(detections: list[Row], truth: list[list[Row]], sets: list[tuple[int, 
     set SNR adds those frames in quadrature. Errors are rms over the matched frames: pixels, and arcseconds on the sky
     between reported and geometric direction (NaN without either).
     """
-    rows = []
+    rows, matches = [], match_all(detections, truth)
     for number, (first, n) in enumerate(sets):
         frames = range(first, min(first + n, len(truth)))
-        mine = {k: [row for row in detections if row["frame"] == k] for k in frames}
         clear = [(k, t) for k in frames for t in truth[k] if not {"edge", "dead"} & set(t["flags"])]
         places = {(k, t["id"]) for k, t in clear}
-        matches = [m for k in frames for m in match_frame(k, mine[k], truth[k]) if (k, m.target["id"]) in places]
+        mine = [m for m in matches if (m.frame, m.target["id"]) in places]
         for name in sorted({t["id"] for _, t in clear}):
             seen = [(k, t) for k, t in clear if t["id"] == name]
-            found = [m for m in matches if m.target["id"] == name]
+            found = [m for m in mine if m.target["id"] == name]
             rows.append({"set": number} | _fate(seen, found))
     return rows
 

@@ -1,17 +1,42 @@
-"""Which stars of the table a frame set may see: the cone its pointing needs, moved to its time."""
+"""Where a run takes its stars from, and which of them a frame set may see: the cone its pointing needs, at its time."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from sensorproc.catalog import StarCatalog
+from sensorproc.catalog import SHIPPED, StarCatalog, shipped
 from sensorproc.config import Solve
 from sensorproc.geometry import radec_from_unit
 from sensorproc.onboard.products import Frame
 from sensorproc.onboard.state import StarTable
 
 MAX_RADIUS_RAD = math.radians(60.0)  # beyond it a tangent plane sees nothing
+
+
+@dataclass(frozen=True)
+class Sky:
+    """A table that was given, else the shipped one, loaded when first asked."""
+
+    given: StarTable | None
+    config: Solve
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the table in memory."""
+        return shipped().n_bytes if self.given is None else self.given.unit.nbytes + self.given.mag.nbytes
+
+    def damage(self) -> tuple[list[int], str]:
+        """Damaged cells of the shipped table, where it is used, and what to say of them."""
+        cells = shipped().damaged_cells() if self.given is None else []
+        return cells, f"{SHIPPED}: {len(cells)} damaged cells are not used; install the package again"
+
+    def stars(self, frames: Sequence[Frame]) -> StarTable | None:
+        """Stars for a frame set; None where nothing is known of them."""
+        if self.given is not None or not frames:
+            return self.given
+        return stars_for(frames, shipped(), self.config)
 
 
 def stars_for(frames: Sequence[Frame], catalog: StarCatalog, config: Solve) -> StarTable | None:

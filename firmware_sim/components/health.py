@@ -6,11 +6,11 @@ from typing import Any
 
 import simpy
 
-from firmware_sim.clock import NS_PER_S
 from firmware_sim.ports import BufferGet, Clock, Compute
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.downlink.records import HEALTH
 from sensorproc.onboard.products import Rejection
+from sensorproc.timescales import NS_PER_S
 
 DataPoint = dict[str, float]
 

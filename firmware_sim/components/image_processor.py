@@ -6,15 +6,14 @@ from typing import Any
 
 import simpy
 
-from firmware_sim.ports import BufferGet, Compute, HealthIn, OpenSet, SetOut
+from firmware_sim.ports import BufferGet, Compute, HealthIn, Item, OpenSet, SetOut
 from sensorproc.config import Config
 from sensorproc.onboard import report
 from sensorproc.onboard.pipeline import prepared, search_set
-from sensorproc.onboard.products import Flattened, Frame, Processed, Rejection
+from sensorproc.onboard.products import Frame, Prepared, Processed, Rejection
 from sensorproc.onboard.state import PayloadState, StarTable
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
-Prepared = Flattened | Rejection
 
 
 @dataclass
@@ -47,7 +46,7 @@ class ImageProcessor:
             if len(done) == opened.n_planned:
                 self._complete.put((opened, self._prepared.pop(opened.set_id)))
 
-    def _prepare(self, opened: OpenSet, item: Frame | Rejection) -> Generator[simpy.Event, Any, Prepared]:
+    def _prepare(self, opened: OpenSet, item: Item) -> Generator[simpy.Event, Any, Prepared]:
         if isinstance(item, Rejection):
             return item
         meter = self.processor.meter(item.data_dn.size)
@@ -73,7 +72,7 @@ class ImageProcessor:
     def _search(self, opened: OpenSet, items: list[Prepared], frames: list[Frame]) -> Generator[simpy.Event, Any, Processed]:
         detector = items[0].detector
         meter = self.processor.meter(float(sum(frame.data_dn.size for frame in frames)))
-        stars = self.stars_for(frames) if frames else None
+        stars = self.stars_for(frames)
         processed, self.states[detector] = search_set(items, self.states[detector], stars, self.config, meter)
         yield from self.processor.spend(meter.charges, opened.set_id, "sets", SET_PRIORITY)
         owner = f"frames of set {opened.set_id}"
@@ -81,7 +80,5 @@ class ImageProcessor:
         return processed
 
 
-def _index(item: Prepared | Frame) -> int:
-    if isinstance(item, Rejection):
-        return item.frame_index
-    return item.index if isinstance(item, Frame) else item.calibrated.frame.index
+def _index(item: Item) -> int:
+    return item.frame_index if isinstance(item, Rejection) else item.index

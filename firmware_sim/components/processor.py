@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import simpy
 
-from firmware_sim.clock import NS_PER_S
 from firmware_sim.cost import duration_s, work_of
 from firmware_sim.ports import Charge, Clock
 from firmware_sim.processor_profile import Profile
+from sensorproc.timescales import NS_PER_S
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 import simpy
 
-from firmware_sim.clock import NS_PER_S
 from firmware_sim.ledger import BITS_PER_BYTE, Sent
 from firmware_sim.ports import Clock
+from sensorproc.timescales import NS_PER_S
 
 APID_MASK = 0x7FF
 

@@ -11,7 +11,7 @@ from typing import Any
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.packets import OVERHEAD_BYTES, build, capacity
 from sensorproc.downlink.priority import Queued, fit
-from sensorproc.downlink.records import DETECTION, EVENT, FRAME, HEALTH, RECORDS, SET, TRACKLET
+from sensorproc.downlink.records import RECORDS, SET
 
 LAST_SET_COPIES = 2
 URGENCY = {Apid.EVENT: 0, Apid.HEALTH: 0, Apid.TRACKLET: 1, Apid.DETECTION: 2, Apid.FRAME: 3}
@@ -77,5 +77,4 @@ class Formatter:
 
     @staticmethod
     def _totals(sent: dict[int, int]) -> dict[str, int]:
-        kinds = (SET, EVENT, HEALTH, FRAME, DETECTION, TRACKLET)
-        return {f"total_{kind.name.lower()}": sent[int(kind.apid)] for kind in kinds}
+        return {f"total_{kind.name.lower()}": sent[int(kind.apid)] for kind in RECORDS.values()}

@@ -20,7 +20,17 @@ from sensorproc.onboard.link_points import link_points
 from sensorproc.onboard.measure import streak_measurement, tracklet
 from sensorproc.onboard.movers import slow_movers
 from sensorproc.onboard.null_search import sign_reversed
-from sensorproc.onboard.products import Candidate, Flattened, Frame, Measurement, Processed, Registered, Rejection, Residual
+from sensorproc.onboard.products import (
+    Candidate,
+    Flattened,
+    Frame,
+    Measurement,
+    Prepared,
+    Processed,
+    Registered,
+    Rejection,
+    Residual,
+)
 from sensorproc.onboard.refine import Track, accept
 from sensorproc.onboard.register import is_slewing, register
 from sensorproc.onboard.search import Centre, centres, search, set_threshold
@@ -54,7 +64,7 @@ def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) ->
     return do(flatten, calibrated, config.flatten, config.calibrate)
 
 
-def prepared(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Flattened | Rejection:
+def prepared(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Prepared:
     """:func:`prepare`, or why the frame cannot be used."""
     try:
         return prepare(frame, state, config, do)
@@ -77,7 +87,7 @@ def process_set(
 
 
 def search_set(
-    frames: Sequence[Flattened | Rejection], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
+    frames: Sequence[Prepared], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
 ) -> tuple[Processed, PayloadState]:
     """When the set is complete: all its :func:`prepared` frames, in order of time.
 
@@ -199,7 +209,7 @@ def _demand_one_shape(shapes: list[tuple[int, ...]]) -> None:
         raise ShapeError(f"frames of one set have shapes {sorted(set(shapes))}: pad them to one")
 
 
-def _cadence_s(frames: Sequence[Flattened | Rejection], config: Config) -> float:
+def _cadence_s(frames: Sequence[Prepared], config: Config) -> float:
     """Configured time between frames, else their median [s]; the exposure time of a single frame."""
     times = np.array([f.t_mid_tai_ns for f in frames], np.int64)
     exposures = [f.calibrated.frame.exposure_s for f in frames if isinstance(f, Flattened)]

@@ -260,6 +260,9 @@ class Rejection:
     numbers: tuple[tuple[str, float], ...] = ()
 
 
+Prepared = Flattened | Rejection  # what has become of a frame when its set is searched
+
+
 @dataclass(frozen=True, eq=False)
 class Processed:
     """Everything one set produced, on its way to the downlink.
