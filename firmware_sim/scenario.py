@@ -17,7 +17,8 @@ from sensorproc.errors import ConfigError, InputError, UsageError
 from sensorproc.timescales import tai_ns_from_utc
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
-SCENARIOS = ("geo_demo", "geo_search_2k")
+FOLDER = resources.files("firmware_sim").joinpath("scenarios")
+SCENARIOS = tuple(sorted(p.name.removesuffix(".toml") for p in FOLDER.iterdir() if p.name.endswith(".toml")))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -41,8 +42,10 @@ class Scenario:
     board: Board = field(default_factory=Board)
 
 
-def load(source: str | Path) -> Scenario:
+def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | None = None) -> Scenario:
     """A scenario from a TOML file, or one of the shipped by name.
+
+    ``preset`` replaces the payload it names, ``over`` some of its values.
 
     The file names a payload ``preset`` and may override it under ``[payload]``; ``[scene]`` takes its sensor from the
     payload and may override it under ``[scene.sensor]``: then the payload believes something that is not so.
@@ -52,7 +55,7 @@ def load(source: str | Path) -> Scenario:
     ConfigError
         With every mistake at once.
     """
-    values = _read(source)
+    values = _merged(_read(source), over or {})
     extra = sorted(set(values) - {"name", "preset", "payload", "scene", "board"})
     if extra:
         raise ConfigError([f"$.{key}: unknown key (allowed: name, preset, payload, scene, board)" for key in extra])
@@ -60,7 +63,7 @@ def load(source: str | Path) -> Scenario:
     wrong = [f"$.{key} = {values[key]!r}: want a table" for key in sections if not isinstance(values.get(key, {}), dict)]
     if wrong:
         raise ConfigError(wrong)
-    base = payload_config.load(str(values.get("preset", "geo_search_2k")))
+    base = payload_config.load(preset or str(values.get("preset", "geo_search_2k")))
     name = str(values.get("name", Path(source).stem))
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
         raise ConfigError([f"$.name = {name!r}: it becomes part of file names; use letters, digits, '_', '-' and '.'"])
@@ -70,7 +73,13 @@ def load(source: str | Path) -> Scenario:
     scene_values = values.get("scene", {})
     if not isinstance(scene_values.get("sensor", {}), dict):
         raise ConfigError([f"$.scene.sensor = {scene_values['sensor']!r}: want a table"])
-    scene = _validated(Scene, scene_values | {"sensor": sensor | scene_values.get("sensor", {})}, "scene")
+    given = {"set_frames": payload.frame_set.max_frames} | scene_values
+    scene = _validated(Scene, given | {"sensor": sensor | scene_values.get("sensor", {})}, "scene")
+    names = {neighbour.name for neighbour in scene.neighbours}
+    lost = [f"$.scene.formations.{k}.around = {f.around!r}: no neighbour has this name (allowed: {', '.join(sorted(names))})"
+            for k, f in enumerate(scene.formations) if f.around not in names]  # fmt: skip
+    if lost:
+        raise ConfigError(lost)
     try:
         tai_ns_from_utc(scene.start_utc)
     except InputError as error:
@@ -105,7 +114,7 @@ def with_board(scenario: Scenario, values: dict[str, Any]) -> Scenario:
 def _read(source: str | Path) -> dict[str, Any]:
     path = Path(source)
     if str(source) in SCENARIOS:
-        text = resources.files("firmware_sim").joinpath(f"scenarios/{source}.toml").read_text("utf-8")
+        text = FOLDER.joinpath(f"{source}.toml").read_text("utf-8")
     elif path.is_file():
         try:
             text = path.read_text("utf-8")

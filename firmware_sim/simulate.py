@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from firmware_sim.scenario import Scenario
 from firmware_sim.scene import clock
@@ -32,11 +33,11 @@ def simulate(scenario: Scenario, folder: Path, progress: Progress = lambda stage
     _remove_earlier(frames, scenario.name)
     renderer = Renderer(scenario.scene, catalog.shipped())
     truth = []
-    for exposure in renderer.exposures():
+    for index, exposure in enumerate(renderer.exposures()):
         progress("frame", exposure.index, scenario.scene.n_frames)
         name = f"{scenario.name}_{exposure.index:04d}.fits"
-        write_frame(frames / name, as_frame(exposure, scenario, name))
-        truth.append(frame_truth(renderer, exposure, name))
+        write_frame(frames / name, as_frame(exposure, scenario, name), cards=_cards(scenario))
+        truth.append(frame_truth(renderer, exposure, index, name))
     progress("frame", scenario.scene.n_frames, scenario.scene.n_frames)
     _write_bad_pixels(folder / "badpix.csv.gz", renderer)
     (folder / "payload.toml").write_text(to_toml(scenario.payload), "utf-8")
@@ -59,6 +60,13 @@ def as_frame(exposure: Exposure, scenario: Scenario, name: str) -> Frame:
     )  # fmt: skip
 
 
+def _cards(scenario: Scenario) -> dict[str, Any]:
+    """What the header says besides: made-up pixels, and columns that see no light."""
+    columns, ny = scenario.scene.detector.overscan_columns, scenario.scene.sensor.shape_px[0]
+    overscan = {"BIASSEC": f"[1:{columns},1:{ny}]"} if columns else {}
+    return {"DATAMODE": "SIMULATED", **overscan}
+
+
 def _remove_earlier(frames: Path, name: str) -> None:
     """Make room for a recording where an earlier one of this scenario lay; anything else is not ours to delete."""
     ours = [path for path in frames.iterdir() if re.fullmatch(rf"{re.escape(name)}_\d{{4}}\.fits", path.name)]
@@ -70,12 +78,12 @@ def _remove_earlier(frames: Path, name: str) -> None:
 
 
 def _write_bad_pixels(path: Path, renderer: Renderer) -> None:
-    """The payload's calibration: hot pixels with their dark rate, not all of them and not exact; no file if none is known."""
+    """The payload's calibration: hot pixels with their dark rate and dead columns, not all and not exact; no file if empty."""
     path.unlink(missing_ok=True)
     if not renderer.chip.calibration:
         return
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["x", "y", "dark_e_per_s", "kind"])
-    rows.writerows([int(x), int(y), f"{max(dark, 0.0):.3f}", "hot"] for x, y, dark in renderer.chip.calibration)
+    rows.writerows([x, y, f"{max(dark, 0.0):.3f}", kind] for x, y, dark, kind in renderer.chip.calibration)
     path.write_bytes(gzip.compress(text.getvalue().encode("ascii"), mtime=0))

@@ -11,6 +11,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import cases  # noqa: E402
+from firmware_sim.scenario import load  # noqa: E402
+from firmware_sim.scene.render import Renderer  # noqa: E402
+from firmware_sim.scene.settings import Sensor  # noqa: E402
+from sensorproc import catalog  # noqa: E402
 from sensorproc.cli import main  # noqa: E402
 
 
@@ -45,3 +49,15 @@ def data():
     if not folder.is_dir():
         pytest.skip(f"no reference frames at {folder}; set SENSORPROC_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sensor():
+    """A small simulated sensor."""
+    return Sensor((200, 240), 3.0, 4.0, 1.5, 6.0, 300.0, 90000.0, 6.0, 21.5, 2.0)
+
+
+@pytest.fixture(scope="session")
+def renderer():
+    """A small scene ready to be exposed."""
+    return Renderer(load(ROOT / "tests" / "flight" / "mini.toml").scene, catalog.shipped())

@@ -2,40 +2,54 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from firmware_sim.scene import clock
-from firmware_sim.scene.attitude import Attitude, ideal_camera, project, ra_dec_roll_deg, seen
-from firmware_sim.scene.detector import Chip
-from firmware_sim.scene.kernels.deposit import deposit
-from firmware_sim.scene.orbit import SIDEREAL_RATE, State, propagate
+from firmware_sim.scene.attitude import Attitude, ra_dec_roll_deg
+from firmware_sim.scene.chip import Chip
+from firmware_sim.scene.drawn import drawn_targets
+from firmware_sim.scene.illumination import brightness, lit_mag
+from firmware_sim.scene.optics import Lens, seen
+from firmware_sim.scene.orbit import State, propagate
+from firmware_sim.scene.readout import read
 from firmware_sim.scene.settings import Scene
-from firmware_sim.scene.sky import diffuse_e_s, electrons_per_s, star_field
-from firmware_sim.scene.targets import Target, host_state, light_time_direction, lit_mag, targets
+from firmware_sim.scene.sky import electrons_per_s, star_field
+from firmware_sim.scene.stray_light import Diffuse
+from firmware_sim.scene.targets import Target, given_targets, host_state, light_time_direction
+from firmware_sim.scene.transmission import Link
 from sensorproc.catalog import StarCatalog
-from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA, SPEED_OF_LIGHT_KM_S
+from sensorproc.conventions import ARCSEC_PER_RAD, SPEED_OF_LIGHT_KM_S
 
 STEP_PX = 0.3  # of a trail between samples of the exposure
 MIN_SAMPLES, MAX_SAMPLES = 9, 4000
-HALO_EVERY = 4  # the wide halo needs fewer samples
+SAMPLES_OF_A_GLINT = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A target in one frame: its path (k, 2) over the exposure [px], magnitude, electrons, and geometric direction."""
+    """A target in one frame.
+
+    ``path`` (k + 2, 2): exposure start, every sample, exposure end [px]; ``shares_e`` (k,): electrons at every sample;
+    ``mag``: mean magnitude of the exposure; ``direction`` (3,): geometric, at mid-exposure.
+    """
 
     target: Target
     path: np.ndarray
+    shares_e: np.ndarray
+    width_px: float
     mag: float
-    electrons: float
     direction: np.ndarray
+
+    @property
+    def electrons(self) -> float:
+        return float(self.shares_e.sum())
 
 
 @dataclass(frozen=True, eq=False)
 class Exposure:
-    """One rendered frame and everything true of it."""
+    """One rendered frame and everything true of it. ``index`` counts exposures, dropped ones too."""
 
     index: int
     data_dn: np.ndarray
@@ -45,10 +59,11 @@ class Exposure:
     host: State
     recorded_pointing_deg: tuple[float, float, float]
     n_hits: int
+    faults: list[str] = field(default_factory=list)
 
 
 class Renderer:
-    """A scene, ready to be exposed frame by frame."""
+    """A scene, ready to be exposed frame by frame. Times within count from the middle of the scene."""
 
     def __init__(self, scene: Scene, catalog: StarCatalog):
         self.scene, self.sensor = scene, scene.sensor
@@ -59,112 +74,134 @@ class Renderer:
         self.sun = clock.sun_from_earth_km(middle)
         sidereal = middle.sidereal_time("mean", "greenwich").to_value("rad")
         self.host_middle = host_state(scene.host, sidereal)
-        self.attitude = Attitude(scene.pointing, scene.n_frames, np.random.default_rng([scene.seed, 0]))
-        camera = ideal_camera(self.host_middle, scene.pointing)
-        self.targets = targets(scene, self.host_middle, camera, sidereal)
-        self.chip = Chip(self.sensor, scene.detector, scene.radiation, scene.seed)
-        self.diffuse_e = diffuse_e_s(self.sensor, scene.sky) * self.sensor.exposure_s
-        ends = np.linspace(0.0, 2 * self.middle_s, 7)
-        boresights = np.array([ideal_camera(self.host(t), scene.pointing)[:, 2] for t in ends])
+        self.attitude = Attitude(scene.pointing, self.host_middle, scene.n_frames, np.random.default_rng([scene.seed, 0]))
+        self.diffuse = Diffuse(self.sensor, scene.sky, scene.stray_light)
+        self.link = Link(scene.transmission, scene.n_frames, self.sensor.shape_px[0], scene.seed)
+        self.chip = Chip(self.sensor, scene.detector, scene.n_frames, scene.seed)
+        self.targets = self._targets(sidereal)
+        boresights = np.array([self.attitude.ideal(t)[:, 2] for t in np.linspace(-self.middle_s, self.middle_s, 7)])
         self.stars = star_field(catalog, boresights, self.sensor, scene.sky, clock.tai_ns(middle), scene.seed)
-        self.star_e = np.asarray(electrons_per_s(self.stars.mag, self.sensor.zeropoint_mag)) * self.sensor.exposure_s
-        ifov_rad = self.sensor.ifov_arcsec / ARCSEC_PER_RAD
-        core = math.hypot(self.sensor.psf_fwhm_px / FWHM_PER_SIGMA, self.attitude.blur_rad / ifov_rad)
-        self.sigmas = (core, core * scene.optics.halo_ratio)
-        self.star_times = self._sampled(SIDEREAL_RATE * ARCSEC_PER_RAD * self.sensor.exposure_s / self.sensor.ifov_arcsec)
-        self.target_times = [self._sampled(self._trail_px(target)) for target in self.targets]
+        self.star_e = np.asarray(electrons_per_s(self.stars.seen_mag, self.sensor.zeropoint_mag)) * self.sensor.exposure_s
+        spin_arcsec_s = float(np.linalg.norm(self.attitude.spin)) * ARCSEC_PER_RAD
+        self.star_times = self._sampled(spin_arcsec_s * self.sensor.exposure_s / self.sensor.ifov_arcsec)
+        dwell_s = self.sensor.exposure_s / len(self.star_times)
+        self.lens = Lens(scene.optics, self.sensor, self.attitude.blur_rad(dwell_s))
+        self.target_times = [self._sampled(self._trail_px(target), target) for target in self.targets]
+
+    def _targets(self, sidereal: float) -> list[Target]:
+        scene, attitude = self.scene, self.attitude
+        given = given_targets(scene, self.host_middle, attitude.middle, attitude.spin, sidereal)
+        ny, nx = self.sensor.shape_px
+        light = self.diffuse.light_e_s(attitude.middle, self.host_middle[0], self.sun)
+        sky_e = float(light[ny // 2, nx // 2]) * self.sensor.exposure_s
+        return given + drawn_targets(scene, self.host_middle, attitude.middle, attitude.spin, self.sun, sky_e, len(given))
 
     def _trail_px(self, target: Target) -> float:
         """Length of a target's trail in the middle frame."""
-        index = self.scene.n_frames // 2
-        t0 = index * self.sensor.cadence_s
-        ends = [self._place(target, t, index, self.sensor.exposure_s) for t in (t0, t0 + self.sensor.exposure_s)]
+        half = 0.5 * self.sensor.exposure_s
+        ends = [self._place(target, t, self.scene.n_frames // 2, self.sensor.exposure_s) for t in (-half, half)]
         return float(np.hypot(*(ends[1] - ends[0])))
 
-    def _sampled(self, trail_px: float) -> np.ndarray:
-        """Times after exposure start [s] between which a source with such a trail moves little."""
-        n = min(max(math.ceil(trail_px / STEP_PX), MIN_SAMPLES), MAX_SAMPLES)
-        return (np.arange(n) + 0.5) / n * self.sensor.exposure_s
-
-    def host(self, t_s: float) -> State:
-        """The host at a time after the start of the scene."""
-        return propagate(self.host_middle, t_s - self.middle_s)
+    def _sampled(self, trail_px: float, target: Target | None = None) -> np.ndarray:
+        """Times after exposure start [s] between which a source with such a trail moves and changes little."""
+        exposure_s = self.sensor.exposure_s
+        n = math.ceil(trail_px / STEP_PX)
+        if target is not None and target.light_curve.kind == "glint":
+            n = max(n, math.ceil(SAMPLES_OF_A_GLINT * exposure_s / target.light_curve.glint_s))
+        n = min(max(n, MIN_SAMPLES), MAX_SAMPLES)
+        return (np.arange(n) + 0.5) / n * exposure_s
 
     def exposures(self) -> Iterator[Exposure]:
-        """All frames in order."""
+        """All frames that arrive, in order."""
         for index in range(self.scene.n_frames):
-            yield self.expose(index)
+            if not self.link.is_dropped[index]:
+                yield self.expose(index)
 
     def expose(self, index: int) -> Exposure:
-        """Render one frame; frames do not depend on one another."""
-        t0 = index * self.sensor.cadence_s
-        light = self.diffuse_e.copy()
-        self._add(light, self._star_paths(t0 + self.star_times, index), self.star_e)
-        background = self.chip.expected(light)
-        found = tuple(self._see(i, t0, index) for i in range(len(self.targets)))
+        """Render one frame as it arrives; frames do not depend on one another."""
+        shown = self.link.shown(index)
+        t0, t0_shown = (k * self.sensor.cadence_s - self.middle_s for k in (index, shown))
+        middle = t0_shown + 0.5 * self.sensor.exposure_s
+        light = self._diffuse_e(middle)
+        paths = self._star_paths(t0_shown, shown)
+        self.lens.add(
+            light, paths, np.tile(self.star_e / len(paths), (len(paths), 1)), self.lens.widths_px(paths[len(paths) // 2])
+        )
+        background = self.chip.expected(light, shown)
+        found = tuple(self._see(i, t0_shown, shown) for i in range(len(self.targets)))
         for item in found:
-            self._add(light, item.path[1:-1, None], np.array([item.electrons]))
-        data, n_hits = self.chip.read(self.chip.expected(light), index)
+            self._add(light, item)
+        data, n_hits = read(self.chip, self.scene.radiation, self.chip.expected(light, shown), shown, self.scene.seed)
         host = self.host(t0 + 0.5 * self.sensor.exposure_s)
-        recorded = ra_dec_roll_deg(self.attitude.recorded(host))
-        return Exposure(index, data, clock.after(self.start, t0), background, found, host, recorded, n_hits)
+        recorded = ra_dec_roll_deg(self.attitude.recorded(t0 + 0.5 * self.sensor.exposure_s))
+        start = clock.after(self.start, index * self.sensor.cadence_s)
+        data = self.link.deliver(data, index)
+        return Exposure(index, data, start, background, found, host, recorded, n_hits, self.link.faults(index))
+
+    def host(self, t_s: float) -> State:
+        """The host at a time from the middle of the scene."""
+        return propagate(self.host_middle, t_s)
 
     def stamp(self, item: Seen) -> tuple[np.ndarray, slice, slice]:
         """Electrons of a target alone on the part of the frame it touches, and that part (rows, columns)."""
         ny, nx = self.sensor.shape_px
-        reach = math.ceil(5 * self.sigmas[1]) + 2
+        reach = self.lens.reach_px()
         low = np.floor(item.path.min(axis=0)).astype(int) - reach
         high = np.ceil(item.path.max(axis=0)).astype(int) + reach
         columns = slice(min(max(low[0], 0), nx), min(max(high[0] + 1, 0), nx))
         rows = slice(min(max(low[1], 0), ny), min(max(high[1] + 1, 0), ny))
         patch = np.zeros((max(rows.stop - rows.start, 0), max(columns.stop - columns.start, 0)))
         if patch.size:
-            self._add(patch, item.path[1:-1, None] - np.array([columns.start, rows.start]), np.array([item.electrons]))
+            self._add(patch, item, np.array([columns.start, rows.start]))
         return patch, rows, columns
 
-    def _star_paths(self, times: np.ndarray, index: int) -> np.ndarray:
-        """Pixels (k, n, 2) of the stars at sampled times."""
-        paths, dwell_s = [], self.sensor.exposure_s / len(times)
-        for t in times:
-            host = self.host(t)
-            apparent = seen(self.stars.unit, self.earth_velocity + host[1])
-            paths.append(self._project(apparent, host, t, index, dwell_s))
-        return np.array(paths)
+    def _add(self, image: np.ndarray, item: Seen, origin: np.ndarray | float = 0.0) -> None:
+        self.lens.add(image, item.path[1:-1, None] - origin, item.shares_e[:, None], np.array([item.width_px]))
 
-    def _project(self, apparent: np.ndarray, host: State, t: float, index: int, dwell_s: float) -> np.ndarray:
-        return project(
-            apparent,
-            self.attitude.camera(host, t, index, dwell_s),
-            self.sensor.ifov_arcsec / ARCSEC_PER_RAD,
-            self.sensor.shape_px,
-        )
+    def _diffuse_e(self, t_s: float) -> np.ndarray:
+        light = self.diffuse.light_e_s(self.attitude.ideal(t_s), self.host(t_s)[0], self.sun)
+        return light * self.sensor.exposure_s
+
+    def _star_paths(self, t0: float, index: int) -> np.ndarray:
+        """Pixels (k, n, 2) of the stars at the samples of an exposure that starts at a time."""
+        dwell_s = self.sensor.exposure_s / len(self.star_times)
+        paths = []
+        for t in t0 + self.star_times:
+            apparent = seen(self.stars.unit, self.earth_velocity + self.host(t)[1])
+            paths.append(self.lens.project(apparent, self.attitude.camera(t, index, dwell_s)))
+        return self._rolled(np.array(paths))
+
+    def _rolled(self, paths: np.ndarray) -> np.ndarray:
+        """Paths (k, n, 2) of a rolling shutter: a row lower down sees the same stretch of motion later."""
+        detector = self.scene.detector
+        if detector.kind != "cmos" or not detector.rolling_s or len(paths) < 2:
+            return paths
+        rate = (paths[-1] - paths[0]) / (self.sensor.exposure_s * (1.0 - 1.0 / len(paths)))
+        late_s = detector.rolling_s * np.clip(paths[len(paths) // 2, :, 1] / self.sensor.shape_px[0], 0.0, 1.0)
+        return paths + rate * late_s[:, None]
 
     def _see(self, number: int, t0: float, index: int) -> Seen:
-        """A target's path: exposure start, every sample, exposure end."""
+        """A target's path and light over one exposure."""
         target, exposure_s = self.targets[number], self.sensor.exposure_s
-        dwell_s = exposure_s / len(self.target_times[number])
-        times = (t0, *(t0 + self.target_times[number]), t0 + exposure_s)
-        path = [self._place(target, t, index, dwell_s) for t in times]
-        middle = t0 + 0.5 * self.sensor.exposure_s
+        times = t0 + self.target_times[number]
+        dwell_s = exposure_s / len(times)
+        path = np.array([self._place(target, t, index, dwell_s) for t in (t0, *times, t0 + exposure_s)])
+        path = self._rolled(path[:, None])[:, 0]
+        middle = t0 + 0.5 * exposure_s
         host = self.host(middle)
-        direction, _ = light_time_direction(target, middle - self.middle_s, host[0])
-        mag = lit_mag(target, target.at(middle - self.middle_s)[0], host[0], self.sun)
-        electrons = float(electrons_per_s(mag, self.sensor.zeropoint_mag)) * self.sensor.exposure_s
-        return Seen(target, np.array(path), mag, electrons, direction)
+        direction, _ = light_time_direction(target, middle, host[0])
+        steady_mag = lit_mag(target.cross_section_m2, target.at(middle)[0], host[0], self.sun)
+        curve = brightness(target.light_curve, times)
+        shares = float(electrons_per_s(steady_mag, self.sensor.zeropoint_mag)) * exposure_s * curve / len(times)
+        mag = steady_mag - 2.5 * math.log10(float(curve.mean()))
+        width = float(self.lens.widths_px(path[len(path) // 2][None])[0])
+        return Seen(target, path, shares, width, mag, direction)
 
     def _place(self, target: Target, t: float, index: int, dwell_s: float) -> np.ndarray:
-        """Pixel (2,) of a target at a time after the start of the scene."""
+        """Pixel (2,) of a target at a time."""
         host = self.host(t)
-        direction, delay = light_time_direction(target, t - self.middle_s, host[0])
+        direction, delay = light_time_direction(target, t, host[0])
         range_km = delay * SPEED_OF_LIGHT_KM_S
         from_barycentre = direction - self.earth_velocity * delay / range_km  # the Earth moved while the light came
         apparent = seen(from_barycentre[None], self.earth_velocity + host[1])
-        return self._project(apparent, host, t, index, dwell_s)[0]
-
-    def _add(self, image: np.ndarray, paths: np.ndarray, electrons: np.ndarray) -> None:
-        """Add sources trailed along paths (k, n, 2) of equal dwell times."""
-        halo = self.scene.optics.halo_fraction
-        for share, sigma, every in ((1 - halo, self.sigmas[0], 1), (halo, self.sigmas[1], HALO_EVERY)):
-            part = np.ascontiguousarray(paths[every // 2 :: every])
-            flux = np.tile(electrons * share / len(part), len(part))
-            deposit(image, part.reshape(-1, 2), flux, sigma)
+        return self.lens.project(apparent, self.attitude.camera(t, index, dwell_s))[0]

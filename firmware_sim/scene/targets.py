@@ -1,26 +1,24 @@
-"""Satellites and debris: their orbits, where they appear, and how bright the Sun makes them."""
+"""Satellites and debris: their orbits and where they appear. Drawn ones are in :mod:`drawn`."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from firmware_sim.scene.orbit import GEO_RADIUS_KM, State, propagate, state_from_elements
-from firmware_sim.scene.settings import Crossing, Host, Neighbour, Scene
+from firmware_sim.scene.settings import Host, Scene, Sensor
+from firmware_sim.scene.target_settings import Formation, LightCurve, Neighbour
 from sensorproc.conventions import ARCSEC_PER_RAD, SPEED_OF_LIGHT_KM_S
-
-SUN_MAG = -26.74  # V of the Sun at 1 au
-EARTH_RADIUS_KM = 6378.137
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """An object with its state in GCRF at the middle of the scene."""
+    """An object with its state in GCRF at the middle of the scene; ``cross_section_m2`` is area times albedo."""
 
     name: str
     state: State
-    area_m2: float
-    albedo: float
+    cross_section_m2: float
+    light_curve: LightCurve = field(default_factory=LightCurve)
 
     def at(self, dt_s: float) -> State:
         """State some time from the middle of the scene."""
@@ -33,15 +31,23 @@ def host_state(host: Host, sidereal_angle: float) -> State:
     return state_from_elements(GEO_RADIUS_KM, host.eccentricity, math.radians(host.inclination_deg), longitude - 1.0, 1.0, 0.0)
 
 
-def targets(scene: Scene, host: State, camera: np.ndarray, sidereal_angle: float) -> list[Target]:
-    """All objects of a scene, given the host and the camera axes at its middle."""
+def given_targets(scene: Scene, host: State, camera: np.ndarray, spin: np.ndarray, sidereal_angle: float) -> list[Target]:
+    """The objects a scene names, given the host, the camera axes and their spin at its middle."""
     longitude = math.radians(scene.host.longitude_deg) + sidereal_angle
-    near = [Target(n.name, _neighbour_state(n, longitude), n.area_m2, n.albedo) for n in scene.neighbours]
-    far = [Target(c.name, _crossing_state(c, scene, host, camera), c.area_m2, c.albedo) for c in scene.crossings]
-    return near + far
+    near = {n.name: Target(n.name, neighbour_state(n, longitude), n.area_m2 * n.albedo, n.light_curve) for n in scene.neighbours}
+    beside = [
+        Target(f.name, formation_state(f, near[f.around].state), f.area_m2 * f.albedo, f.light_curve) for f in scene.formations
+    ]
+    crossing = []
+    for c in scene.crossings:
+        rate = c.rate_x_arcsec_s, c.rate_y_arcsec_s
+        state = state_in_field((c.x_px, c.y_px), rate, c.range_km, c.closing_km_s, scene.sensor, host, camera, spin)
+        crossing.append(Target(c.name, state, c.area_m2 * c.albedo, c.light_curve))
+    return [*near.values(), *beside, *crossing]
 
 
-def _neighbour_state(n: Neighbour, host_longitude: float) -> State:
+def neighbour_state(n: Neighbour, host_longitude: float) -> State:
+    """State of an object of the belt."""
     along = math.radians(n.latitude_argument_deg)
     longitude = host_longitude + math.radians(n.longitude_offset_deg)
     anomaly = math.radians(n.anomaly_deg)
@@ -49,36 +55,41 @@ def _neighbour_state(n: Neighbour, host_longitude: float) -> State:
     return state_from_elements(a_km, n.eccentricity, math.radians(n.inclination_deg), longitude - along, along - anomaly, anomaly)
 
 
-def _crossing_state(c: Crossing, scene: Scene, host: State, camera: np.ndarray) -> State:
-    """State that puts the object at its pixel, range and rate as the turning camera sees them."""
-    ny, nx = scene.sensor.shape_px
-    ifov = scene.sensor.ifov_arcsec / ARCSEC_PER_RAD
-    plane = np.array([(c.x_px - (nx - 1) / 2) * ifov, (c.y_px - (ny - 1) / 2) * ifov, 1.0])
-    sight = camera @ plane / np.linalg.norm(plane)
-    rate = camera @ (np.array([c.rate_x_arcsec_s, c.rate_y_arcsec_s, 0.0]) / ARCSEC_PER_RAD)
+def formation_state(f: Formation, chief: State) -> State:
+    """State of an object beside another: offset and velocity on radial, along-track and cross-track axes that turn."""
+    position, velocity = chief
+    momentum = np.cross(position, velocity)
+    radial, cross = position / np.linalg.norm(position), momentum / np.linalg.norm(momentum)
+    axes = np.stack([radial, np.cross(cross, radial), cross], axis=1)
+    offset = axes @ np.array(f.offset_km)
+    turning = np.cross(momentum / float(position @ position), offset)
+    return position + offset, velocity + axes @ np.array(f.velocity_m_s) / 1000.0 + turning
+
+
+def sight(place_px: tuple[float, float], sensor: Sensor, camera: np.ndarray) -> np.ndarray:
+    """Direction (3,) of a pixel; distortion is left out, it moves objects little."""
+    ny, nx = sensor.shape_px
+    ifov = sensor.ifov_arcsec / ARCSEC_PER_RAD
+    plane = np.array([(place_px[0] - (nx - 1) / 2) * ifov, (place_px[1] - (ny - 1) / 2) * ifov, 1.0])
+    return camera @ plane / np.linalg.norm(plane)
+
+
+def state_in_field(
+    place_px: tuple[float, float], rate_arcsec_s: tuple[float, float], range_km: float, closing_km_s: float,
+    sensor: Sensor, host: State, camera: np.ndarray, spin: np.ndarray,
+) -> State:  # fmt: skip
+    """State that puts an object at its pixel, range and rate as a camera turning with ``spin`` sees them."""
+    line = sight(place_px, sensor, camera)
+    rate = camera @ (np.array([*rate_arcsec_s, 0.0]) / ARCSEC_PER_RAD)
     position, velocity = host
-    spin = np.cross(position, velocity) / (position @ position)  # of the body-fixed camera
-    across = rate - (rate @ sight) * sight + np.cross(spin, sight)
-    return position + c.range_km * sight, velocity + c.range_km * across - c.closing_km_s * sight
-
-
-def lit_mag(target: Target, place: np.ndarray, observer: np.ndarray, sun: np.ndarray) -> float:
-    """Magnitude of a diffuse sphere (Lambert's law); infinite in the Earth's shadow. All in km, geocentric."""
-    to_sun, to_observer = sun - place, observer - place
-    sun_unit = sun / np.linalg.norm(sun)
-    if place @ sun_unit < 0 and np.linalg.norm(place - (place @ sun_unit) * sun_unit) < EARTH_RADIUS_KM:
-        return math.inf
-    cosine = float(to_sun @ to_observer / np.linalg.norm(to_sun) / np.linalg.norm(to_observer))
-    phase = math.acos(max(-1.0, min(1.0, cosine)))
-    share = 2.0 / (3.0 * math.pi**2) * ((math.pi - phase) * math.cos(phase) + math.sin(phase))
-    range_m = 1000.0 * float(np.linalg.norm(to_observer))
-    return SUN_MAG - 2.5 * math.log10(max(target.area_m2 * target.albedo * share / range_m**2, 1e-40))
+    across = rate - (rate @ line) * line + np.cross(spin, line)
+    return position + range_km * line, velocity + range_km * across - closing_km_s * line
 
 
 def light_time_direction(target: Target, dt_s: float, observer: np.ndarray) -> tuple[np.ndarray, float]:
     """Unit vector from the observer now to the object when the light left it (GCRF), and the light time [s]."""
     delay = 0.0
     for _ in range(3):
-        sight = target.at(dt_s - delay)[0] - observer
-        delay = float(np.linalg.norm(sight)) / SPEED_OF_LIGHT_KM_S
-    return sight / np.linalg.norm(sight), delay
+        line = target.at(dt_s - delay)[0] - observer
+        delay = float(np.linalg.norm(line)) / SPEED_OF_LIGHT_KM_S
+    return line / np.linalg.norm(line), delay

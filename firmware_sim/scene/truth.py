@@ -9,20 +9,25 @@ from firmware_sim.scene import clock
 from firmware_sim.scene.render import Exposure, Renderer, Seen
 
 EDGE_PX = 3.0
+PLAIN_SNR = 5.0
+BLEND_SHARE = 0.5  # of a target's own light under it, from stars: more is a blend
 Row = dict[str, Any]
 
 
-def frame_truth(renderer: Renderer, exposure: Exposure, file: str) -> Row:
-    """Targets of one frame that touch it. ``snr`` is that of the matched filter which knows the target's exact image
-    and the exact noise of sky, stars, dark and read-out; other targets are left out of it and of the flag ``blend``."""
+def frame_truth(renderer: Renderer, exposure: Exposure, index: int, file: str) -> Row:
+    """Targets of one frame that touch it, ``index`` its number in the recording. ``snr`` is that of the matched filter
+    which knows the target's exact image and the exact noise of sky, stars, dark and read-out; other targets are left out
+    of it and of the flag ``blend``. In a repeated frame the pixels are of an earlier time: its targets are where the
+    pixels show them, and the frame is not judged."""
     end = clock.after(exposure.t_start, renderer.sensor.exposure_s)
     rows = [_target(renderer, exposure, i, item) for i, item in enumerate(exposure.seen)]
     return {
-        "index": exposure.index,
+        "index": index,
         "file": file,
         "t_start_utc": clock.iso(exposure.t_start),
         "t_end_utc": clock.iso(end),
         "n_hits": exposure.n_hits,
+        "faults": exposure.faults,
         "targets": [row for row in rows if row is not None],
     }
 
@@ -31,25 +36,29 @@ def _target(renderer: Renderer, exposure: Exposure, number: int, item: Seen) -> 
     patch, rows, columns = renderer.stamp(item)
     if not patch.size or not item.electrons or patch.sum() < 0.05 * item.electrons:
         return None
-    noise2 = exposure.expected_e[rows, columns] + renderer.sensor.read_noise_e**2
+    sensor = renderer.sensor
+    signal = patch * renderer.chip.response[rows, columns]
+    noise2 = exposure.expected_e[rows, columns] + sensor.read_noise_e**2 + sensor.gain_e_per_dn**2 / 12.0
     (x0, y0), (x1, y1) = item.path[0], item.path[-1]
-    x, y = item.path[1:-1].mean(axis=0)
-    ny, nx = renderer.sensor.shape_px
-    ends = np.array([x0, x1, y0, y1])
-    is_edge = ends.min() < EDGE_PX or max(x0, x1) > nx - 1 - EDGE_PX or max(y0, y1) > ny - 1 - EDGE_PX
+    x, y = (item.path[1:-1] * item.shares_e[:, None]).sum(axis=0) / item.electrons
+    ny, nx = sensor.shape_px
+    left = renderer.scene.detector.overscan_columns
+    is_edge = min(x0, x1) < left + EDGE_PX or max(x0, x1) > nx - 1 - EDGE_PX or min(y0, y1) < EDGE_PX
+    is_edge = bool(is_edge or max(y0, y1) > ny - 1 - EDGE_PX)
     others = exposure.expected_e[rows, columns] - np.median(exposure.expected_e)
     light = patch / patch.sum()
-    is_blend = float((others * light).sum()) > 0.5 * float((patch * light).sum())
-    peak = float((patch + exposure.expected_e[rows, columns]).max())
-    flags = [name for name, holds in
-             (("edge", is_edge), ("blend", is_blend), ("saturated", peak > renderer.sensor.full_well_e)) if holds]  # fmt: skip
+    is_blend = float((others * light).sum()) > BLEND_SHARE * float((patch * light).sum())
+    is_dead = float(signal.sum()) < 0.5 * float(patch.sum()) and not is_edge
+    is_saturated = float((patch + exposure.expected_e[rows, columns]).max()) > sensor.full_well_e
+    held = (("edge", is_edge), ("blend", is_blend), ("dead", is_dead), ("saturated", is_saturated))
+    flags = [name for name, holds in held if holds]
     a, b, c = item.direction
     return {
         "id": number, "name": item.target.name,
         "x": float(x), "y": float(y), "x0": float(x0), "y0": float(y0), "x1": float(x1), "y1": float(y1),
         "streak_px": math.hypot(x1 - x0, y1 - y0),
         "mag": item.mag, "electrons": item.electrons,
-        "snr": float(np.sqrt((patch**2 / noise2).sum())),
+        "snr": float(np.sqrt((signal**2 / noise2).sum())),
         "ra_geo": math.degrees(math.atan2(b, a)) % 360.0, "dec_geo": math.degrees(math.asin(c)),
         "flags": flags,
     }  # fmt: skip
@@ -60,9 +69,40 @@ def scene_truth(renderer: Renderer, frames: list[Row]) -> Row:
     scene = renderer.scene
     return {
         "form": "targets per frame; x, y: flux-weighted mean, 0-based, integer = pixel centre; ra_geo, dec_geo: GCRS direction"
-        " to where the light left, deg; snr: clairvoyant matched filter in this frame",
+        " to where the light left, deg; snr: clairvoyant matched filter in this frame; sets: the same over each set",
         "seed": scene.seed,
+        "exposure_s": scene.sensor.exposure_s,
+        "cadence_s": scene.sensor.cadence_s,
+        "hits_per_frame": scene.radiation.hits_per_frame,
+        "stars_per_mpix": _stars_per_mpix(renderer),
         "n_stars_in_table": renderer.stars.n_listed,
         "n_stars_beyond_table": len(renderer.stars.mag) - renderer.stars.n_listed,
         "frames": frames,
+        "sets": _sets(frames, scene.set_frames),
     }
+
+
+def _stars_per_mpix(renderer: Renderer) -> float:
+    """Stars whose light would give a point an SNR of 5 in one frame, per million pixels."""
+    sensor = renderer.sensor
+    ny, nx = sensor.shape_px
+    places = renderer.lens.project(renderer.stars.unit, renderer.attitude.middle)
+    on_chip = ((places >= 0) & (places < [nx, ny])).all(axis=1)
+    light = renderer.diffuse.light_e_s(renderer.attitude.middle, renderer.host_middle[0], renderer.sun)
+    variance = float(light[ny // 2, nx // 2]) * sensor.exposure_s + sensor.read_noise_e**2
+    noise_e = math.sqrt(variance * 4.0 * math.pi * (renderer.lens.core_px**2 + 1.0 / 12.0))
+    return float((on_chip & (renderer.star_e > PLAIN_SNR * noise_e)).sum() / (nx * ny) * 1e6)
+
+
+def _sets(frames: list[Row], set_frames: int) -> list[Row]:
+    """SNR of every target over each set: its frames' in quadrature."""
+    n_sets = max(-(-len(frames) // set_frames), 1)
+    found = []
+    for part in np.array_split(np.arange(len(frames)), n_sets):
+        snr2: dict[int, float] = {}
+        for k in part.tolist():
+            for target in frames[k]["targets"]:
+                snr2[target["id"]] = snr2.get(target["id"], 0.0) + target["snr"] ** 2
+        targets = [{"id": name, "snr": math.sqrt(value)} for name, value in sorted(snr2.items())]
+        found.append({"first_frame": int(part[0]) if len(part) else 0, "n_frames": len(part), "targets": targets})
+    return found

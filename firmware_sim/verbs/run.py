@@ -15,6 +15,7 @@ def run(
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     recording: Path | None = None,
+    preset: str | None = None,
     seed: int | None = None,
     processor: str | None = None,
     link_bit_s: float | None = None,
@@ -33,6 +34,8 @@ def run(
         folder for everything: recording/, downlink.bin, tables, products/, trace.json, report.html.
     recording
         frames already rendered by simulate, instead of new ones.
+    preset
+        another payload than the scenario's: name of a preset or TOML file.
     seed
         another seed than the scenario's.
     processor
@@ -62,7 +65,7 @@ def run(
     board: dict[str, Any] = {"processor": processor, "link_bit_s": link_bit_s, "memory_bytes": memory_bytes}
     if recording is not None and seed is not None:
         raise UsageError("--seed makes new frames and --recording takes old ones: give one of them")
-    flown = with_board(with_seed(load(scenario), seed), board)
+    flown = with_board(with_seed(load(scenario, preset), seed), board)
     load_profile(flown.board.processor)  # a mistake is told before the sky is rendered
     given = flown.payload.release
     mark = release.check(marking, data_mode, given.source, given.originator)
@@ -70,7 +73,7 @@ def run(
     if recording is None:
         with progress("rendering") as report:
             simulate(flown, frames, report)
-    options = {"recording": recording, "seed": seed, "processor": processor, "link-bit-s": link_bit_s,
+    options = {"recording": recording, "preset": preset, "seed": seed, "processor": processor, "link-bit-s": link_bit_s,
                "memory-bytes": memory_bytes, "marking": marking, "data-mode": data_mode, "out": out}  # fmt: skip
     argv = ["run", scenario, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
     with progress("flying") as report:

@@ -12,6 +12,7 @@ def simulate(
     scenario: str,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    preset: str | None = None,
     seed: int | None = None,
     json: bool = False,
 ) -> int:
@@ -23,6 +24,8 @@ def simulate(
         TOML file or the name of a shipped scenario.
     out
         folder for frames/, truth.json, payload.toml and badpix.csv.gz.
+    preset
+        another payload than the scenario's: name of a preset or TOML file.
     seed
         another seed than the scenario's.
     json
@@ -31,7 +34,7 @@ def simulate(
     from firmware_sim.scenario import load, with_seed
     from firmware_sim.simulate import simulate as render
 
-    flown = with_seed(load(scenario), seed)
+    flown = with_seed(load(scenario, preset), seed)
     with progress("rendering") as report:
         render(flown, out, report)
     ny, nx = flown.scene.sensor.shape_px

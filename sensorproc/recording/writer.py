@@ -1,7 +1,10 @@
 """Writing recordings: one Rice-compressed FITS file per frame, with the keywords our readers know."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -20,9 +23,9 @@ FACT_CARDS = {
 }
 
 
-def write_frame(path: Path, frame: Frame, compress: bool = True) -> None:
-    """Write one frame of uint16 pixels; Rice compression of integers is lossless."""
-    header = fits.Header()
+def write_frame(path: Path, frame: Frame, compress: bool = True, cards: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Write one frame of uint16 pixels and further ``cards``; Rice compression of integers is lossless."""
+    header = fits.Header(cards)
     start = frame.t_mid_tai_ns - round(0.5 * frame.exposure_s * NS_PER_S)
     header["DATE-OBS"] = (utc_from_tai_ns(start), "exposure start, UTC")
     header["TIMESYS"] = "UTC"
