@@ -12,7 +12,7 @@ from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.products import SensorFacts
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording.entry import make_frame
-from sensorproc.scoring import poisson_interval
+from sensorproc.scoring.intervals import poisson_interval
 
 SKIES = {"stare": EMPTY, "body-fixed, 60 stars in 256 x 256 trailing 7 px": replace(BODY_FIXED, targets=())}
 

@@ -15,7 +15,7 @@ from firmware_sim.topology import Payload
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.ground.decode import remove_earlier, write_products
 from sensorproc.ground.export.tables import write_table
-from sensorproc.ground.release import Marking
+from sensorproc.ground.release import Marking, check_mode
 from sensorproc.recording import open_recording
 from sensorproc.replay import Outcome, marking_fields, run_facts, write_run
 from sensorproc.timescales import NS_PER_S
@@ -49,12 +49,15 @@ def fly(
     remove_earlier(out)
     (out / "downlink.bin").unlink(missing_ok=True)
     recording = open_recording(recording_path)
+    check_mode(mark, recording.data_mode)
     config, profile = scenario.payload, load_profile(scenario.board.processor)
     run = run_facts(recording, config, argv, (scenario.scene.seed,))
     run |= {"scenario": scenario.name, "board": asdict(scenario.board), "processor": asdict(profile)}  # type: ignore[call-overload]
     write_run(out, run | {"status": "running"})
     try:
-        payload = topology.build(recording, config, scenario.board, profile, scenario.scene.seed, marking_fields(mark))
+        payload = topology.build(
+            recording, config, scenario.board, profile, scenario.scene.seed, marking_fields(mark, recording.data_mode)
+        )
     except BudgetError as refusal:
         write_run(out, run | {"status": "refused", "problems": str(refusal).splitlines()})
         raise

@@ -8,8 +8,10 @@ from typing import Any
 from firmware_sim.flight import WINDOW_S, Flight
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.review.report import figure_table, write_report
-from sensorproc.scoring import load_truth, poisson_interval, score, wilson
-from sensorproc.scoring_sets import by_set, n_found, spans
+from sensorproc.scoring.fates import by_set, n_found, spans
+from sensorproc.scoring.frames import score
+from sensorproc.scoring.intervals import poisson_interval, wilson
+from sensorproc.scoring.truth import load_truth
 from sensorproc.timescales import NS_PER_S
 
 Facts = dict[str, Any]
@@ -53,7 +55,7 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
         return facts
     facts |= _judged(tables, truth_path, demanded_snr)
     scene = flight.scenario.scene
-    named = {n.name for n in scene.neighbours} | {c.name for c in scene.crossings}
+    named = {n.name for n in scene.neighbours} | {f.name for f in scene.formations} | {c.name for c in scene.crossings}
     return facts | {"never_clear": sorted(named - {row["name"] for row in facts["targets"]})}
 
 

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from firmware_sim.scene.settings import Scene, Sensor
 from sensorproc import config as payload_config
-from sensorproc.config import Config, describe
+from sensorproc.config import Config, describe, merged
 from sensorproc.errors import ConfigError, InputError, UsageError
 from sensorproc.timescales import tai_ns_from_utc
 
@@ -41,6 +41,10 @@ class Scenario:
     payload: Config
     board: Board = field(default_factory=Board)
 
+    def with_scene(self, **values: Any) -> "Scenario":
+        """The same scenario with some values of its scene replaced."""
+        return replace(self, scene=replace(self.scene, **values))
+
 
 def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | None = None) -> Scenario:
     """A scenario from a TOML file, or one of the shipped by name.
@@ -55,7 +59,7 @@ def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | N
     ConfigError
         With every mistake at once.
     """
-    values = _merged(_read(source), over or {})
+    values = merged(_read(source), over or {})
     extra = sorted(set(values) - {"name", "preset", "payload", "scene", "board"})
     if extra:
         raise ConfigError([f"$.{key}: unknown key (allowed: name, preset, payload, scene, board)" for key in extra])
@@ -67,7 +71,7 @@ def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | N
     name = str(values.get("name", Path(source).stem))
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
         raise ConfigError([f"$.name = {name!r}: it becomes part of file names; use letters, digits, '_', '-' and '.'"])
-    payload = _payload(_merged(_given(asdict(base)), values.get("payload", {})))  # type: ignore[call-overload]
+    payload = _payload(merged(_given(asdict(base)), values.get("payload", {})))  # type: ignore[call-overload]
     known = {name: getattr(payload.sensor, name) for name in Sensor.__annotations__}
     sensor = {name: value for name, value in known.items() if value is not None}
     scene_values = values.get("scene", {})
@@ -102,7 +106,7 @@ def with_seed(scenario: Scenario, seed: int | None) -> Scenario:
     """The same scenario with another seed."""
     if seed is not None and seed < 0:
         raise UsageError(f"--seed {seed}: want 0 or more")
-    return scenario if seed is None else replace(scenario, scene=replace(scenario.scene, seed=seed))
+    return scenario if seed is None else scenario.with_scene(seed=seed)
 
 
 def with_board(scenario: Scenario, values: dict[str, Any]) -> Scenario:
@@ -133,14 +137,6 @@ def _validated(kind: Any, values: dict[str, Any], place: str) -> Any:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
         raise ConfigError([describe(item, kind, f"$.{place}.") for item in error.errors()]) from None
-
-
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Nested dictionaries, the second winning."""
-    out = dict(base)
-    for key, value in over.items():
-        out[key] = _merged(out[key], value) if isinstance(value, dict) and isinstance(out.get(key), dict) else value
-    return out
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,9 @@ VERBS = {
     "process": "The onboard chain on recorded frames, then downlink and decode.",
     "decode": "Ground side alone: packets to tables, messages and a gap report.",
     "inspect": "What a recording holds, and what it lacks.",
-    "score": "A run against truth: completeness, false alarms, errors, with intervals.",
+    "score": "A run against truth: completeness, false alarms, errors, gates, with intervals.",
+    "validate": "Accuracy scenarios through the whole chain, judged by gates and against a baseline.",
+    "inject": "Synthetic targets into recorded frames: exercises, and completeness on real noise.",
     "warm": "Compile the kernels now instead of at the first frame.",
     "doctor": "Is this machine ready?",
 }

@@ -237,6 +237,14 @@ def load(source: str | Path) -> Config:
         raise ConfigError([f"{source}: not valid TOML: {error}"]) from None
 
 
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Nested dictionaries, the second winning."""
+    out = dict(base)
+    for key, value in over.items():
+        out[key] = merged(out[key], value) if isinstance(value, dict) and isinstance(out.get(key), dict) else value
+    return out
+
+
 def describe(item: Any, kind: Any = Config, place: str = "$.") -> str:
     """One mistake found by pydantic in a dataclass ``kind``: its path, what was given, what is allowed."""
     path = place + ".".join(str(part) for part in item["loc"])

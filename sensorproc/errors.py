@@ -45,6 +45,12 @@ class ReleaseError(SensorprocError, ValueError):
     exit_code = 5
 
 
+class NotComparable(SensorprocError, ValueError):
+    """Two results that are not of the same scenes."""
+
+    exit_code = 7
+
+
 class ShapeError(SensorprocError, TypeError):
     """An array of the wrong shape or type reached a stage: a bug in the caller."""
 

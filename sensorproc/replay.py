@@ -21,7 +21,7 @@ from sensorproc.downlink.dictionary import DATA_MODES
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.errors import InputError
 from sensorproc.ground.decode import Decoded, write_products
-from sensorproc.ground.release import Marking
+from sensorproc.ground.release import Marking, check_mode
 from sensorproc.onboard import report
 from sensorproc.onboard.pipeline import prepared, search_set
 from sensorproc.onboard.products import Frame, Processed, Rejection, SensorFacts
@@ -55,7 +55,10 @@ def process(
     ------
     InputError
         If no frame of the recording can be read.
+    ReleaseError
+        If frames that are not real would be released as such.
     """
+    check_mode(mark, recording.data_mode)
     out.mkdir(parents=True, exist_ok=True)
     run = run_facts(recording, config, argv)
     write_run(out, run | {"status": "running"})
@@ -89,7 +92,8 @@ def process(
         first_id = sum(len(p.tracklets) for p in finished)
         last_ns = max(entry.t_mid_tai_ns for _, entry in entries)
         records = report.set_records(processed, frames, first_id, last_ns)
-        housekeeping = report.set_housekeeping(processed, digest, config.digest()) | marking_fields(mark)
+        housekeeping = report.set_housekeeping(processed, digest, config.digest())
+        housekeeping |= marking_fields(mark, recording.data_mode)
         housekeeping |= {"set_id": k, "first_frame": entries[0][0], "n_frames": len(entries)}
         stream += formatter.format_set(records, housekeeping, last_ns, k == len(sets) - 1)
         finished.append(processed)
@@ -192,9 +196,10 @@ def _with_facts(frame: Frame, config: Config, recording: Recording) -> Frame:
     return replace(frame, facts=replace(frame.facts, **{name: value for name, value in given.items() if value is not None}))
 
 
-def marking_fields(mark: Marking | None) -> dict[str, Any]:
-    """The SET record's marking."""
-    return {"marking": mark.marking if mark else "UNSET", "data_mode": DATA_MODES.index(mark.data_mode) if mark else 0}
+def marking_fields(mark: Marking | None, recorded_mode: str | None) -> dict[str, Any]:
+    """The SET record's marking; without one, what the frames say they are still travels."""
+    mode = mark.data_mode if mark else recorded_mode
+    return {"marking": mark.marking if mark else "UNSET", "data_mode": DATA_MODES.index(mode) if mode else 0}
 
 
 def run_facts(recording: Recording, config: Config, argv: list[str], seeds: Sequence[int] = ()) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from sensorproc.ground.table_reader import read_table
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import open_recording
-from sensorproc.scoring import load_truth, score
+from sensorproc.scoring.frames import score
+from sensorproc.scoring.truth import load_truth
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,7 +9,8 @@ import pytest
 
 from sensorproc.cli import main
 from sensorproc.ground.table_reader import read_table
-from sensorproc.scoring import load_truth, score
+from sensorproc.scoring.frames import score
+from sensorproc.scoring.truth import load_truth
 
 pytestmark = pytest.mark.real
 DEFECTS = ((988, 18), (438, 75), (698, 98), (81, 216), (974, 203))  # elongated, fixed to the detector, in every frame

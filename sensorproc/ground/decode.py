@@ -72,8 +72,8 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
 
 def _refuse_contradiction(housekeeping: list[Row], mark: Marking | None) -> None:
     """Packets that say how they are marked cannot be released under anything else."""
-    carried = {(row["marking"], row["data_mode"]) for row in housekeeping} - {("UNSET", "UNSET")}
-    if mark is not None and carried - {(mark.marking, mark.data_mode)}:
+    carried = {(row["marking"], row["data_mode"]) for row in housekeeping}
+    if mark is not None and any(a not in ("UNSET", mark.marking) or b not in ("UNSET", mark.data_mode) for a, b in carried):
         said = ", ".join(f"{marking} {mode}" for marking, mode in sorted(carried))
         raise ReleaseError(f"the packets are marked {said}; they cannot be released as {mark.marking} {mark.data_mode}")
 

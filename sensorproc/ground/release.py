@@ -18,6 +18,20 @@ class Marking:
     originator: str
 
 
+def check_mode(mark: Marking | None, recorded_mode: str | None) -> None:
+    """Frames that say they are simulated, or hold injected targets, are never released as REAL.
+
+    Raises
+    ------
+    ReleaseError
+        If they would be.
+    """
+    if mark is not None and mark.data_mode == "REAL" and recorded_mode is not None:
+        raise ReleaseError(
+            f"the frames say they are {recorded_mode}: they cannot be released as REAL; give --data-mode {recorded_mode}"
+        )
+
+
 def check(marking: str | None, data_mode: str | None, source: str, originator: str) -> Marking | None:
     """The marking to release under, None if neither marking nor mode is given.
 

@@ -16,12 +16,13 @@ from sensorproc.onboard.products import Residual, Trail, freeze
 
 MIN_FRAMES = 3
 TEST_SIGMA = 4.0
+DEAD_SIGMA = 6.0  # below zero over the set: no light takes charge away, the pixel is dead
 CLIP_SIGMA = 8.0  # of a single sample, so that one particle hit makes no defect
 SHADOW_PX = 2.5  # smoothing of the mean residual before it is searched for shadows
 
 
 def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
-    """Residuals with lasting single-pixel excesses flagged HOT.
+    """Residuals with lasting single-pixel excesses flagged HOT, and dead pixels and columns that no list names with them.
 
     Each pixel's own SNR is compared with the best the PSF filter finds on and around it: for a delta the filter has
     less, for an object it has more. A stare, whose template removed what is fixed, is returned unchanged.
@@ -34,7 +35,7 @@ def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
     kernel = template(Trail(), residuals[0].solved.registered.psf_sigma_px)
     filtered = correlate(pixel, kernel) / np.float32(np.sqrt((kernel * kernel).sum()))
     fixed = (pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8)))
-    return [_masked(r, fixed) for r in residuals]
+    return [_masked(r, fixed | (pixel < -DEAD_SIGMA)) for r in residuals]
 
 
 def fill_shadows(residuals: list[Residual]) -> list[Residual]:

@@ -9,6 +9,7 @@ import numpy as np
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.products import Frame, SensorFacts, freeze
 from sensorproc.onboard.state import StarTable
+from sensorproc.recording.headers import NOT_REAL
 
 ZERO_RUN_PX = 16  # so many zeros in a row, above a bias, are lost data and not dark sky
 
@@ -24,6 +25,7 @@ class Entry:
     detector: int
     has_time: bool
     read: Callable[[], Frame]
+    data_mode: str | None = None  # where the file says that its pixels are not, or not all, of the real sky
 
     def frame(self, index: int) -> Frame:
         """The frame with its index in the recording.
@@ -56,6 +58,12 @@ class Recording:
     dark_e_s: np.ndarray | None = None
     bad: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def data_mode(self) -> str | None:
+        """What the frames say they are: SIMULATED, EXERCISE or TEST; None if none says so. The first in this order wins."""
+        said = {entry.data_mode for entry in self.entries}
+        return next((mode for mode in NOT_REAL if mode in said), None)
 
     @property
     def cadence_s(self) -> float | None:

@@ -74,6 +74,7 @@ def _of_image(path: Path, hdu: int, shape: tuple[int, ...], header: Any, meta: d
             detector=detector,
             has_time=time_known,
             read=_Reader(path, hdu, plane, name, t_mid, time_known, exposure_s, detector, meta),
+            data_mode=headers.data_mode(header),
         )
 
 
@@ -132,6 +133,24 @@ class _Reader:
             has_time=self.has_time,
             missing=missing + tuple(text for has, text in lacking if not has),
         )
+
+
+def header_of(entry: Entry) -> fits.Header | None:
+    """The header of the file an entry came from; None if that was not FITS.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read any more.
+    """
+    if not isinstance(entry.read, _Reader):
+        return None
+    try:
+        with _opened(entry.read.path) as hdus:
+            header = hdus[0].header + hdus[entry.read.hdu].header if entry.read.hdu else hdus[0].header
+            return fits.Header(header.copy(strip=True))
+    except Exception as error:  # astropy raises whatever the damage trips over
+        raise InputError(f"{entry.read.path}: unreadable, file damaged ({_first_line(error)})") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -29,6 +29,7 @@ META_KEYS = {
     "zeropoint_mag": "zeropoint_mag_1e_per_s",
 }
 POSITIVE = ("gain_e_per_dn", "full_well_e", "ifov_arcsec")  # zero in a header means "not known"
+NOT_REAL = ("SIMULATED", "EXERCISE", "TEST")  # data modes; in this order where a recording holds several
 MAX_EXPOSURE_S = 86400.0
 SANE_RADIUS_KM = (6000.0, 2e6)  # of an observer around the Earth
 SANE_SPEED_KM_S = 20.0
@@ -64,6 +65,12 @@ def facts(header: Any, meta: dict[str, Any]) -> tuple[SensorFacts, tuple[str, ..
     if values["full_well_e"] is None and values["gain_e_per_dn"] and number(header, "SATURATE"):
         values["full_well_e"] = (number(header, "SATURATE") or 0.0) * values["gain_e_per_dn"]
     return SensorFacts(**values), tuple(MEANINGS[name] for name, value in values.items() if value is None)
+
+
+def data_mode(header: Any) -> str | None:
+    """What a frame says it is where it is not all of the real sky (card DATAMODE)."""
+    text = str(header.get("DATAMODE", "") or "").strip().upper()
+    return text if text in NOT_REAL else None
 
 
 def exposure(header: Any, meta: dict[str, Any]) -> float | None:

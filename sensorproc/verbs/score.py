@@ -5,45 +5,124 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from sensorproc.verbs.console import emit_json
+from sensorproc.verbs.console import emit_json, note
+
+ACCURACY_FAILED = 5
+MOST_SHOWN = 12  # strips of each kind in a gallery
 
 
 def score(
     run: Path,
+    json_to: Annotated[Path | None, Parameter(show=False)] = None,
     *,
     truth: Path,
+    sequence: int | None = None,
+    gate: Path | None = None,
     json: Annotated[bool, Parameter(name="--json")] = False,
     json_file: Path | None = None,
+    junit: Path | None = None,
     md: Path | None = None,
+    plots: Path | None = None,
+    gallery: Path | None = None,
+    recording: Path | None = None,
 ) -> int:
-    """Completeness by SNR, false alarms and centroid errors of a run, with intervals.
+    """Who was found, what is false and how large the errors are, with intervals; gates where they are given.
 
     Parameters
     ----------
     run
-        output folder of process.
+        output folder of process or run.
     truth
-        truth JSON, or a folder of SatNet annotations.
+        truth JSON of ours or SatSim's, a folder of SatNet annotations, or spotGEO labels.
+    sequence
+        sequence of spotGEO labels.
+    gate
+        TOML file of gates; exit code 5 if one fails.
     json
-        print as JSON.
+        print as JSON; --json FILE writes it there instead.
     json_file
         also write the JSON here.
+    junit
+        also write JUnit XML here.
     md
         also write Markdown here.
+    plots
+        folder for SVG plots of completeness.
+    gallery
+        folder for image strips of the worst misses and false alarms.
+    recording
+        frames for the gallery; else those the run was made from.
     """
     import json as json_module
+    from dataclasses import asdict
 
     from sensorproc.ground.table_reader import read_table
-    from sensorproc.scoring import load_truth, to_markdown
-    from sensorproc.scoring import score as score_run
+    from sensorproc.scoring.challenges import challenge_figures
+    from sensorproc.scoring.fates import by_set, set_rows, spans
+    from sensorproc.scoring.frames import score as score_frames
+    from sensorproc.scoring.frames import to_markdown as frames_to_markdown
+    from sensorproc.scoring.gates import load_gates
+    from sensorproc.scoring.metrics import METRICS, estimate
+    from sensorproc.scoring.plots import completeness_svg
+    from sensorproc.scoring.reports import AXES, bins, judge_all, to_junit, to_markdown
+    from sensorproc.scoring.truth import load_truth
+    from sensorproc.verbs.console import plain
 
-    result = score_run(read_table(run / "detections.ecsv"), load_truth(truth))
-    if json_file:
-        json_file.write_text(json_module.dumps(result, indent=1) + "\n", "utf-8")
+    known = load_truth(truth, sequence)
+    gates = load_gates(gate) if gate else []
+    tables = {name: read_table(run / f"{name}.ecsv") for name in ("detections", "tracklets", "housekeeping")}
+    detections, sets = tables["detections"], spans(tables["housekeeping"], len(known))
+    common = {"case": run.resolve().name} | {k: known.facts[k] for k in ("hits_per_frame", "stars_per_mpix") if k in known.facts}
+    fates = [common | row for row in by_set(detections, known, sets, tables["tracklets"])]
+    per_set = [common | row for row in set_rows(detections, known, sets)]
+    verdicts = judge_all(gates, fates, per_set)
+    frames = score_frames(detections, known)
+    result = frames | {
+        "targets_per_set": fates,
+        "sets": per_set,
+        "figures": {name: asdict(estimate(name, fates, per_set)) for name in METRICS},
+        "challenges": challenge_figures(detections, known),
+        "gates": [{"name": v.gate.name, "outcome": v.outcome, "text": v.text} for v in verdicts],
+    }
+    text = frames_to_markdown(frames) + "\n" + to_markdown(fates, per_set, verdicts, [])
+    written = json_to if json else None
+    for path in (written, json_file):
+        if path:
+            path.write_text(json_module.dumps(plain(result), indent=1) + "\n", "utf-8")
     if md:
-        md.write_text(to_markdown(result), "utf-8")
-    if json:
+        md.write_text(text, "utf-8")
+    if junit:
+        junit.write_text(to_junit(run.resolve().name, fates, per_set, verdicts, []), "utf-8")
+    if plots:
+        plots.mkdir(parents=True, exist_ok=True)
+        for axis in AXES:
+            if bins(axis, fates):
+                (plots / f"completeness_{axis}.svg").write_text(completeness_svg(axis, fates), "utf-8")
+    if gallery:
+        _write_gallery(gallery, recording, run, fates, per_set, known, detections)
+    if json and not written:
         emit_json(result)
-    else:
-        print(to_markdown(result), end="")
-    return 0
+    elif not json:
+        print(text, end="")
+    failed = [v for v in verdicts if v.outcome != "pass"]
+    for verdict in failed:
+        note(f"gate: {verdict.text}: {verdict.outcome}")
+    return ACCURACY_FAILED if failed else 0
+
+
+def _write_gallery(folder: Path, given: Path | None, run: Path, fates: list, sets: list, truth, detections: list) -> None:  # type: ignore[no-untyped-def]
+    import json as json_module
+
+    from sensorproc.errors import InputError
+    from sensorproc.recording import open_recording
+    from sensorproc.review.gallery import false_alarms, worst_misses, write_gallery
+
+    path = given
+    if path is None:
+        try:
+            path = Path(json_module.loads((run / "run.json").read_text("utf-8"))["recording"]["path"])
+        except (OSError, ValueError, KeyError):
+            raise InputError(f"{run}: no run.json that names its recording; give --recording") from None
+    items = worst_misses(fates, sets, truth, MOST_SHOWN) + false_alarms(detections, sets, MOST_SHOWN)
+    for problem in write_gallery(folder, open_recording(path), items):
+        note(f"note: {problem}")

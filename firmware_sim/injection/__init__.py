@@ -1,0 +1,1 @@
+"""Synthetic targets in recorded frames: for exercises, and for completeness on real noise."""

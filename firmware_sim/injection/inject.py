@@ -1,0 +1,221 @@
+"""The light of targets is added to the recorded pixels, with its own photon noise; everything else stays as it is."""
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firmware_sim.injection.settings import Injection, Placed
+from firmware_sim.injection.stars import robust_sigma, star_fwhm_px, star_shifts, temporal_sigma
+from firmware_sim.scene.kernels.deposit import deposit
+from sensorproc.conventions import FWHM_PER_SIGMA
+from sensorproc.errors import InputError, UsageError
+from sensorproc.onboard.products import Frame
+from sensorproc.recording import Entry, Recording
+from sensorproc.recording.fits import header_of
+from sensorproc.recording.sidecar import beside
+from sensorproc.recording.writer import write_frame
+from sensorproc.timescales import NS_PER_S, utc_from_tai_ns
+
+Progress = Callable[[str, int, int], None]
+STEP_PX = 0.25  # of a trail between samples
+EDGE_PX = 3.0
+TRIES = 300
+MOST_DN = 65535
+AROUND_PX = 15  # half-width of the surroundings whose noise a target's SNR counts against
+REACH = 6.0  # of a target's image, in sigmas
+BESIDE = ("badpix.csv", "badpix.csv.gz", "catalog.csv", "catalog.csv.gz")
+TEXT_CARDS = ("COMMENT", "HISTORY", "")
+
+
+@dataclass(frozen=True, eq=False)
+class RealSky:
+    """What injection must know of the real frames. ``noise_e``: of a pixel, median; ``shifts`` (n, 2): of the stars
+    since the first frame [px], zero if no target moves with them; ``times`` (n,): in cadences from the first frame."""
+
+    frames: list[Frame]
+    gain_e_per_dn: float
+    noise_e: float
+    sigma_px: float
+    shifts: np.ndarray
+    times: np.ndarray
+    cadence_s: float
+
+
+def inject(
+    recording: Recording, injection: Injection, out: Path, progress: Progress = lambda stage, done, total: None
+) -> list[str]:
+    """Write the recording with its targets to ``out``: frames, what lay beside them, ``truth.json``. Returns remarks.
+
+    Raises
+    ------
+    UsageError
+        If ``out`` holds files.
+    InputError
+        If a frame cannot be read, or stars are needed to move with and cannot be matched.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} holds files; choose a new folder")
+    rng = np.random.default_rng([injection.seed, 7])
+    sky, remarks = look(recording, injection)
+    targets = [*injection.target, *drawn(injection, sky, rng)]
+    (out / "frames").mkdir(parents=True)
+    truth = []
+    for k, (entry, frame) in enumerate(zip(recording.entries, sky.frames, strict=True)):
+        progress("frame", k, len(sky.frames))
+        data, rows = with_targets(k, targets, sky, rng)
+        name = f"{Path(frame.source).name.split('.')[0]}_{k:04d}.fits"
+        write_frame(out / "frames" / name, replace(frame, data_dn=data), cards=_cards(entry, injection, len(targets)))
+        start = frame.t_mid_tai_ns - round(0.5 * frame.exposure_s * NS_PER_S)
+        ends = (utc_from_tai_ns(t) for t in (start, start + round(frame.exposure_s * NS_PER_S)))
+        truth.append({"index": k, "file": name} | dict(zip(("t_start_utc", "t_end_utc"), ends, strict=True)) | {"targets": rows})
+    progress("frame", len(sky.frames), len(sky.frames))
+    _copy_beside(recording.path, out)
+    about = {
+        "form": "injected targets only; snr against the noise of the real pixels around each, from frame to frame",
+        "n_injected": len(targets),
+        "exposure_s": sky.frames[0].exposure_s,
+        "cadence_s": sky.cadence_s,
+        "seed": injection.seed,
+    }
+    (out / "truth.json").write_text(json.dumps(about | {"frames": truth}, indent=1) + "\n", "utf-8")
+    return remarks
+
+
+def look(recording: Recording, injection: Injection) -> tuple[RealSky, list[str]]:
+    """Measure what injection needs of the real frames, and say what had to be assumed."""
+    frames = [entry.frame(k) for k, entry in enumerate(recording.entries)]
+    if any(frame.data_dn.dtype != np.uint16 for frame in frames):
+        raise InputError(f"{recording.path}: pixels are not raw 16-bit numbers: light can only be added to those")
+    gain = frames[0].facts.gain_e_per_dn
+    remarks = (
+        [] if gain else ["the recording lacks its gain: electrons are taken as DN, and the targets' photon noise is a guess"]
+    )
+    fwhm = injection.fwhm_px or star_fwhm_px(frames)
+    remarks.append(f"targets are {fwhm:.2f} px wide (FWHM), as " + ("given" if injection.fwhm_px else "the stars are"))
+    moves_with_stars = "stars" in {t.relative_to for t in injection.target} | {d.relative_to for d in injection.drawn}
+    shifts = star_shifts(frames) if moves_with_stars else np.zeros((len(frames), 2))
+    cadence_s = recording.cadence_s or frames[0].exposure_s or 1.0
+    mids = np.array([frame.t_mid_tai_ns for frame in frames], np.int64)
+    times = (mids - mids[0]) / (cadence_s * NS_PER_S)
+    noise = float(np.median([_noise_dn(frames, k) for k in range(len(frames))])) * (gain or 1.0)
+    return RealSky(frames, gain or 1.0, noise, fwhm / FWHM_PER_SIGMA, shifts, times, cadence_s), remarks
+
+
+def drawn(injection: Injection, sky: RealSky, rng: np.random.Generator) -> list[Placed]:
+    """Targets of the wanted SNR at random places, apart from one another as far as there is room."""
+    ny, nx = np.min([frame.data_dn.shape for frame in sky.frames], axis=0)
+    point_noise = sky.noise_e * math.sqrt(4.0 * math.pi * (sky.sigma_px**2 + 1.0 / 12.0))
+    found: list[Placed] = []
+    for group in injection.drawn:
+        for _ in range(group.n):
+            for _ in range(TRIES):
+                x, y = float(rng.uniform(EDGE_PX, nx - EDGE_PX)), float(rng.uniform(EDGE_PX, ny - EDGE_PX))
+                if all(math.hypot(x - t.x_px, y - t.y_px) >= group.apart_px for t in found):
+                    break
+            speed, turn = float(rng.uniform(*group.rate_px_frame)), float(rng.uniform(0, 2 * np.pi))
+            electrons = float(rng.uniform(*group.set_snr)) / math.sqrt(len(sky.frames)) * point_noise
+            rate = (speed * math.cos(turn), speed * math.sin(turn))
+            found.append(Placed(f"drawn {len(found)}", x, y, rate, group.relative_to, electrons))
+    return found
+
+
+def with_targets(
+    k: int, targets: list[Placed], sky: RealSky, rng: np.random.Generator
+) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """Pixels (ny, nx) uint16 of a frame with the light of all targets, and their truth rows."""
+    frame = sky.frames[k]
+    light = np.zeros(frame.data_dn.shape)
+    rows = []
+    for number, target in enumerate(targets):
+        middle, trail = place_of(target, sky, k)
+        electrons = electrons_of(target, frame)
+        n = max(math.ceil(float(np.hypot(*trail)) / STEP_PX), 1)
+        path = np.ascontiguousarray(middle + ((np.arange(n) + 0.5) / n - 0.5)[:, None] * trail)
+        deposit(light, path, np.full(n, electrons / n), np.full(n, sky.sigma_px))
+        rows += _row(number, target, middle, trail, electrons, sky, k)
+    added = rng.poisson(light) / sky.gain_e_per_dn
+    whole = np.floor(added + rng.random(added.shape))  # the fraction of a DN by chance: rounding would swallow faint light
+    facts = frame.facts
+    full = facts.full_well_e / sky.gain_e_per_dn + (facts.bias_dn or 0.0) if facts.full_well_e else MOST_DN
+    most = np.maximum(min(full, MOST_DN), frame.data_dn)
+    return np.minimum(frame.data_dn + whole, most).astype(np.uint16), rows
+
+
+def place_of(target: Placed, sky: RealSky, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Middle of the exposure (2,) and trail (2,) [px] of a target in a frame."""
+    rate = np.array(target.rate_px_frame)
+    share = sky.frames[k].exposure_s / sky.cadence_s
+    with_stars = sky.shifts[k] if target.relative_to == "stars" else 0.0
+    return np.array([target.x_px, target.y_px]) + rate * sky.times[k] + with_stars, rate * share
+
+
+def electrons_of(target: Placed, frame: Frame) -> float:
+    """Light of a target in a frame."""
+    if target.electrons is not None:
+        return target.electrons
+    zero = frame.facts.zeropoint_mag
+    if zero is None or target.mag is None:
+        raise InputError(f"target {target.name!r}: the recording has no photometric zero point; give electrons instead of mag")
+    return 10.0 ** (-0.4 * (target.mag - zero)) * frame.exposure_s
+
+
+def _row(
+    number: int, target: Placed, middle: np.ndarray, trail: np.ndarray, electrons: float, sky: RealSky, k: int
+) -> list[dict[str, Any]]:
+    """Truth of one target in one frame; none where it is off the detector."""
+    frame = sky.frames[k]
+    ny, nx = frame.data_dn.shape
+    x, y = (float(v) for v in middle)
+    if not (0 <= x <= nx - 1 and 0 <= y <= ny - 1):
+        return []
+    (x0, y0), (x1, y1) = (middle - trail / 2).tolist(), (middle + trail / 2).tolist()
+    is_edge = min(x0, x1, y0, y1) < EDGE_PX or max(x0, x1) > nx - 1 - EDGE_PX or max(y0, y1) > ny - 1 - EDGE_PX
+    i, j = round(x), round(y)
+    around = slice(max(j - AROUND_PX, 0), j + AROUND_PX + 1), slice(max(i - AROUND_PX, 0), i + AROUND_PX + 1)
+    near = frame.flags[max(j - 2, 0) : j + 3, max(i - 2, 0) : i + 3]
+    is_dead = bool((near != 0).mean() > 0.5)
+    flags = [name for name, holds in (("edge", is_edge), ("dead", is_dead)) if holds]
+    snr = _unit_snr(sky.sigma_px, trail) * electrons / (_noise_dn(sky.frames, k, around) * sky.gain_e_per_dn)
+    return [{"id": number, "name": target.name, "x": x, "y": y, "x0": x0, "y0": y0, "x1": x1, "y1": y1,
+             "streak_px": float(np.hypot(*trail)), "electrons": electrons, "snr": snr, "flags": flags}
+            | ({"mag": target.mag} if target.mag is not None else {})]  # fmt: skip
+
+
+def _noise_dn(frames: list[Frame], k: int, part: tuple[slice, slice] = (slice(None), slice(None))) -> float:
+    """Noise of a frame or a part of it: against its neighbour in time, or among its own pixels if it is alone."""
+    if len(frames) < 2:
+        return robust_sigma(frames[k].data_dn[part])
+    return temporal_sigma(frames[k].data_dn[part], frames[k + 1 if k == 0 else k - 1].data_dn[part])
+
+
+def _unit_snr(sigma_px: float, trail: np.ndarray) -> float:
+    """SNR of one electron's image against pixels of unit noise: the root of its summed squares."""
+    size = 2 * math.ceil(REACH * sigma_px + 0.5 * float(np.hypot(*trail))) + 1
+    patch = np.zeros((size, size))
+    n = max(math.ceil(float(np.hypot(*trail)) / STEP_PX), 1)
+    path = np.ascontiguousarray((size - 1) / 2 + ((np.arange(n) + 0.5) / n - 0.5)[:, None] * trail)
+    deposit(patch, path, np.full(n, 1.0 / n), np.full(n, sigma_px))
+    return float(np.sqrt((patch**2).sum()))
+
+
+def _cards(entry: Entry, injection: Injection, n_targets: int) -> dict[str, Any]:
+    """The frame's own header, if it had one, and what was done to it."""
+    header = header_of(entry)
+    own = {card.keyword: card.value for card in header.cards if card.keyword not in TEXT_CARDS} if header else {}
+    return own | {"DATAMODE": injection.data_mode, "INJECTED": n_targets}
+
+
+def _copy_beside(path: Path, out: Path) -> None:
+    """Star table and bad pixels, if they lay beside the frames."""
+    folder = path if path.is_dir() else path.parent
+    folder = folder / "frames" if (folder / "frames").is_dir() else folder
+    for name in BESIDE:
+        found = beside(folder, name)
+        if found:
+            shutil.copyfile(found, out / name)

@@ -1,0 +1,108 @@
+"""Demands on figures, judged on intervals: a gate fails only where chance does not explain the shortfall."""
+
+import math
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from sensorproc.config import describe
+from sensorproc.errors import ConfigError, InputError
+from sensorproc.scoring.intervals import Estimate
+from sensorproc.scoring.metrics import METRICS, estimate, select
+from sensorproc.scoring.truth import Row
+
+CONFIDENCE = 0.99  # of the interval that must not exclude what is demanded
+STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=STRICT)
+class Gate:
+    """A figure that must lie between two values. ``where`` selects targets, and sets by what they have of it."""
+
+    metric: str
+    floor: float = -math.inf
+    ceiling: float = math.inf
+    where: dict[str, Any] = Field(default_factory=dict)
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.metric}[{condition(self.where)}]" if self.where else self.metric
+
+
+@dataclass(frozen=True, config=STRICT)
+class Gates:
+    """A file of gates."""
+
+    gate: Annotated[list[Gate], Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Verdict:
+    """A gate judged."""
+
+    gate: Gate
+    estimate: Estimate
+    outcome: str  # "pass", "fail" or "no data", which does not pass either
+
+    @property
+    def text(self) -> str:
+        e, g = self.estimate, self.gate
+        bounds = " and ".join(
+            t for t in (f">= {g.floor:g}" * math.isfinite(g.floor), f"<= {g.ceiling:g}" * math.isfinite(g.ceiling)) if t
+        )
+        if self.outcome == "no data":
+            return f"{g.name}: no data (n = {e.n}); want {bounds}"
+        return f"{g.name} = {e.value:.4g} ({e.low:.4g} to {e.high:.4g}, n = {e.n}); want {bounds}"
+
+
+def condition(where: Row) -> str:
+    """A condition in words."""
+    return ", ".join(
+        f"{key} {value[0]:g}-{value[1]:g}"
+        if isinstance(value, (list, tuple)) and not isinstance(value[0], str)
+        else f"{key} {value}"
+        for key, value in where.items()
+    )
+
+
+def parse_gates(values: Row, source: str) -> list[Gate]:
+    """Gates of a TOML table ``[[gate]]``.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake at once.
+    """
+    try:
+        gates = TypeAdapter(Gates).validate_python(values).gate
+    except ValidationError as error:
+        raise ConfigError([f"{source}: " + describe(item, Gates, "$.") for item in error.errors()]) from None
+    wrong = [f"{source}: $.gate.{k}.metric = {g.metric!r}: no such figure (allowed: {', '.join(METRICS)})"
+             for k, g in enumerate(gates) if g.metric not in METRICS]  # fmt: skip
+    if wrong:
+        raise ConfigError(wrong)
+    return gates
+
+
+def load_gates(path: Path) -> list[Gate]:
+    """Gates of a file."""
+    try:
+        return parse_gates(tomllib.loads(path.read_text("utf-8")), str(path))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError([f"{path}: not valid TOML: {error}"]) from None
+
+
+def judge(gate: Gate, rows: list[Row], sets: list[Row]) -> Verdict:
+    """A gate fails where the interval of its figure lies wholly outside what is demanded."""
+    of_sets = {key: value for key, value in gate.where.items() if sets and key in sets[0]}
+    found = estimate(gate.metric, select(rows, gate.where), select(sets, of_sets), CONFIDENCE)
+    if found.n == 0 or math.isnan(found.value):
+        return Verdict(gate, found, "no data")
+    is_out = found.high < gate.floor or found.low > gate.ceiling
+    return Verdict(gate, found, "fail" if is_out else "pass")

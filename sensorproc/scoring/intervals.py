@@ -1,0 +1,61 @@
+"""Intervals of proportions, counts and means."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its interval and the number of trials, targets or sets it rests on."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def wilson(found: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson score interval of a proportion; (0, 1) for no trials.
+
+    >>> [round(v, 3) for v in wilson(8, 10)]
+    [0.49, 0.943]
+    """
+    if n == 0:
+        return 0.0, 1.0
+    z = float(stats.norm.isf((1 - confidence) / 2))
+    p = found / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def poisson_interval(count: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Exact interval of a Poisson mean; a count of zero gives an upper limit, not zero.
+
+    >>> [round(v, 2) for v in poisson_interval(0)]
+    [0.0, 3.69]
+    """
+    tail = (1 - confidence) / 2
+    low = float(stats.chi2.ppf(tail, 2 * count) / 2) if count else 0.0
+    return low, float(stats.chi2.isf(tail, 2 * count + 2) / 2)
+
+
+def bootstrap_ratio(top: np.ndarray, bottom: np.ndarray, confidence: float = 0.95, seed: int = 1) -> Estimate:
+    """Ratio of sums over independent rows, each resampled whole (percentile bootstrap; Efron & Tibshirani 1993, ch. 13).
+
+    Weighted means are such ratios. NaN with an infinite interval where the sum below is zero.
+    """
+    n = len(top)
+    if n == 0 or not bottom.sum():
+        return Estimate(math.nan, -math.inf, math.inf, n)
+    chosen = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
+    below = bottom[chosen].sum(axis=1)
+    ratios = np.divide(top[chosen].sum(axis=1), below, out=np.full(RESAMPLES, np.nan), where=below != 0)
+    tail = 50.0 * (1.0 - confidence)
+    low, high = np.nanpercentile(ratios, [tail, 100.0 - tail])
+    return Estimate(float(top.sum() / bottom.sum()), float(low), float(high), n)

@@ -1,0 +1,122 @@
+"""Figures of merit over fates: each by name, on the rows a condition selects, with its interval.
+
+Proportions have Wilson intervals, counts Poisson's, means a bootstrap over targets and sets: the frames of one track
+share its errors and are no independent trials.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from sensorproc.scoring.intervals import Estimate, bootstrap_ratio, poisson_interval, wilson
+from sensorproc.scoring.limits import half_found
+from sensorproc.scoring.truth import Row
+
+Rows = list[Row]
+Metric = Callable[[Rows, Rows, float], Estimate]
+HEAVIEST = 25.0  # a chi-squared counts no more than this, 5 sigma: one wrong match must not decide for all
+
+
+def demanded(rows: Rows) -> Rows:
+    """Targets that count: clear of the edge in at least half of the set."""
+    return [row for row in rows if row["is_whole"]]
+
+
+def select(rows: Rows, where: Row) -> Rows:
+    """Rows that meet all conditions: a pair of numbers is a half-open range, a list of texts a choice, else equality."""
+    return [row for row in rows if all(_meets(row.get(key), wanted) for key, wanted in where.items())]
+
+
+def _meets(value: object, wanted: object) -> bool:
+    if isinstance(wanted, (list, tuple)) and len(wanted) == 2 and not any(isinstance(w, str) for w in wanted):
+        return isinstance(value, (int, float)) and wanted[0] <= value < wanted[1]
+    return value in wanted if isinstance(wanted, (list, tuple)) else value == wanted
+
+
+def completeness(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+    """Share of demanded targets found, each counted once per set."""
+    n, found = len(rows), sum(row["is_found"] for row in rows)
+    return Estimate(found / n if n else math.nan, *wilson(found, n, confidence), n)
+
+
+def _count(key: str, per: str | None) -> Metric:
+    def metric(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+        count, size = sum(row[key] for row in sets), sum(row[per] if per else 1 for row in sets)
+        if not size > 0:
+            return Estimate(math.nan, 0.0, math.inf, 0)
+        low, high = poisson_interval(count, confidence)
+        return Estimate(count / size, low / size, high / size, len(sets))
+
+    return metric
+
+
+def _mean(key: str, most: float = math.inf) -> Metric:
+    def metric(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+        values = np.array([min(row[key], most) for row in rows if row["is_found"] and math.isfinite(row[key])])
+        return bootstrap_ratio(values, np.ones_like(values), confidence)
+
+    return metric
+
+
+def _rms(key: str) -> Metric:
+    def metric(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+        values = np.array([row[key] ** 2 for row in rows if row["is_found"] and math.isfinite(row[key])])
+        squared = bootstrap_ratio(values, np.ones_like(values), confidence)
+        low, high = (math.sqrt(v) if v >= 0 else v for v in (squared.low, squared.high))
+        return Estimate(math.sqrt(squared.value), low, high, squared.n)
+
+    return metric
+
+
+def time_bias(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+    """Mean error of the time tag [s]: the error along the motion over the speed, weighted by what each target tells."""
+    known = [row for row in rows if row["is_found"] and row["time_weight"] > 0]
+    weight = np.array([row["time_weight"] for row in known])
+    return bootstrap_ratio(np.array([row["time_error_s"] for row in known]) * weight, weight, confidence)
+
+
+def purity(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+    """Share of tracklets that are no false ones."""
+    n = sum(row["n_tracklets"] for row in sets)
+    good = n - sum(row["n_false"] for row in sets)
+    return Estimate(good / n if n else math.nan, *wilson(good, n, confidence), n)
+
+
+def _half(key: str, rises: bool) -> Metric:
+    def metric(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+        known = [row for row in rows if math.isfinite(row[key])]
+        return half_found(np.array([row[key] for row in known]), np.array([row["is_found"] for row in known]), rises, confidence)
+
+    return metric
+
+
+METRICS: dict[str, Metric] = {
+    "completeness": completeness,
+    "purity": purity,
+    "false_tracklets_per_set": _count("n_false", None),
+    "false_tracklets_per_hour": _count("n_false", "hours"),
+    "false_streaks_per_frame": _count("n_false_streaks", "n_frames"),
+    "snr_half_found": _half("snr", True),
+    "mag_half_found": _half("mag", False),
+    "position_rms_px": _rms("error_px"),
+    "along_bias_px": _mean("along_px"),
+    "across_bias_px": _mean("across_px"),
+    "position_chi2": _mean("chi2_position", HEAVIEST),
+    "sky_rms_arcsec": _rms("error_arcsec"),
+    "sky_chi2": _mean("chi2_sky", HEAVIEST),
+    "rate_rms_px_frame": _rms("rate_error_px_frame"),
+    "rate_chi2": _mean("chi2_rate", HEAVIEST),
+    "flux_bias": _mean("flux_error"),
+    "flux_rms": _rms("flux_error"),
+    "flux_chi2": _mean("chi2_flux", HEAVIEST),
+    "mag_bias": _mean("mag_error"),
+    "mag_rms": _rms("mag_error"),
+    "mag_chi2": _mean("chi2_mag", HEAVIEST),
+    "time_bias_s": time_bias,
+}
+
+
+def estimate(metric: str, rows: Rows, sets: Rows, confidence: float = 0.95) -> Estimate:
+    """One figure of the demanded targets among the given rows."""
+    return METRICS[metric](demanded(rows), sets, confidence)

@@ -1,0 +1,59 @@
+"""Completeness along an axis as a self-contained SVG: points with intervals, and the fitted limit."""
+
+import math
+
+from sensorproc.scoring.metrics import demanded, estimate
+from sensorproc.scoring.reports import AXES, PLAIN_SNR, bins
+from sensorproc.scoring.truth import Row
+
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 380, 62, 52, 34, 18
+
+
+def completeness_svg(axis: str, rows: list[Row]) -> str:
+    """Completeness with 95 % Wilson intervals against the median of each bin's targets."""
+    title, _ = AXES[axis]
+    known = demanded(rows)
+    table = [(_median(axis, known, low, high), e) for low, high, e in bins(axis, rows)]
+    top = max([x for x, _ in table], default=1.0) * 1.08 or 1.0
+
+    def px(x: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * x / top
+
+    def py(y: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * y
+
+    marks = []
+    for k in range(6):
+        y = k / 5
+        marks.append(f'<path d="M{LEFT} {py(y):.1f}H{WIDTH - RIGHT}" stroke="#d5dbe2"/>')
+        marks.append(f'<text x="{LEFT - 8}" y="{py(y) + 4:.1f}" text-anchor="end">{y:.1f}</text>')
+    step = _step(top)
+    for k in range(int(top / step) + 1):
+        marks.append(f'<text x="{px(k * step):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{k * step:g}</text>')
+    for x, e in table:
+        marks.append(f'<path d="M{px(x):.1f} {py(e.low):.1f}V{py(e.high):.1f}" stroke="#1b6e8c" stroke-width="2"/>')
+        marks.append(f'<circle cx="{px(x):.1f}" cy="{py(e.value):.1f}" r="4.5" fill="#1b6e8c"><title>n = {e.n}</title></circle>')
+        marks.append(f'<text x="{px(x) + 7:.1f}" y="{py(e.value) - 7:.1f}" fill="#6b7784" font-size="11">{e.n}</text>')
+    said = f"set SNR >= {PLAIN_SNR:g}" if axis != "snr" else _limit(rows)
+    marks.append(f'<text x="{LEFT}" y="20">found, share of targets; {said}; figures are n, bars 95 % (Wilson)</text>')
+    marks.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">{title}</text>')
+    frame = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" font-size="12.5" fill="#28313b"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {frame}><rect width="100%" height="100%" fill="white"/>{"".join(marks)}</svg>\n'
+    )
+
+
+def _limit(rows: list[Row]) -> str:
+    half = estimate("snr_half_found", rows, [])
+    return f"half at {half.value:.2f} ({half.low:.2f} to {half.high:.2f})" if not math.isnan(half.value) else "no limit to fit"
+
+
+def _median(axis: str, rows: list[Row], low: float, high: float) -> float:
+    values = sorted(row[axis] for row in rows if low <= row.get(axis, math.nan) < high)
+    return float(values[len(values) // 2])
+
+
+def _step(top: float) -> float:
+    """A round distance between labels that gives at most ten of them."""
+    decade = 10.0 ** math.floor(math.log10(top / 5.0))
+    return next(decade * m for m in (1, 2, 5, 10) if top / (decade * m) <= 10)

@@ -1,0 +1,159 @@
+"""``sensorproc validate``: the accuracy suites, judged."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from sensorproc.verbs.console import emit_json, note, progress
+
+ACCURACY_FAILED, DEFECT = 5, 1
+USED_BY_RUN = 2  # processes by default: what the smallest machine of CI has
+
+
+def validate(
+    *,
+    suite: str = "smoke",
+    out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("out/validate"),
+    seed: int = 1,
+    payload: Path | None = None,
+    baseline: Path | None = None,
+    shard: str | None = None,
+    jobs: int = USED_BY_RUN,
+    json: bool = False,
+) -> int:
+    """Run accuracy scenarios through the whole chain and judge them: exit code 5 if a gate fails or the baseline was better.
+
+    What is done is kept in the output folder: an interrupted run goes on where it stopped, and shards that share a
+    folder are judged by a last run without --shard.
+
+    Parameters
+    ----------
+    suite
+        smoke (two minutes), nightly (within the hour), release (hours), or a TOML file.
+    out
+        folder for tasks/, result.json, report.md, junit.xml and plots.
+    seed
+        another seed gives other skies; the same one the same numbers.
+    payload
+        TOML file of payload values that differ from the scenarios': what is judged.
+    baseline
+        result.json of an earlier run of the same suite and seed, compared target by target.
+    shard
+        i/n: only this part of the skies, not judged.
+    jobs
+        processes.
+    json
+        print the result as JSON.
+    """
+    from firmware_sim.validation.run import gather, run_tasks, tasks
+    from firmware_sim.validation.suite import load_suite
+    from sensorproc.errors import UsageError
+
+    if seed < 0 or jobs < 1:
+        raise UsageError(f"--seed {seed} --jobs {jobs}: want a seed of 0 or more and at least one process")
+    chosen, over = load_suite(suite), _payload_values(payload)
+    old = _baseline(baseline)
+    todo = tasks(chosen, seed, over, out)
+    part, total = _shard(shard)
+    out.mkdir(parents=True, exist_ok=True)
+    with progress(f"validate {chosen.name}") as report:
+        problems = run_tasks(todo[part::total], seed, over, jobs, report)
+    for problem in problems:
+        note(f"sensorproc: {problem}")
+    if shard:
+        print(f"shard {shard}: {len(todo[part::total]) - len(problems)} of {len(todo)} skies in {out}; judge without --shard")
+        return DEFECT if problems else 0
+    result = gather(todo, chosen, seed, over)
+    verdict, failed = _judged(result, chosen.gates, old, out)
+    if json:
+        emit_json(verdict)
+    else:
+        print(_text(verdict, out))
+    return DEFECT if problems else ACCURACY_FAILED if failed else 0
+
+
+def _judged(result: dict[str, Any], gates: tuple, old: dict[str, Any] | None, out: Path) -> tuple[dict[str, Any], bool]:
+    """Everything is written before anything is said."""
+    from dataclasses import asdict
+    from json import dumps
+
+    from sensorproc.scoring.baseline import compare
+    from sensorproc.scoring.metrics import METRICS, estimate
+    from sensorproc.scoring.plots import completeness_svg
+    from sensorproc.scoring.reports import AXES, bins, judge_all, to_junit, to_markdown
+
+    rows, sets = result["targets"], result["sets"]
+    (out / "result.json").write_text(dumps(result) + "\n", "utf-8")
+    verdicts = judge_all(list(gates), rows, sets)
+    changes = compare(old, result) if old else []
+    (out / "report.md").write_text(to_markdown(rows, sets, verdicts, changes), "utf-8")
+    (out / "junit.xml").write_text(to_junit(result["suite"], rows, sets, verdicts, changes), "utf-8")
+    for axis in AXES:
+        if bins(axis, rows):
+            (out / f"completeness_{axis}.svg").write_text(completeness_svg(axis, rows), "utf-8")
+    failed = [v.text for v in verdicts if v.outcome != "pass"] + [c.text for c in changes if c.is_worse]
+    facts = {
+        "suite": result["suite"], "seed": result["seed"], "n_skies": result["n_skies"], "n_finished": result["n_finished"],
+        "n_targets": len(rows), "n_sets": len(sets), "figures": {m: asdict(estimate(m, rows, sets)) for m in METRICS},
+        "gates": [{"name": v.gate.name, "outcome": v.outcome, "text": v.text} for v in verdicts],
+        "baseline": [{"text": c.text, "is_worse": c.is_worse, "is_better": c.is_better} for c in changes], "failed": failed,
+    }  # fmt: skip
+    return facts, bool(failed)
+
+
+def _text(facts: dict[str, Any], out: Path) -> str:
+    lines = [f"{facts['suite']}, seed {facts['seed']}: {facts['n_targets']} targets in {facts['n_sets']} sets"
+             f" of {facts['n_finished']} skies"]  # fmt: skip
+    lines += [f"{gate['outcome']:>7s}  {gate['text']}" for gate in facts["gates"]]
+    lines += [f"{'WORSE' if change['is_worse'] else '':>7s}  {change['text']}" for change in facts["baseline"]]
+    n = len(facts["failed"])
+    return "\n".join([*lines, f"{n} failed" if n else "all passed", f"report in {out / 'report.md'}"])
+
+
+def _payload_values(path: Path | None) -> dict[str, Any]:
+    """What the payload believes otherwise, checked before anything runs."""
+    import tomllib
+
+    from sensorproc.config import parse
+    from sensorproc.errors import ConfigError, InputError
+
+    if path is None:
+        return {}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError([f"{path}: not valid TOML: {error}"]) from None
+    parse(values)
+    return values
+
+
+def _baseline(path: Path | None) -> dict[str, Any] | None:
+    from json import loads
+
+    from sensorproc.errors import InputError
+
+    if path is None:
+        return None
+    file = path / "result.json" if path.is_dir() else path
+    try:
+        values = loads(file.read_text("utf-8"))
+        _ = values["targets"], values["sets"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file}: no result of validate ({error})") from None
+    return dict(values)
+
+
+def _shard(text: str | None) -> tuple[int, int]:
+    """First task and step of ``i/n``, i from 1."""
+    from sensorproc.errors import UsageError
+
+    if text is None:
+        return 0, 1
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"--shard {text}: want i/n with 1 <= i <= n")
+    return int(match[1]) - 1, int(match[2])
