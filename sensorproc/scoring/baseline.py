@@ -7,6 +7,7 @@ import numpy as np
 
 from sensorproc.errors import NotComparable
 from sensorproc.scoring.intervals import Estimate, bootstrap_ratio
+from sensorproc.scoring.metrics import groups_of
 from sensorproc.scoring.truth import Row
 
 CONFIDENCE = 0.99
@@ -66,10 +67,10 @@ def _pairs(old: list[Row], new: list[Row], key: tuple[str, ...]) -> list[tuple[R
 
 def _change(figure: str, pairs: list[tuple[Row, Row]], value, good: int) -> Change:  # type: ignore[no-untyped-def]
     """``good`` +1: more is better. Nothing that differs is no change, whatever the bootstrap says of zeros."""
-    values = np.array([(value(a), value(b)) for a, b in pairs], float).reshape(-1, 2)
-    values = values[np.isfinite(values).all(axis=1)]
+    known = [(a, b) for a, b in pairs if math.isfinite(value(a)) and math.isfinite(value(b))]
+    values = np.array([(value(a), value(b)) for a, b in known], float).reshape(-1, 2)
     difference = values[:, 1] - values[:, 0]
-    found = bootstrap_ratio(difference, np.ones_like(difference), CONFIDENCE)
+    found = bootstrap_ratio(difference, np.ones_like(difference), groups_of([b for _, b in known]), CONFIDENCE)
     old, new = values.mean(axis=0) if len(values) else (math.nan, math.nan)
     worse, better = (found.high < 0, found.low > 0) if good > 0 else (found.low > 0, found.high < 0)
     return Change(figure, found, float(old), float(new), bool(worse), bool(better))

@@ -1,6 +1,7 @@
 """Intervals of proportions, counts and means."""
 
 import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,17 +46,22 @@ def poisson_interval(count: int, confidence: float = 0.95) -> tuple[float, float
     return low, float(stats.chi2.isf(tail, 2 * count + 2) / 2)
 
 
-def bootstrap_ratio(top: np.ndarray, bottom: np.ndarray, confidence: float = 0.95, seed: int = 1) -> Estimate:
-    """Ratio of sums over independent rows, each resampled whole (percentile bootstrap; Efron & Tibshirani 1993, ch. 13).
+def bootstrap_ratio(
+    top: np.ndarray, bottom: np.ndarray, groups: Sequence[Hashable], confidence: float = 0.95, seed: int = 1
+) -> Estimate:
+    """Ratio of sums over rows, whole groups of which are resampled (percentile bootstrap; Efron & Tibshirani 1993, ch. 13).
 
-    Weighted means are such ratios. NaN with an infinite interval where the sum below is zero.
+    Weighted means are such ratios. Rows of one group share errors, such as a set's plate solution, and are no
+    independent trials. NaN with an infinite interval where the sum below is zero.
     """
-    n = len(top)
-    if n == 0 or not bottom.sum():
-        return Estimate(math.nan, -math.inf, math.inf, n)
-    chosen = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
-    below = bottom[chosen].sum(axis=1)
-    ratios = np.divide(top[chosen].sum(axis=1), below, out=np.full(RESAMPLES, np.nan), where=below != 0)
+    if len(top) == 0 or not np.sum(bottom):
+        return Estimate(math.nan, -math.inf, math.inf, len(top))
+    number = {group: k for k, group in enumerate(dict.fromkeys(groups))}
+    index = np.array([number[group] for group in groups])
+    tops, bottoms = (np.bincount(index, values, len(number)) for values in (top, bottom))
+    chosen = np.random.default_rng(seed).integers(0, len(number), (RESAMPLES, len(number)))
+    below = bottoms[chosen].sum(axis=1)
+    ratios = np.divide(tops[chosen].sum(axis=1), below, out=np.full(RESAMPLES, np.nan), where=below != 0)
     tail = 50.0 * (1.0 - confidence)
     low, high = np.nanpercentile(ratios, [tail, 100.0 - tail])
-    return Estimate(float(top.sum() / bottom.sum()), float(low), float(high), n)
+    return Estimate(float(np.sum(top) / np.sum(bottom)), float(low), float(high), len(top))

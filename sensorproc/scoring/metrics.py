@@ -1,7 +1,7 @@
 """Figures of merit over fates: each by name, on the rows a condition selects, with its interval.
 
-Proportions have Wilson intervals, counts Poisson's, means a bootstrap over targets and sets: the frames of one track
-share its errors and are no independent trials.
+Proportions have Wilson intervals, counts Poisson's, means a bootstrap over sets: the targets of one set share its plate
+solution and its noise, the frames of one track its errors.
 """
 
 import math
@@ -34,6 +34,15 @@ def _meets(value: object, wanted: object) -> bool:
     return value in wanted if isinstance(wanted, (list, tuple)) else value == wanted
 
 
+def groups_of(rows: Rows) -> list[tuple]:
+    """The set each target is of."""
+    return [(row.get("case"), row.get("seed"), row["set"]) for row in rows]
+
+
+def _known(rows: Rows, key: str) -> Rows:
+    return [row for row in rows if row["is_found"] and math.isfinite(row[key])]
+
+
 def completeness(rows: Rows, sets: Rows, confidence: float) -> Estimate:
     """Share of demanded targets found, each counted once per set."""
     n, found = len(rows), sum(row["is_found"] for row in rows)
@@ -53,16 +62,18 @@ def _count(key: str, per: str | None) -> Metric:
 
 def _mean(key: str, most: float = math.inf) -> Metric:
     def metric(rows: Rows, sets: Rows, confidence: float) -> Estimate:
-        values = np.array([min(row[key], most) for row in rows if row["is_found"] and math.isfinite(row[key])])
-        return bootstrap_ratio(values, np.ones_like(values), confidence)
+        known = _known(rows, key)
+        values = np.array([min(row[key], most) for row in known])
+        return bootstrap_ratio(values, np.ones_like(values), groups_of(known), confidence)
 
     return metric
 
 
 def _rms(key: str) -> Metric:
     def metric(rows: Rows, sets: Rows, confidence: float) -> Estimate:
-        values = np.array([row[key] ** 2 for row in rows if row["is_found"] and math.isfinite(row[key])])
-        squared = bootstrap_ratio(values, np.ones_like(values), confidence)
+        known = _known(rows, key)
+        values = np.array([row[key] ** 2 for row in known])
+        squared = bootstrap_ratio(values, np.ones_like(values), groups_of(known), confidence)
         low, high = (math.sqrt(v) if v >= 0 else v for v in (squared.low, squared.high))
         return Estimate(math.sqrt(squared.value), low, high, squared.n)
 
@@ -73,7 +84,7 @@ def time_bias(rows: Rows, sets: Rows, confidence: float) -> Estimate:
     """Mean error of the time tag [s]: the error along the motion over the speed, weighted by what each target tells."""
     known = [row for row in rows if row["is_found"] and row["time_weight"] > 0]
     weight = np.array([row["time_weight"] for row in known])
-    return bootstrap_ratio(np.array([row["time_error_s"] for row in known]) * weight, weight, confidence)
+    return bootstrap_ratio(np.array([row["time_error_s"] for row in known]) * weight, weight, groups_of(known), confidence)
 
 
 def purity(rows: Rows, sets: Rows, confidence: float) -> Estimate:
