@@ -1,10 +1,10 @@
-# make demo: the product in one flight. make test, make test-all: the suites. make catalog, make sample: data made again.
+# make demo: the product in one flight. make test, make test-all: the tests. make smoke, nightly, release: accuracy. make catalog, make sample: data made again.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all lint install sample catalog clean
+.PHONY: demo test test-all smoke nightly release lint install sample catalog clean
 .DEFAULT_GOAL := test
 
 install: $(STAMP)
@@ -27,11 +27,19 @@ lint: $(STAMP)
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy
 
-test: lint
+test: lint smoke
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: lint
+test-all: lint smoke
 	$(BIN)/python -m pytest
+
+# The accuracy court: smoke takes a minute, nightly twenty, release an hour or more. BASELINE=DIR compares with an earlier run.
+smoke: $(STAMP)
+	rm -rf out/smoke
+	$(BIN)/sensorproc validate --suite smoke -o out/smoke
+
+nightly release: $(STAMP)
+	$(BIN)/sensorproc validate --suite $@ -o out/$@ $(if $(BASELINE),--baseline $(BASELINE))
 
 # The sample recording in docs/sample, byte for byte.
 sample: $(STAMP)

@@ -12,7 +12,8 @@ from typing import Any
 
 from firmware_sim.scenario import Scenario
 from firmware_sim.scene import clock
-from firmware_sim.scene.render import Exposure, Renderer
+from firmware_sim.scene.exposure import Exposure
+from firmware_sim.scene.render import Renderer
 from firmware_sim.scene.truth import frame_truth, scene_truth
 from sensorproc import catalog
 from sensorproc.config import to_toml

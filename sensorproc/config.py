@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import asdict, field, fields, is_dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -259,7 +259,8 @@ def describe(item: Any, kind: Any = Config, place: str = "$.") -> str:
 
 def _keys_at(node: Any, location: tuple[Any, ...]) -> list[str]:
     for part in location:
-        is_element = isinstance(part, int)  # of a tuple of dataclasses
+        node = get_args(node)[0] if get_origin(node) is Annotated else node
+        is_element = isinstance(part, int)  # of a tuple or list of dataclasses
         node = get_args(node)[0] if is_element else next((f.type for f in fields(node) if f.name == part), node)
     return [f.name for f in fields(node)] if is_dataclass(node) else []
 

@@ -4,18 +4,16 @@ import json
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from firmware_sim.injection.real_sky import RealSky, electrons_of, look, noise_dn, place_of
 from firmware_sim.injection.settings import Injection, Placed
-from firmware_sim.injection.stars import robust_sigma, star_fwhm_px, star_shifts, temporal_sigma
 from firmware_sim.scene.kernels.deposit import deposit
-from sensorproc.conventions import FWHM_PER_SIGMA
-from sensorproc.errors import InputError, UsageError
-from sensorproc.onboard.products import Frame
+from sensorproc.errors import UsageError
 from sensorproc.recording import Entry, Recording
 from sensorproc.recording.fits import header_of
 from sensorproc.recording.sidecar import beside
@@ -31,20 +29,6 @@ AROUND_PX = 15  # half-width of the surroundings whose noise a target's SNR coun
 REACH = 6.0  # of a target's image, in sigmas
 BESIDE = ("badpix.csv", "badpix.csv.gz", "catalog.csv", "catalog.csv.gz")
 TEXT_CARDS = ("COMMENT", "HISTORY", "")
-
-
-@dataclass(frozen=True, eq=False)
-class RealSky:
-    """What injection must know of the real frames. ``noise_e``: of a pixel, median; ``shifts`` (n, 2): of the stars
-    since the first frame [px], zero if no target moves with them; ``times`` (n,): in cadences from the first frame."""
-
-    frames: list[Frame]
-    gain_e_per_dn: float
-    noise_e: float
-    sigma_px: float
-    shifts: np.ndarray
-    times: np.ndarray
-    cadence_s: float
 
 
 def inject(
@@ -87,26 +71,6 @@ def inject(
     return remarks
 
 
-def look(recording: Recording, injection: Injection) -> tuple[RealSky, list[str]]:
-    """Measure what injection needs of the real frames, and say what had to be assumed."""
-    frames = [entry.frame(k) for k, entry in enumerate(recording.entries)]
-    if any(frame.data_dn.dtype != np.uint16 for frame in frames):
-        raise InputError(f"{recording.path}: pixels are not raw 16-bit numbers: light can only be added to those")
-    gain = frames[0].facts.gain_e_per_dn
-    remarks = (
-        [] if gain else ["the recording lacks its gain: electrons are taken as DN, and the targets' photon noise is a guess"]
-    )
-    fwhm = injection.fwhm_px or star_fwhm_px(frames)
-    remarks.append(f"targets are {fwhm:.2f} px wide (FWHM), as " + ("given" if injection.fwhm_px else "the stars are"))
-    moves_with_stars = "stars" in {t.relative_to for t in injection.target} | {d.relative_to for d in injection.drawn}
-    shifts = star_shifts(frames) if moves_with_stars else np.zeros((len(frames), 2))
-    cadence_s = recording.cadence_s or frames[0].exposure_s or 1.0
-    mids = np.array([frame.t_mid_tai_ns for frame in frames], np.int64)
-    times = (mids - mids[0]) / (cadence_s * NS_PER_S)
-    noise = float(np.median([_noise_dn(frames, k) for k in range(len(frames))])) * (gain or 1.0)
-    return RealSky(frames, gain or 1.0, noise, fwhm / FWHM_PER_SIGMA, shifts, times, cadence_s), remarks
-
-
 def drawn(injection: Injection, sky: RealSky, rng: np.random.Generator) -> list[Placed]:
     """Targets of the wanted SNR at random places, apart from one another as far as there is room."""
     ny, nx = np.min([frame.data_dn.shape for frame in sky.frames], axis=0)
@@ -147,24 +111,6 @@ def with_targets(
     return np.minimum(frame.data_dn + whole, most).astype(np.uint16), rows
 
 
-def place_of(target: Placed, sky: RealSky, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Middle of the exposure (2,) and trail (2,) [px] of a target in a frame."""
-    rate = np.array(target.rate_px_frame)
-    share = sky.frames[k].exposure_s / sky.cadence_s
-    with_stars = sky.shifts[k] if target.relative_to == "stars" else 0.0
-    return np.array([target.x_px, target.y_px]) + rate * sky.times[k] + with_stars, rate * share
-
-
-def electrons_of(target: Placed, frame: Frame) -> float:
-    """Light of a target in a frame."""
-    if target.electrons is not None:
-        return target.electrons
-    zero = frame.facts.zeropoint_mag
-    if zero is None or target.mag is None:
-        raise InputError(f"target {target.name!r}: the recording has no photometric zero point; give electrons instead of mag")
-    return 10.0 ** (-0.4 * (target.mag - zero)) * frame.exposure_s
-
-
 def _row(
     number: int, target: Placed, middle: np.ndarray, trail: np.ndarray, electrons: float, sky: RealSky, k: int
 ) -> list[dict[str, Any]]:
@@ -181,17 +127,10 @@ def _row(
     near = frame.flags[max(j - 2, 0) : j + 3, max(i - 2, 0) : i + 3]
     is_dead = bool((near != 0).mean() > 0.5)
     flags = [name for name, holds in (("edge", is_edge), ("dead", is_dead)) if holds]
-    snr = _unit_snr(sky.sigma_px, trail) * electrons / (_noise_dn(sky.frames, k, around) * sky.gain_e_per_dn)
+    snr = _unit_snr(sky.sigma_px, trail) * electrons / (noise_dn(sky.frames, k, around) * sky.gain_e_per_dn)
     return [{"id": number, "name": target.name, "x": x, "y": y, "x0": x0, "y0": y0, "x1": x1, "y1": y1,
              "streak_px": float(np.hypot(*trail)), "electrons": electrons, "snr": snr, "flags": flags}
             | ({"mag": target.mag} if target.mag is not None else {})]  # fmt: skip
-
-
-def _noise_dn(frames: list[Frame], k: int, part: tuple[slice, slice] = (slice(None), slice(None))) -> float:
-    """Noise of a frame or a part of it: against its neighbour in time, or among its own pixels if it is alone."""
-    if len(frames) < 2:
-        return robust_sigma(frames[k].data_dn[part])
-    return temporal_sigma(frames[k].data_dn[part], frames[k + 1 if k == 0 else k - 1].data_dn[part])
 
 
 def _unit_snr(sigma_px: float, trail: np.ndarray) -> float:

@@ -4,15 +4,13 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from firmware_sim.scene.ranges import STRICT, NotNegative, Positive
 from sensorproc.config import describe
 from sensorproc.errors import ConfigError, InputError
 
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
 Motion = Literal["detector", "stars"]
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from firmware_sim.scene import clock
 from firmware_sim.scene.attitude import Attitude, ra_dec_roll_deg
 from firmware_sim.scene.chip import Chip
 from firmware_sim.scene.drawn import drawn_targets
+from firmware_sim.scene.exposure import Exposure, Seen
 from firmware_sim.scene.illumination import brightness, lit_mag
 from firmware_sim.scene.optics import Lens, seen
 from firmware_sim.scene.orbit import State, propagate
@@ -25,41 +25,6 @@ from sensorproc.conventions import ARCSEC_PER_RAD, SPEED_OF_LIGHT_KM_S
 STEP_PX = 0.3  # of a trail between samples of the exposure
 MIN_SAMPLES, MAX_SAMPLES = 9, 4000
 SAMPLES_OF_A_GLINT = 6
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """A target in one frame.
-
-    ``path`` (k + 2, 2): exposure start, every sample, exposure end [px]; ``shares_e`` (k,): electrons at every sample;
-    ``mag``: mean magnitude of the exposure; ``direction`` (3,): geometric, at mid-exposure.
-    """
-
-    target: Target
-    path: np.ndarray
-    shares_e: np.ndarray
-    width_px: float
-    mag: float
-    direction: np.ndarray
-
-    @property
-    def electrons(self) -> float:
-        return float(self.shares_e.sum())
-
-
-@dataclass(frozen=True, eq=False)
-class Exposure:
-    """One rendered frame and everything true of it. ``index`` counts exposures, dropped ones too."""
-
-    index: int
-    data_dn: np.ndarray
-    t_start: object
-    expected_e: np.ndarray  # without targets
-    seen: tuple[Seen, ...]
-    host: State
-    recorded_pointing_deg: tuple[float, float, float]
-    n_hits: int
-    faults: list[str] = field(default_factory=list)
 
 
 class Renderer:

@@ -6,16 +6,12 @@ Zero (or ``false``) switches an effect off. Silicon is in :mod:`detector_setting
 from dataclasses import field
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from firmware_sim.scene.detector_settings import Detector, Radiation, Transmission
+from firmware_sim.scene.ranges import STRICT, Fraction, NotNegative, Positive
 from firmware_sim.scene.target_settings import Crossing, Drawn, Formation, Neighbour
-
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from firmware_sim.scene import clock
-from firmware_sim.scene.render import Exposure, Renderer, Seen
+from firmware_sim.scene.exposure import Exposure, Seen
+from firmware_sim.scene.render import Renderer
 
 EDGE_PX = 3.0
 PLAIN_SNR = 5.0

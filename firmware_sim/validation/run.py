@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Task:
 
 def tasks(suite: Suite, seed: int, over: dict[str, Any], out: Path) -> list[Task]:
     """Every sky of a run, the cases taken in turn so that a part of them is a fair sample."""
-    said = json.dumps([__version__, suite.digest, seed, over], sort_keys=True)
+    said = json.dumps([code_digest(), suite.digest, seed, over], sort_keys=True)
     key = hashlib.sha256(said.encode()).hexdigest()[:16]
     every = [
         Task(case, place, k, out / "tasks" / f"{case.name}_{k:04d}.json", key)
@@ -41,6 +42,16 @@ def tasks(suite: Suite, seed: int, over: dict[str, Any], out: Path) -> list[Task
         for k in range(case.n_seeds)
     ]
     return sorted(every, key=lambda task: (task.k, task.place))
+
+
+def code_digest() -> str:
+    """SHA-256 of all code and configuration that a result depends on: what another code found is no result of this one."""
+    found = hashlib.sha256()
+    for package in ("sensorproc", "firmware_sim"):
+        folder = Path(str(resources.files(package)))
+        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.toml")]):
+            found.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
 
 
 def run_tasks(todo: list[Task], seed: int, over: dict[str, Any], jobs: int, progress: Progress) -> list[str]:
@@ -71,7 +82,7 @@ def run_tasks(todo: list[Task], seed: int, over: dict[str, Any], jobs: int, prog
 
 
 def is_done(task: Task) -> bool:
-    """Whether a sky has a whole result of this very suite, seed, payload and version."""
+    """Whether a sky has a whole result of this very suite, seed, payload and code."""
     try:
         return bool(json.loads(task.path.read_text("utf-8"))["key"] == task.key)
     except (OSError, ValueError, KeyError, TypeError):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sensorproc.scoring.errors import position_chi2
 from sensorproc.scoring.intervals import poisson_interval, wilson
 from sensorproc.scoring.match import Match, false_tracklets, is_demanded, judged, match_all
 from sensorproc.scoring.truth import Row, Truth
@@ -60,7 +61,7 @@ def _centroids(matches: list[Match]) -> Row:
     if not matches:
         return {"n": 0, "along_rms_px": None, "across_rms_px": None, "along_bias_px": None, "across_bias_px": None}
     along, across = np.array([m.along_px for m in matches]), np.array([m.across_px for m in matches])
-    chi = np.array([_reduced(m) for m in matches])
+    chi = np.array([position_chi2(m) for m in matches])
     return {
         "n": len(matches),
         "along_rms_px": float(np.sqrt(np.mean(along**2))),
@@ -69,12 +70,6 @@ def _centroids(matches: list[Match]) -> Row:
         "across_bias_px": float(across.mean()),
         "reduced_chi2_of_claimed_sigma": float(chi.mean()),
     }
-
-
-def _reduced(match: Match) -> float:
-    dx = match.detection["x_px"] - match.target["x"]
-    dy = match.detection["y_px"] - match.target["y"]
-    return 0.5 * ((dx / match.detection["sigma_x_px"]) ** 2 + (dy / match.detection["sigma_y_px"]) ** 2)
 
 
 def to_markdown(result: Row) -> str:

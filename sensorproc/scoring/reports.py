@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from sensorproc.scoring.baseline import Change
-from sensorproc.scoring.gates import Verdict, judge
+from sensorproc.scoring.gates import Verdict
 from sensorproc.scoring.intervals import Estimate
 from sensorproc.scoring.metrics import METRICS, demanded, estimate, select
 from sensorproc.scoring.truth import Row
@@ -96,8 +96,3 @@ def _case(parent: ET.Element, group: str, name: str, e: Estimate, **more: float)
         if not (isinstance(value, float) and not math.isfinite(value)):
             ET.SubElement(properties, "property", name=key, value=f"{value:.6g}" if isinstance(value, float) else str(value))
     return element
-
-
-def judge_all(gates: list[Any], rows: list[Row], sets: list[Row]) -> list[Verdict]:
-    """All gates in order."""
-    return [judge(gate, rows, sets) for gate in gates]

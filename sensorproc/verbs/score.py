@@ -61,10 +61,10 @@ def score(
     from sensorproc.scoring.fates import by_set, set_rows, spans
     from sensorproc.scoring.frames import score as score_frames
     from sensorproc.scoring.frames import to_markdown as frames_to_markdown
-    from sensorproc.scoring.gates import load_gates
+    from sensorproc.scoring.gates import judge, load_gates
+    from sensorproc.scoring.judgement import write_plots
     from sensorproc.scoring.metrics import METRICS, estimate
-    from sensorproc.scoring.plots import completeness_svg
-    from sensorproc.scoring.reports import AXES, bins, judge_all, to_junit, to_markdown
+    from sensorproc.scoring.reports import to_junit, to_markdown
     from sensorproc.scoring.truth import load_truth
     from sensorproc.verbs.console import plain
 
@@ -75,7 +75,7 @@ def score(
     common = {"case": run.resolve().name} | {k: known.facts[k] for k in ("hits_per_frame", "stars_per_mpix") if k in known.facts}
     fates = [common | row for row in by_set(detections, known, sets, tables["tracklets"])]
     per_set = [common | row for row in set_rows(detections, known, sets)]
-    verdicts = judge_all(gates, fates, per_set)
+    verdicts = [judge(g, fates, per_set) for g in gates]
     frames = score_frames(detections, known)
     result = frames | {
         "targets_per_set": fates,
@@ -94,10 +94,7 @@ def score(
     if junit:
         junit.write_text(to_junit(run.resolve().name, fates, per_set, verdicts, []), "utf-8")
     if plots:
-        plots.mkdir(parents=True, exist_ok=True)
-        for axis in AXES:
-            if bins(axis, fates):
-                (plots / f"completeness_{axis}.svg").write_text(completeness_svg(axis, fates), "utf-8")
+        write_plots(plots, fates)
     if gallery:
         _write_gallery(gallery, recording, run, fates, per_set, known, detections)
     if json and not written:

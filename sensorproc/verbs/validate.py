@@ -50,6 +50,7 @@ def validate(
     from firmware_sim.validation.run import gather, run_tasks, tasks
     from firmware_sim.validation.suite import load_suite
     from sensorproc.errors import UsageError
+    from sensorproc.scoring.judgement import write_judgement
 
     if seed < 0 or jobs < 1:
         raise UsageError(f"--seed {seed} --jobs {jobs}: want a seed of 0 or more and at least one process")
@@ -66,41 +67,12 @@ def validate(
         print(f"shard {shard}: {len(todo[part::total]) - len(problems)} of {len(todo)} skies in {out}; judge without --shard")
         return DEFECT if problems else 0
     result = gather(todo, chosen, seed, over)
-    verdict, failed = _judged(result, chosen.gates, old, out)
+    verdict = write_judgement(result, chosen.gates, old, out)
     if json:
         emit_json(verdict)
     else:
         print(_text(verdict, out))
-    return DEFECT if problems else ACCURACY_FAILED if failed else 0
-
-
-def _judged(result: dict[str, Any], gates: tuple, old: dict[str, Any] | None, out: Path) -> tuple[dict[str, Any], bool]:
-    """Everything is written before anything is said."""
-    from dataclasses import asdict
-    from json import dumps
-
-    from sensorproc.scoring.baseline import compare
-    from sensorproc.scoring.metrics import METRICS, estimate
-    from sensorproc.scoring.plots import completeness_svg
-    from sensorproc.scoring.reports import AXES, bins, judge_all, to_junit, to_markdown
-
-    rows, sets = result["targets"], result["sets"]
-    (out / "result.json").write_text(dumps(result) + "\n", "utf-8")
-    verdicts = judge_all(list(gates), rows, sets)
-    changes = compare(old, result) if old else []
-    (out / "report.md").write_text(to_markdown(rows, sets, verdicts, changes), "utf-8")
-    (out / "junit.xml").write_text(to_junit(result["suite"], rows, sets, verdicts, changes), "utf-8")
-    for axis in AXES:
-        if bins(axis, rows):
-            (out / f"completeness_{axis}.svg").write_text(completeness_svg(axis, rows), "utf-8")
-    failed = [v.text for v in verdicts if v.outcome != "pass"] + [c.text for c in changes if c.is_worse]
-    facts = {
-        "suite": result["suite"], "seed": result["seed"], "n_skies": result["n_skies"], "n_finished": result["n_finished"],
-        "n_targets": len(rows), "n_sets": len(sets), "figures": {m: asdict(estimate(m, rows, sets)) for m in METRICS},
-        "gates": [{"name": v.gate.name, "outcome": v.outcome, "text": v.text} for v in verdicts],
-        "baseline": [{"text": c.text, "is_worse": c.is_worse, "is_better": c.is_better} for c in changes], "failed": failed,
-    }  # fmt: skip
-    return facts, bool(failed)
+    return DEFECT if problems else ACCURACY_FAILED if verdict["failed"] else 0
 
 
 def _text(facts: dict[str, Any], out: Path) -> str:

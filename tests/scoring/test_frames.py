@@ -3,7 +3,10 @@
 import pytest
 
 from sensorproc.errors import InputError
-from sensorproc.scoring import load_truth, poisson_interval, score, wilson
+from sensorproc.scoring.fates import by_set, n_found, spans
+from sensorproc.scoring.frames import score
+from sensorproc.scoring.intervals import poisson_interval, wilson
+from sensorproc.scoring.truth import Truth, load_truth
 
 
 def target(name, x, snr=8.0, flags=(), streak=0.0):
@@ -19,7 +22,7 @@ def row(frame, x, y=50.0, tracklet=0):
 def test_gates_assignment_and_false_alarms():
     truth = [[target("a", 10.0), target("b", 13.0), target("edge", 90.0, flags=["edge"])], [target("a", 10.0)]]
     rows = [row(0, 10.4), row(0, 12.8, tracklet=1), row(0, 90.0, tracklet=2), row(1, 30.0, tracklet=3)]
-    result = score(rows, truth)
+    result = score(rows, Truth(truth))
     assert result["completeness"][2]["found"] == 2
     assert result["completeness"][2]["n"] == 3  # the edge target is neither demanded nor false
     assert (result["n_false_detections"], result["false_tracklet_ids"]) == (1, [3])
@@ -28,9 +31,9 @@ def test_gates_assignment_and_false_alarms():
 
 def test_a_streak_is_gated_along_its_length():
     truth = [[target("s", 50.0, streak=30.0)]]
-    assert score([row(0, 60.0)], truth)["completeness"][2]["found"] == 1
-    assert score([row(0, 61.0)], truth)["completeness"][2]["found"] == 0
-    assert score([row(0, 50.0, y=52.5)], truth)["completeness"][2]["found"] == 0
+    assert score([row(0, 60.0)], Truth(truth))["completeness"][2]["found"] == 1
+    assert score([row(0, 61.0)], Truth(truth))["completeness"][2]["found"] == 0
+    assert score([row(0, 50.0, y=52.5)], Truth(truth))["completeness"][2]["found"] == 0
 
 
 def test_intervals():
@@ -47,17 +50,15 @@ def test_bad_truth_is_named(tmp_path):
 
 
 def test_a_target_is_judged_where_it_is_clear_of_the_edge():
-    from sensorproc.scoring_sets import by_set, n_found, spans
-
     def target(x, flags):
         return {"id": 1, "x": x, "y": 5.0, "x0": x, "y0": 5.0, "x1": x, "y1": 5.0, "streak_px": 0.0, "snr": 5.0, "flags": flags}
 
     truth = [[target(float(k), ["edge"] if k < 4 else [])] for k in range(8)]
     rows = [{"frame": k, "x_px": float(k), "y_px": 5.0, "tracklet_id": 0, "ra_deg": 0.0, "dec_deg": 0.0} for k in range(8)]
-    (whole,) = by_set(rows, truth, [(0, 8)])
+    (whole,) = by_set(rows, Truth(truth), [(0, 8)])
     assert (whole["n_held"], whole["n_frames"], whole["is_found"]) == (4, 4, True)
     assert whole["snr"] == 10.0
-    (edge_only,) = by_set(rows[:4], truth, [(0, 8)])
+    (edge_only,) = by_set(rows[:4], Truth(truth), [(0, 8)])
     assert (edge_only["n_held"], edge_only["is_found"]) == (0, False)
     assert n_found([whole, edge_only], 9.0) == (1, 2)
     assert spans([{"first_frame": 5}, {"first_frame": 0}], 12) == [(0, 5), (5, 7)]

@@ -1,0 +1,48 @@
+"""A result of a suite judged by its gates and against a baseline, and written in every form."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from sensorproc.scoring.baseline import compare
+from sensorproc.scoring.gates import Gate, judge
+from sensorproc.scoring.metrics import METRICS, estimate
+from sensorproc.scoring.plots import completeness_svg
+from sensorproc.scoring.reports import AXES, bins, to_junit, to_markdown
+from sensorproc.scoring.truth import Row
+
+
+def write_judgement(result: Row, gates: Sequence[Gate], old: Row | None, out: Path) -> Row:
+    """Write ``result.json``, ``report.md``, ``junit.xml`` and plots, and return what is to be said; ``failed`` lists all
+    gates and changes that fail.
+
+    Raises
+    ------
+    NotComparable
+        If the baseline is of other scenes; the result is written nevertheless.
+    """
+    rows, sets = result["targets"], result["sets"]
+    (out / "result.json").write_text(json.dumps(result) + "\n", "utf-8")
+    verdicts = [judge(gate, rows, sets) for gate in gates]
+    changes = compare(old, result) if old else []
+    (out / "report.md").write_text(to_markdown(rows, sets, verdicts, changes), "utf-8")
+    (out / "junit.xml").write_text(to_junit(result["suite"], rows, sets, verdicts, changes), "utf-8")
+    write_plots(out, rows)
+    return {
+        **{key: result[key] for key in ("suite", "seed", "n_skies", "n_finished")},
+        "n_targets": len(rows),
+        "n_sets": len(sets),
+        "figures": {name: asdict(estimate(name, rows, sets)) for name in METRICS},
+        "gates": [{"name": v.gate.name, "outcome": v.outcome, "text": v.text} for v in verdicts],
+        "baseline": [{"text": c.text, "is_worse": c.is_worse, "is_better": c.is_better} for c in changes],
+        "failed": [v.text for v in verdicts if v.outcome != "pass"] + [c.text for c in changes if c.is_worse],
+    }
+
+
+def write_plots(folder: Path, rows: list[Row]) -> None:
+    """Completeness along every axis that the rows have."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for axis in AXES:
+        if bins(axis, rows):
+            (folder / f"completeness_{axis}.svg").write_text(completeness_svg(axis, rows), "utf-8")
