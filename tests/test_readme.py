@@ -59,7 +59,7 @@ def test_the_demo_finds_what_it_should(demo):
     assert facts["n_false_tracklets"] == 0
     assert facts["busiest_60_s_bit_s"] <= facts["link_bit_s"] == 64_000
     assert facts["n_slips"] == facts["n_missing_packets"] == 0
-    assert all(t["error_arcsec"] < 0.5 for t in facts["targets"] if t["snr"] > 300)
+    assert all(t["error_arcsec"] < 0.6 for t in facts["targets"] if t["snr"] > 300)  # a tenth of a pixel
     assert {row["sky"] for row in read_table(demo[0] / "frames.ecsv")} == {"stars"}  # solved on the shipped table
 
 

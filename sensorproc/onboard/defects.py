@@ -16,26 +16,44 @@ from sensorproc.onboard.products import Residual, Trail, freeze
 
 MIN_FRAMES = 3
 TEST_SIGMA = 4.0
-DEAD_SIGMA = 6.0  # below zero over the set: no light takes charge away, the pixel is dead
+DEAD_SIGMA = 6.0  # below its surroundings over the set: no light takes charge away, the pixel is dead
+AROUND_PX = 5
 CLIP_SIGMA = 8.0  # of a single sample, so that one particle hit makes no defect
 SHADOW_PX = 2.5  # smoothing of the mean residual before it is searched for shadows
 
 
 def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
-    """Residuals with lasting single-pixel excesses flagged HOT, and dead pixels and columns that no list names with them.
+    """Residuals with lasting single-pixel excesses flagged HOT.
 
     Each pixel's own SNR is compared with the best the PSF filter finds on and around it: for a delta the filter has
     less, for an object it has more. A stare, whose template removed what is fixed, is returned unchanged.
     """
     if len(residuals) < MIN_FRAMES or residuals[0].solved.registered.is_stare:
         return residuals
-    signal = total([np.clip(r.image_e * np.sqrt(r.weight), -CLIP_SIGMA, CLIP_SIGMA) for r in residuals])
-    seen = total([(r.weight > 0).astype(np.float32) for r in residuals])
-    pixel = np.where(seen > 0, signal / np.sqrt(np.maximum(seen, 1.0)), 0.0).astype(np.float32)
+    pixel = _lasting(residuals)
     kernel = template(Trail(), residuals[0].solved.registered.psf_sigma_px)
     filtered = correlate(pixel, kernel) / np.float32(np.sqrt((kernel * kernel).sum()))
     fixed = (pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8)))
-    return [_masked(r, fixed | (pixel < -DEAD_SIGMA)) for r in residuals]
+    return [_masked(r, fixed) for r in residuals]
+
+
+def mask_dead_pixels(residuals: list[Residual]) -> list[Residual]:
+    """Residuals with dead pixels and columns that no calibration names flagged HOT: lasting, dark, and narrow.
+
+    A shadow of dust is as dark but wide: the median of its surroundings is dark too. It is not for here.
+    """
+    if len(residuals) < MIN_FRAMES or residuals[0].solved.registered.is_stare:
+        return residuals
+    pixel = _lasting(residuals)
+    dead = pixel - cv2.medianBlur(pixel, AROUND_PX) < -DEAD_SIGMA
+    return [_masked(r, dead) for r in residuals]
+
+
+def _lasting(residuals: list[Residual]) -> np.ndarray:
+    """SNR (ny, nx) of what each pixel holds in all frames."""
+    signal = total([np.clip(r.image_e * np.sqrt(r.weight), -CLIP_SIGMA, CLIP_SIGMA) for r in residuals])
+    seen = total([(r.weight > 0).astype(np.float32) for r in residuals])
+    return np.where(seen > 0, signal / np.sqrt(np.maximum(seen, 1.0)), 0.0).astype(np.float32)
 
 
 def fill_shadows(residuals: list[Residual]) -> list[Residual]:

@@ -24,6 +24,7 @@ SCATTER_EXCESS = 2.5  # spread over expected noise above which the template is n
 STAR_FREE_SIGMA = 1.0
 RESOLVED_SIGMA_PX = 1.2  # PSFs wider than this are told from compact particle hits by a second, narrower filter
 MIN_LINE_PX = 64  # good pixels a row or column needs before its own level is trusted
+BROKEN_LINE = 8.0  # times the usual difference between its halves: the line has no one level
 
 
 def subtract_stars(
@@ -165,8 +166,22 @@ def _compact_hits(image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: fl
 def without_stripes(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
     """The image less the median of its rows and columns: readout structure that a mesh cannot follow."""
     for is_column in (False, True):
-        a, f = (np.ascontiguousarray(v.T if is_column else v) for v in (image, flags))
-        level = np.empty(len(a), np.float32)
-        line_medians(a, f, MIN_LINE_PX, np.empty(a.shape[1], np.float32), level)
+        level = line_levels(*(np.ascontiguousarray(v.T if is_column else v) for v in (image, flags)))
         image = image - (level[None, :] if is_column else level[:, None])
     return image
+
+
+def line_levels(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    """Median (ny,) of the good pixels of each row; zero where there are few, and where the row's halves disagree: a
+    column that is dead from some row on must not lift the part that lives."""
+    middle = image.shape[1] // 2
+    parts = slice(None), slice(None, middle), slice(middle, None)
+    whole, first, second = (_medians(*(np.ascontiguousarray(v[:, part]) for v in (image, flags))) for part in parts)
+    gap = np.abs(first - second)
+    return np.where(gap > BROKEN_LINE * float(np.median(gap)), np.float32(0.0), whole)
+
+
+def _medians(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    level = np.empty(len(image), np.float32)
+    line_medians(image, flags, MIN_LINE_PX, np.empty(image.shape[1], np.float32), level)
+    return level

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 RESAMPLES = 2000
+LEAST_GROUPS = 8  # fewer say nothing of how groups differ: then single rows are resampled
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,17 @@ def bootstrap_ratio(
     """Ratio of sums over rows, whole groups of which are resampled (percentile bootstrap; Efron & Tibshirani 1993, ch. 13).
 
     Weighted means are such ratios. Rows of one group share errors, such as a set's plate solution, and are no
-    independent trials. NaN with an infinite interval where the sum below is zero.
+    independent trials; with fewer than eight groups rows are taken for such nevertheless. NaN with an infinite interval
+    where the sum below is zero.
     """
     if len(top) == 0 or not np.sum(bottom):
         return Estimate(math.nan, -math.inf, math.inf, len(top))
     number = {group: k for k, group in enumerate(dict.fromkeys(groups))}
     index = np.array([number[group] for group in groups])
-    tops, bottoms = (np.bincount(index, values, len(number)) for values in (top, bottom))
-    chosen = np.random.default_rng(seed).integers(0, len(number), (RESAMPLES, len(number)))
+    if len(number) < LEAST_GROUPS:
+        index = np.arange(len(index))
+    tops, bottoms = (np.bincount(index, values) for values in (top, bottom))
+    chosen = np.random.default_rng(seed).integers(0, len(tops), (RESAMPLES, len(tops)))
     below = bottoms[chosen].sum(axis=1)
     ratios = np.divide(tops[chosen].sum(axis=1), below, out=np.full(RESAMPLES, np.nan), where=below != 0)
     tail = 50.0 * (1.0 - confidence)

@@ -6,7 +6,7 @@ from sensorproc.scoring.metrics import demanded, estimate
 from sensorproc.scoring.reports import AXES, PLAIN_SNR, bins
 from sensorproc.scoring.truth import Row
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 380, 62, 52, 34, 18
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 390, 62, 52, 48, 18
 
 
 def completeness_svg(axis: str, rows: list[Row]) -> str:

@@ -13,7 +13,7 @@ from sensorproc.scoring.truth import Row
 
 INF = math.inf
 AXES: dict[str, tuple[str, tuple[float, ...]]] = {  # title and edges of the bins of each axis
-    "snr": ("set SNR", (0, 6, 8, 10, 14, 20, INF)),
+    "snr": ("set SNR", (0, 6, 8, 10, 14, 20, 30, 50, INF)),
     "rate_px_frame": ("rate over the detector [px/frame]", (0, 0.25, 0.5, 1, 2, 4, INF)),
     "streak_px": ("streak in one frame [px]", (0, 0.5, 1, 2, 5, 20, INF)),
     "stars_per_mpix": ("stars of SNR 5 per Mpixel", (0, 500, 1000, 2000, 5000, INF)),

@@ -18,7 +18,7 @@ from sensorproc.onboard.kernels.shift_add import shift_add
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Trail
-from sensorproc.onboard.stars import lower_quartiles
+from sensorproc.onboard.stars import lower_quartiles, without_stripes
 from tests.oracles import slow
 
 
@@ -162,3 +162,14 @@ def test_line_medians_are_those_of_the_good_pixels(rng):
     expected = np.nanmedian(np.where(flags == 0, image, np.nan), axis=1)
     expected[4] = 0.0
     np.testing.assert_allclose(level, expected, atol=1e-6)
+
+
+def test_a_half_dead_column_lifts_no_other_pixel(rng):
+    """The median of a column that is dead for the most part is the dead part's: it must not be taken from the rest."""
+    image = rng.normal(0.0, 5.0, (300, 200)).astype(np.float32)
+    image[:, 40] += 20.0  # an offset of the read-out
+    image[120:, 90] = -60.0
+    clean = without_stripes(image, np.zeros(image.shape, np.uint8))
+    assert abs(np.median(clean[:, 40])) < 2.0
+    assert abs(np.median(clean[:120, 90])) < 2.0
+    assert np.median(clean[120:, 90]) < -50.0
