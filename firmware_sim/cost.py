@@ -32,7 +32,7 @@ STAGES = {
     "solve": StageCost(0.003, 1),
     "slow_movers": StageCost(0.001, 1),
     "subtract_stars": StageCost(0.25, 150),
-    "mask_dead_pixels": StageCost(0.004, 24),
+    "mask_dead_columns": StageCost(0.004, 24),
     "fill_shadows": StageCost(0.031, 60),
     "mask_fixed_pixels": StageCost(0.003, 20),
     "stack": StageCost(0.015, 16),

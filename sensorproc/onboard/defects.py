@@ -16,8 +16,9 @@ from sensorproc.onboard.products import Residual, Trail, freeze
 
 MIN_FRAMES = 3
 TEST_SIGMA = 4.0
-DEAD_SIGMA = 6.0  # below its surroundings over the set: no light takes charge away, the pixel is dead
+DEAD_SIGMA = 6.0  # below their surroundings over the set: no light takes charge away, these pixels are dead
 AROUND_PX = 5
+DEAD_RUN_PX = 9  # along a column; single dark pixels are left, for they tell the null search how wrong the dark map is
 CLIP_SIGMA = 8.0  # of a single sample, so that one particle hit makes no defect
 SHADOW_PX = 2.5  # smoothing of the mean residual before it is searched for shadows
 
@@ -37,15 +38,17 @@ def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
     return [_masked(r, fixed) for r in residuals]
 
 
-def mask_dead_pixels(residuals: list[Residual]) -> list[Residual]:
-    """Residuals with dead pixels and columns that no calibration names flagged HOT: lasting, dark, and narrow.
+def mask_dead_columns(residuals: list[Residual]) -> list[Residual]:
+    """Residuals with dead columns or parts of them that no calibration names flagged HOT: lasting, dark, and narrow.
 
     A shadow of dust is as dark but wide: the median of its surroundings is dark too. It is not for here.
     """
     if len(residuals) < MIN_FRAMES or residuals[0].solved.registered.is_stare:
         return residuals
     pixel = _lasting(residuals)
-    dead = pixel - cv2.medianBlur(pixel, AROUND_PX) < -DEAD_SIGMA
+    dark = (pixel - cv2.medianBlur(pixel, AROUND_PX) < -DEAD_SIGMA).astype(np.uint8)
+    whole = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((AROUND_PX, 1), np.uint8))  # a star has crossed it
+    dead = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((DEAD_RUN_PX, 1), np.uint8)) > 0
     return [_masked(r, dead) for r in residuals]
 
 

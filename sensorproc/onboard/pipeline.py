@@ -13,7 +13,7 @@ import numpy as np
 from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected, ShapeError
 from sensorproc.onboard.calibrate import calibrate
-from sensorproc.onboard.defects import fill_shadows, mask_dead_pixels, mask_fixed_pixels
+from sensorproc.onboard.defects import fill_shadows, mask_dead_columns, mask_fixed_pixels
 from sensorproc.onboard.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.flatten import flatten
 from sensorproc.onboard.link_points import link_points
@@ -120,7 +120,7 @@ def _search_set(
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
     residuals = do(subtract_stars, solved, movers, config.stars, config.match, config.flatten)
-    residuals = do(mask_dead_pixels, residuals)
+    residuals = do(mask_dead_columns, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(mask_fixed_pixels, residuals)
     frames = do(stack, residuals, cadence_s)
