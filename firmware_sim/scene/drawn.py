@@ -21,6 +21,7 @@ def drawn_targets(
 ) -> list[Target]:
     """All drawn objects; ``sky_e`` is the diffuse light of an exposure in mid-field, ``first`` their first number."""
     found: list[Target] = []
+    frames_of_a_set = scene.n_frames / math.ceil(scene.n_frames / scene.set_frames)
     for k, drawn in enumerate(scene.drawn):
         rng = np.random.default_rng([scene.seed, 5, k])
         places: list[tuple[float, float]] = []
@@ -29,7 +30,7 @@ def drawn_targets(
             places.append(place)
             state, rate = _motion(drawn, place, scene, host, camera, spin, rng)
             snr = rng.uniform(*drawn.set_snr)
-            wanted = _mag(snr / math.sqrt(scene.set_frames), rate, sky_e, scene)
+            wanted = _mag(snr / math.sqrt(frames_of_a_set), rate, sky_e, scene)
             unit_mag = lit_mag(1.0, state[0], host[0], sun)
             area = 10.0 ** (0.4 * (unit_mag - wanted)) if math.isfinite(unit_mag) else 1.0
             found.append(Target(f"drawn {first + len(found)}", state, area, drawn.light_curve))

@@ -4,6 +4,8 @@ import hashlib
 import json
 import multiprocessing
 import os
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from sensorproc.errors import InputError
 from sensorproc.scoring.truth import Row
 
 Progress = Callable[[str, int, int], None]
+WATCH_S = 1.0
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -66,7 +69,7 @@ def run_tasks(todo: list[Task], seed: int, over: dict[str, Any], jobs: int, prog
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # inherited: one process per core, not one thread more
     problems = []
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context) as pool:
+    with ProcessPoolExecutor(jobs, context, initializer=_follow, initargs=(os.getpid(),)) as pool:
         try:
             running = {pool.submit(run_task, t.case, t.place, seed, t.k, over, t.path, t.key): t for t in waiting}
             for future in as_completed(running):
@@ -79,6 +82,17 @@ def run_tasks(todo: list[Task], seed: int, over: dict[str, Any], jobs: int, prog
             pool.shutdown(cancel_futures=True)
             raise
     return sorted(problems)
+
+
+def _follow(parent: int) -> None:
+    """End this worker when the process that started it is gone: one that was killed cannot tell its workers to stop."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def is_done(task: Task) -> bool:

@@ -2,7 +2,11 @@
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +83,46 @@ def test_a_blind_detector_fails_its_gate_and_against_the_baseline(tiny, tmp_path
     assert any(change["is_worse"] and change["text"].startswith("completeness") for change in verdict["baseline"])
     assert set(verdict["figures"]) == set(METRICS)
     assert judged(tmp_path, "--seed", "5", "--baseline", str(tiny / "out"), "--jobs", "2") == 7
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    command = [sys.executable, "-c", "from sensorproc.cli import run; run()", "validate", "-o", str(tmp_path / "o")]
+    process = subprocess.Popen([*command, "--suite", str(tmp_path / "tiny.toml")], stderr=subprocess.DEVNULL)
+    workers: set[int] = set()
+    for _ in range(200):
+        workers = children(process.pid)
+        if len(workers) >= 2:
+            break
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    assert len(workers) >= 2
+    for _ in range(200):
+        if not any(is_running(pid) for pid in workers):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"still there: {workers}")
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def children(pid):
+    """Processes a process started (Linux)."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.add(int(stat.parent.name))
+    return found
 
 
 @pytest.mark.parametrize(
