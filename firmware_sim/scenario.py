@@ -14,7 +14,7 @@ from firmware_sim.scene.settings import Scene, Sensor
 from sensorproc import config as payload_config
 from sensorproc.config import Config, describe, merged
 from sensorproc.errors import ConfigError, InputError, UsageError
-from sensorproc.timescales import tai_ns_from_utc
+from sensorproc.timescales import tai_ns_from_utc, utc_from_tai_ns
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 FOLDER = resources.files("firmware_sim").joinpath("scenarios")
@@ -85,9 +85,13 @@ def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | N
     if lost:
         raise ConfigError(lost)
     try:
-        tai_ns_from_utc(scene.start_utc)
+        start = utc_from_tai_ns(tai_ns_from_utc(scene.start_utc))  # one way to write it, whatever was given
     except InputError as error:
         raise ConfigError([f"$.scene.start_utc: {error}"]) from None
+    scene = replace(scene, start_utc=start)
+    if scene.detector.overscan_columns >= scene.sensor.shape_px[1]:
+        told = f"{scene.detector.overscan_columns} of {scene.sensor.shape_px[1]} columns: none is left to see light"
+        raise ConfigError([f"$.scene.detector.overscan_columns = {told}"])
     if scene.sensor.exposure_s > scene.sensor.cadence_s:
         longer = f"an exposure of {scene.sensor.exposure_s:g} s does not fit a cadence of {scene.sensor.cadence_s:g} s"
         raise ConfigError([f"$.payload.sensor: {longer}"])

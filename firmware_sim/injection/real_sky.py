@@ -12,6 +12,8 @@ from sensorproc.onboard.products import Frame
 from sensorproc.recording import Recording
 from sensorproc.timescales import NS_PER_S
 
+SPARSE = 16  # pixels between those that tell whether a frame came twice
+
 
 @dataclass(frozen=True, eq=False)
 class RealSky:
@@ -51,8 +53,12 @@ def place_of(target: Placed, sky: RealSky, k: int) -> tuple[np.ndarray, np.ndarr
     """Middle of the exposure (2,) and trail (2,) [px] of a target in a frame."""
     rate = np.array(target.rate_px_frame)
     share = sky.frames[k].exposure_s / sky.cadence_s
-    with_stars = sky.shifts[k] if target.relative_to == "stars" else 0.0
-    return np.array([target.x_px, target.y_px]) + rate * sky.times[k] + with_stars, rate * share
+    middle = np.array([target.x_px, target.y_px]) + rate * sky.times[k]
+    if target.relative_to == "detector":
+        return middle, rate * share
+    is_timed = len(sky.times) > 1 and bool((np.diff(sky.times) > 0).all())
+    drift = np.gradient(sky.shifts, sky.times, axis=0)[k] if is_timed else np.zeros(2)
+    return middle + sky.shifts[k], (rate + drift) * share
 
 
 def electrons_of(target: Placed, frame: Frame) -> float:
@@ -66,7 +72,8 @@ def electrons_of(target: Placed, frame: Frame) -> float:
 
 
 def noise_dn(frames: list[Frame], k: int, part: tuple[slice, slice] = (slice(None), slice(None))) -> float:
-    """Noise of a frame or a part of it: against its neighbour in time, or among its own pixels if it is alone."""
-    if len(frames) < 2:
-        return robust_sigma(frames[k].data_dn[part])
-    return temporal_sigma(frames[k].data_dn[part], frames[k + 1 if k == 0 else k - 1].data_dn[part])
+    """Noise of a frame or a part of it: against the nearest frame in time that is another, or among its own pixels."""
+    for j in sorted(range(len(frames)), key=lambda j: (abs(j - k), j)):
+        if j != k and not np.array_equal(frames[j].data_dn[::SPARSE, ::SPARSE], frames[k].data_dn[::SPARSE, ::SPARSE]):
+            return temporal_sigma(frames[k].data_dn[part], frames[j].data_dn[part])
+    return robust_sigma(frames[k].data_dn[part])

@@ -26,7 +26,7 @@ class Chip:
         self.sensor, self.detector = sensor, detector
         rng = np.random.default_rng([seed, 2])
         ny, nx = self.shape = sensor.shape_px
-        self.response = 1.0 + rng.normal(0.0, detector.prnu, (ny, nx))
+        self.response = np.maximum(1.0 + rng.normal(0.0, detector.prnu, (ny, nx)), 0.0)
         self.columns_dn = rng.normal(0.0, detector.column_noise_dn, nx)
         factor = dark_factor(detector.temperature_c, detector.dark_reference_c)
         self.dark_e_s = np.full((ny, nx), detector.dark_e_s * factor)

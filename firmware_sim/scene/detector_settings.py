@@ -27,7 +27,7 @@ class Detector:
     rts_e_s: Positive = 40.0  # median of the upper level
     rts_flip: Fraction = 0.2  # chance to change level from frame to frame
     bad_columns: NotNegative = 1.0  # expected number per 1000 columns: dead from a random row on
-    prnu: NotNegative = 0.006
+    prnu: Annotated[float, Field(ge=0, le=0.1)] = 0.006
     nonlinearity: Annotated[float, Field(ge=0, le=0.2)] = 0.01  # signal lost at full well, quadratic in signal
     transfer_s: NotNegative = 0.002  # CCD: frame transfer through an open aperture smears columns
     rolling_s: NotNegative = 0.02  # CMOS: the last row exposes so much later than the first

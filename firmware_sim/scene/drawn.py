@@ -40,9 +40,10 @@ def drawn_targets(
 def _apart(places: list[tuple[float, float]], apart_px: float, scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
     """A place away from the others, as far as there is room."""
     ny, nx = scene.sensor.shape_px
-    left = scene.detector.overscan_columns + EDGE_PX
+    left = min(scene.detector.overscan_columns + EDGE_PX, nx - 1)
+    low = min(EDGE_PX, (ny - 1) / 2)
     for _ in range(TRIES):
-        x, y = float(rng.uniform(left, nx - 1 - EDGE_PX)), float(rng.uniform(EDGE_PX, ny - 1 - EDGE_PX))
+        x, y = float(rng.uniform(left, max(nx - 1 - EDGE_PX, left))), float(rng.uniform(low, ny - 1 - low))
         if all(math.hypot(x - a, y - b) >= apart_px for a, b in places):
             break
     return x, y

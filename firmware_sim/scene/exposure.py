@@ -37,6 +37,7 @@ class Exposure:
     data_dn: np.ndarray
     t_start: Time
     expected_e: np.ndarray  # without targets
+    stars_e: np.ndarray  # light of the stars alone
     seen: tuple[Seen, ...]
     host: State
     recorded_pointing_deg: tuple[float, float, float]

@@ -87,12 +87,13 @@ class Renderer:
         shown = self.link.shown(index)
         t0, t0_shown = (k * self.sensor.cadence_s - self.middle_s for k in (index, shown))
         middle = t0_shown + 0.5 * self.sensor.exposure_s
-        light = self._diffuse_e(middle)
+        diffuse = self._diffuse_e(middle)
+        light = diffuse.copy()
         paths = self._star_paths(t0_shown, shown)
         self.lens.add(
             light, paths, np.tile(self.star_e / len(paths), (len(paths), 1)), self.lens.widths_px(paths[len(paths) // 2])
         )
-        background = self.chip.expected(light, shown)
+        stars, background = light - diffuse, self.chip.expected(light, shown)
         found = tuple(self._see(i, t0_shown, shown) for i in range(len(self.targets)))
         for item in found:
             self._add(light, item)
@@ -101,7 +102,7 @@ class Renderer:
         recorded = ra_dec_roll_deg(self.attitude.recorded(t0 + 0.5 * self.sensor.exposure_s))
         start = clock.after(self.start, index * self.sensor.cadence_s)
         data = self.link.deliver(data, index)
-        return Exposure(index, data, start, background, found, host, recorded, n_hits, self.link.faults(index))
+        return Exposure(index, data, start, background, stars, found, host, recorded, n_hits, self.link.faults(index))
 
     def host(self, t_s: float) -> State:
         """The host at a time from the middle of the scene."""

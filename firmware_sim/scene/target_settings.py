@@ -71,7 +71,8 @@ class Crossing:
 @dataclass(frozen=True, config=STRICT)
 class Drawn:
     """Objects drawn at random over the field, for statistics. Brightness is set so that the SNR of a perfect detector
-    over the frames of one set, on clear sky, is uniform between two values.
+    over the frames of one set is about uniform between two values: on clear sky, in focus, with an unshaken core. The
+    truth has each one's exact SNR, up to a quarter lower where the host shakes or trails are long.
 
     ``field``: any direction, speed over the detector uniform between ``rate_px_frame``. ``stars``: the same against
     the stars. ``belt``: circular geostationary orbits of an inclination drawn from an exponential distribution.

@@ -39,6 +39,8 @@ def _target(renderer: Renderer, exposure: Exposure, number: int, item: Seen) -> 
         return None
     sensor = renderer.sensor
     signal = patch * renderer.chip.response[rows, columns]
+    lost = renderer.link.lost_rows[exposure.index]
+    signal[max(lost.start - rows.start, 0) : max(lost.stop - rows.start, 0)] = 0.0
     noise2 = exposure.expected_e[rows, columns] + sensor.read_noise_e**2 + sensor.gain_e_per_dn**2 / 12.0
     (x0, y0), (x1, y1) = item.path[0], item.path[-1]
     x, y = (item.path[1:-1] * item.shares_e[:, None]).sum(axis=0) / item.electrons
@@ -46,7 +48,7 @@ def _target(renderer: Renderer, exposure: Exposure, number: int, item: Seen) -> 
     left = renderer.scene.detector.overscan_columns
     is_edge = min(x0, x1) < left + EDGE_PX or max(x0, x1) > nx - 1 - EDGE_PX or min(y0, y1) < EDGE_PX
     is_edge = bool(is_edge or max(y0, y1) > ny - 1 - EDGE_PX)
-    others = exposure.expected_e[rows, columns] - np.median(exposure.expected_e)
+    others = exposure.stars_e[rows, columns]
     light = patch / patch.sum()
     is_blend = float((others * light).sum()) > BLEND_SHARE * float((patch * light).sum())
     is_dead = float(signal.sum()) < 0.5 * float(patch.sum()) and not is_edge
@@ -96,13 +98,15 @@ def _stars_per_mpix(renderer: Renderer) -> float:
 
 
 def _sets(frames: list[Row], set_frames: int) -> list[Row]:
-    """SNR of every target over each set: its frames' in quadrature."""
+    """SNR of every target over each set: in quadrature over the frames that count (not repeated, clear of the edge)."""
     n_sets = max(-(-len(frames) // set_frames), 1)
     found = []
     for part in np.array_split(np.arange(len(frames)), n_sets):
         snr2: dict[int, float] = {}
         for k in part.tolist():
-            for target in frames[k]["targets"]:
+            for target in () if "repeated" in frames[k]["faults"] else frames[k]["targets"]:
+                if {"edge", "dead"} & set(target["flags"]):
+                    continue
                 snr2[target["id"]] = snr2.get(target["id"], 0.0) + target["snr"] ** 2
         targets = [{"id": name, "snr": math.sqrt(value)} for name, value in sorted(snr2.items())]
         found.append({"first_frame": int(part[0]) if len(part) else 0, "n_frames": len(part), "targets": targets})

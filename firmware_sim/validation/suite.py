@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -21,7 +21,7 @@ FOLDER = resources.files("firmware_sim").joinpath("suites")
 SUITES = ("smoke", "nightly", "release")
 SEEDS_APART = 1_000_000  # between two runs of a suite, and
 CASES_APART = 10_000  # between two of its cases: no seed is used twice
-FIELDS = 24  # parts of the sky that successive seeds look at
+FIELDS = 24  # starting times of successive seeds: other stars for a camera held to its orbit, and the Sun moves on, too
 FIELD_MINUTES = 7.0  # from one to the next: the orbit turns 1.75 deg
 
 
@@ -63,16 +63,16 @@ def load_suite(source: str | Path) -> Suite:
         With every mistake of the file.
     """
     path = Path(source)
-    if str(source) in SUITES:
-        text, name = FOLDER.joinpath(f"{source}.toml").read_text("utf-8"), str(source)
-    elif path.is_file():
-        text, name = path.read_text("utf-8"), path.stem
-    else:
+    if str(source) not in SUITES and not path.is_file():
         raise InputError(f"{source}: no such file, and no suite ({', '.join(SUITES)}) has this name")
     try:
+        if str(source) in SUITES:
+            text, name = FOLDER.joinpath(f"{source}.toml").read_text("utf-8"), str(source)
+        else:
+            text, name = path.read_text("utf-8"), path.stem
         values = tomllib.loads(text)
         file = TypeAdapter(_File).validate_python(values)
-    except tomllib.TOMLDecodeError as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError([f"{source}: not valid TOML: {error}"]) from None
     except ValidationError as error:
         raise ConfigError([f"{source}: " + describe(item, _File) for item in error.errors()]) from None
@@ -80,10 +80,19 @@ def load_suite(source: str | Path) -> Suite:
     if len(set(names)) < len(names):
         raise ConfigError([f"{source}: two cases are named {sorted({n for n in names if names.count(n) > 1})}"])
     gates = parse_gates({"gate": file.gate}, str(source)) if file.gate else []
-    for case in file.case:
-        load(case.scenario, case.preset, case.over)  # a mistake is told before hours are spent
-    digest = hashlib.sha256(json.dumps(values["case"], sort_keys=True).encode()).hexdigest()[:16]
-    return Suite(name, tuple(file.case), tuple(gates), digest)
+    scenes = [load(case.scenario, case.preset, case.over) for case in file.case]  # a mistake is told before hours are spent
+    return Suite(name, tuple(file.case), tuple(gates), _digest(file.case, scenes))
+
+
+def _digest(cases: list[Case], scenarios: list[Scenario]) -> str:
+    """What decides every pixel: the cases, all their scenes' values, the renderer's code and the star table."""
+    said = [[case.name, case.n_seeds, asdict(scenario.scene)] for case, scenario in zip(cases, scenarios, strict=True)]  # type: ignore[call-overload]
+    found = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    renderer = Path(str(resources.files("firmware_sim").joinpath("scene")))
+    for path in sorted(renderer.rglob("*.py")):
+        found.update(path.read_bytes())
+    found.update(resources.files("sensorproc").joinpath("stars.bin").read_bytes())
+    return found.hexdigest()[:16]
 
 
 def scenario_of(case: Case, place: int, run_seed: int, k: int) -> Scenario:

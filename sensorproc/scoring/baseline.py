@@ -1,11 +1,13 @@
 """Two runs on the same noise: what one changed, target by target (paired bootstrap)."""
 
+import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from sensorproc.errors import NotComparable
+from sensorproc.errors import InputError, NotComparable
 from sensorproc.scoring.intervals import Estimate, bootstrap_ratio
 from sensorproc.scoring.metrics import groups_of
 from sensorproc.scoring.truth import Row
@@ -41,9 +43,7 @@ def compare(old: Row, new: Row) -> list[Change]:
     NotComparable
         If they are not of the same suite, seed and cases.
     """
-    for key in ("suite", "suite_digest", "seed"):
-        if old.get(key) != new.get(key):
-            raise NotComparable(f"baseline has {key} {old.get(key)!r}, this run {new.get(key)!r}: not the same scenes")
+    demand_comparable(old, new)
     sets = _pairs(old["sets"], new["sets"], KEY)
     rows = _pairs(old["targets"], new["targets"], (*KEY, "id"))
     if not sets or len(sets) != len(old["sets"]) or len(sets) != len(new["sets"]):
@@ -58,6 +58,37 @@ def compare(old: Row, new: Row) -> list[Change]:
         _change("distance of position chi-squared from 1", both, lambda row: abs(min(row["chi2_position"], 25.0) - 1), -1),
         _change("flux error, absolute", both, lambda row: abs(row["flux_error"]), -1),
     ]
+
+
+def demand_comparable(old: Row, new: Row) -> None:
+    """Refuse a baseline of another suite, other scenes or another seed: known before anything is run.
+
+    Raises
+    ------
+    NotComparable
+        Naming what differs.
+    """
+    for key in ("suite", "suite_digest", "seed"):
+        if old.get(key) != new.get(key):
+            raise NotComparable(f"baseline has {key} {old.get(key)!r}, this run {new.get(key)!r}: not the same scenes")
+
+
+def load_result(path: Path) -> Row:
+    """An earlier result of ``validate``, a file or its folder.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    file = path / "result.json" if path.is_dir() else path
+    try:
+        values = json.loads(file.read_text("utf-8"))
+        rows = [{key: math.nan if value is None else value for key, value in row.items()} for row in values["targets"]]
+        _ = [row["id"] for row in rows], [row["n_false"] for row in values["sets"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{file}: no result of validate ({type(error).__name__}: {error})") from None
+    return dict(values) | {"targets": rows}
 
 
 def _pairs(old: list[Row], new: list[Row], key: tuple[str, ...]) -> list[tuple[Row, Row]]:

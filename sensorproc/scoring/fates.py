@@ -91,8 +91,8 @@ def _rate(seen: list[tuple[int, Row]]) -> float:
 
 def spans(housekeeping: list[Row], n_frames: int) -> list[tuple[int, int]]:
     """(first frame, number of frames) of every set: up to the next set's first, for unreadable frames count too."""
-    firsts = sorted(row["first_frame"] for row in housekeeping)
-    return [(first, stop - first) for first, stop in zip(firsts, [*firsts[1:], n_frames], strict=True)]
+    firsts = sorted(row["first_frame"] for row in housekeeping if row["first_frame"] < n_frames)
+    return [(first, stop - first) for first, stop in zip(firsts, [*firsts, n_frames][1:], strict=True)] if firsts else []
 
 
 def n_found(rows: list[Row], at_least_snr: float) -> tuple[int, int]:

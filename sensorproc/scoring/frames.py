@@ -41,7 +41,7 @@ def score(detections: list[Row], truth: Truth) -> Row:
 
 
 def _bin(demanded: list[tuple[int, Row]], found: set, low: float, high: float) -> Row:
-    inside = [(k, t["id"]) for k, t in demanded if low <= t["snr"] < high]
+    inside = [(k, t["id"]) for k, t in demanded if low <= t["snr"] < high or t["snr"] == high == math.inf]
     n_found = sum(key in found for key in inside)
     low_95, high_95 = wilson(n_found, len(inside))
     return {"snr_min": low, "snr_max": high if math.isfinite(high) else None, "n": len(inside), "found": n_found,

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 from sensorproc.config import describe
 from sensorproc.errors import ConfigError, InputError
 from sensorproc.scoring.intervals import Estimate
-from sensorproc.scoring.metrics import METRICS, estimate, select
+from sensorproc.scoring.metrics import METRICS, OF_BOTH, OF_SETS, OF_TARGETS, estimate, select
 from sensorproc.scoring.truth import Row
 
 CONFIDENCE = 0.99  # of the interval that must not exclude what is demanded
@@ -81,11 +81,29 @@ def parse_gates(values: Row, source: str) -> list[Gate]:
         gates = TypeAdapter(Gates).validate_python(values).gate
     except ValidationError as error:
         raise ConfigError([f"{source}: " + describe(item, Gates, "$.") for item in error.errors()]) from None
-    wrong = [f"{source}: $.gate.{k}.metric = {g.metric!r}: no such figure (allowed: {', '.join(METRICS)})"
-             for k, g in enumerate(gates) if g.metric not in METRICS]  # fmt: skip
+    wrong = [f"{source}: $.gate.{k}.{text}" for k, gate in enumerate(gates) for text in _mistakes(gate)]
     if wrong:
         raise ConfigError(wrong)
     return gates
+
+
+def _mistakes(gate: Gate) -> list[str]:
+    """What a gate demands that cannot be judged."""
+    told = [] if gate.metric in METRICS else [f"metric = {gate.metric!r}: no such figure (allowed: {', '.join(METRICS)})"]
+    if not math.isfinite(gate.floor) and not math.isfinite(gate.ceiling):
+        told.append("floor, ceiling: want at least one")
+    known = OF_BOTH if gate.metric in OF_SETS else OF_TARGETS
+    told += [
+        f"where.{key}: {gate.metric} knows no such condition (allowed: {', '.join(known)})"
+        for key in gate.where
+        if key not in known
+    ]
+    for key, value in gate.where.items():
+        is_range = isinstance(value, list) and len(value) == 2 and all(isinstance(v, (int, float)) for v in value)
+        is_choice = isinstance(value, list) and value and all(isinstance(v, str) for v in value)
+        if isinstance(value, list) and not is_range and not is_choice:
+            told.append(f"where.{key} = {value!r}: want [low, high], a list of texts, or one value")
+    return told
 
 
 def load_gates(path: Path) -> list[Gate]:

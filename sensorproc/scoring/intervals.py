@@ -47,6 +47,18 @@ def poisson_interval(count: int, confidence: float = 0.95) -> tuple[float, float
     return low, float(stats.chi2.isf(tail, 2 * count + 2) / 2)
 
 
+def widened(estimate: Estimate, tops: np.ndarray, bottoms: np.ndarray, groups: Sequence[Hashable], confidence: float) -> Estimate:
+    """An estimate of a ratio with its interval widened to that of a bootstrap over groups, where there are enough.
+
+    Counts and proportions have exact intervals for independent trials; false alarms come in bursts and the targets of
+    one set share its threshold, and then those are too narrow.
+    """
+    if len(set(groups)) < LEAST_GROUPS:
+        return estimate
+    resampled = bootstrap_ratio(tops, bottoms, groups, confidence)
+    return Estimate(estimate.value, min(estimate.low, resampled.low), max(estimate.high, resampled.high), estimate.n)
+
+
 def bootstrap_ratio(
     top: np.ndarray, bottom: np.ndarray, groups: Sequence[Hashable], confidence: float = 0.95, seed: int = 1
 ) -> Estimate:

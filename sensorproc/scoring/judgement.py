@@ -1,6 +1,7 @@
 """A result of a suite judged by its gates and against a baseline, and written in every form."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +24,8 @@ def write_judgement(result: Row, gates: Sequence[Gate], old: Row | None, out: Pa
         If the baseline is of other scenes; the result is written nevertheless.
     """
     rows, sets = result["targets"], result["sets"]
-    (out / "result.json").write_text(json.dumps(result) + "\n", "utf-8")
+    known = {"targets": [_finite(row) for row in rows], "sets": [_finite(row) for row in sets]}
+    (out / "result.json").write_text(json.dumps(result | known, allow_nan=False) + "\n", "utf-8")
     verdicts = [judge(gate, rows, sets) for gate in gates]
     changes = compare(old, result) if old else []
     (out / "report.md").write_text(to_markdown(rows, sets, verdicts, changes), "utf-8")
@@ -38,6 +40,11 @@ def write_judgement(result: Row, gates: Sequence[Gate], old: Row | None, out: Pa
         "baseline": [{"text": c.text, "is_worse": c.is_worse, "is_better": c.is_better} for c in changes],
         "failed": [v.text for v in verdicts if v.outcome != "pass"] + [c.text for c in changes if c.is_worse],
     }
+
+
+def _finite(row: Row) -> Row:
+    """The row as JSON can hold it: what is not a finite number becomes null."""
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
 
 
 def write_plots(folder: Path, rows: list[Row]) -> None:

@@ -1,7 +1,7 @@
 """Figures of merit over fates: each by name, on the rows a condition selects, with its interval.
 
-Proportions have Wilson intervals, counts Poisson's, means a bootstrap over sets: the targets of one set share its plate
-solution and its noise, the frames of one track its errors.
+Proportions have Wilson intervals and counts Poisson's, each widened to a bootstrap over sets where that is wider; means
+have the bootstrap alone: the targets of one set share its plate solution, its threshold and its noise.
 """
 
 import math
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sensorproc.scoring.intervals import Estimate, bootstrap_ratio, poisson_interval, wilson
+from sensorproc.scoring.intervals import Estimate, bootstrap_ratio, poisson_interval, widened, wilson
 from sensorproc.scoring.limits import half_found
 from sensorproc.scoring.truth import Row
 
@@ -30,7 +30,7 @@ def select(rows: Rows, where: Row) -> Rows:
 
 def _meets(value: object, wanted: object) -> bool:
     if isinstance(wanted, (list, tuple)) and len(wanted) == 2 and not any(isinstance(w, str) for w in wanted):
-        return isinstance(value, (int, float)) and wanted[0] <= value < wanted[1]
+        return isinstance(value, (int, float)) and (wanted[0] <= value < wanted[1] or value == wanted[1] == math.inf)
     return value in wanted if isinstance(wanted, (list, tuple)) else value == wanted
 
 
@@ -45,17 +45,23 @@ def _known(rows: Rows, key: str) -> Rows:
 
 def completeness(rows: Rows, sets: Rows, confidence: float) -> Estimate:
     """Share of demanded targets found, each counted once per set."""
-    n, found = len(rows), sum(row["is_found"] for row in rows)
-    return Estimate(found / n if n else math.nan, *wilson(found, n, confidence), n)
+    found, n = np.array([float(row["is_found"]) for row in rows]), len(rows)
+    if not n:
+        return Estimate(math.nan, 0.0, 1.0, 0)
+    exact = Estimate(float(found.mean()), *wilson(int(found.sum()), n, confidence), n)
+    return widened(exact, found, np.ones(n), groups_of(rows), confidence)
 
 
 def _count(key: str, per: str | None) -> Metric:
     def metric(rows: Rows, sets: Rows, confidence: float) -> Estimate:
-        count, size = sum(row[key] for row in sets), sum(row[per] if per else 1 for row in sets)
+        counts = np.array([float(row[key]) for row in sets])
+        sizes = np.array([float(row[per] if per else 1) for row in sets])
+        size = float(sizes.sum())
         if not size > 0:
             return Estimate(math.nan, 0.0, math.inf, 0)
-        low, high = poisson_interval(count, confidence)
-        return Estimate(count / size, low / size, high / size, len(sets))
+        low, high = poisson_interval(int(counts.sum()), confidence)
+        exact = Estimate(float(counts.sum()) / size, low / size, high / size, len(sets))
+        return widened(exact, counts, sizes, groups_of(sets), confidence)
 
     return metric
 
@@ -102,6 +108,9 @@ def _half(key: str, rises: bool) -> Metric:
     return metric
 
 
+OF_BOTH = ("case", "seed", "set", "preset", "hits_per_frame", "stars_per_mpix", "n_frames")
+OF_TARGETS = (*OF_BOTH, "id", "name", "snr", "mag", "rate_px_frame", "streak_px", "is_blend", "is_saturated")  # to select by
+OF_SETS = ("purity", "false_tracklets_per_set", "false_tracklets_per_hour", "false_streaks_per_frame")  # figures of sets alone
 METRICS: dict[str, Metric] = {
     "completeness": completeness,
     "purity": purity,

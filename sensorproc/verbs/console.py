@@ -4,21 +4,22 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 
 def emit_json(value: Any) -> None:
-    """Print a result as JSON; NaN becomes null."""
+    """Print a result as JSON; what is not a finite number becomes null."""
     print(json.dumps(plain(value), indent=1))
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON can hold it: NaN becomes null."""
+    """The value as JSON can hold it: what is not a finite number becomes null."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    return None if isinstance(value, float) and value != value else value
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def note(text: str) -> None:

@@ -50,12 +50,15 @@ def validate(
     from firmware_sim.validation.run import gather, run_tasks, tasks
     from firmware_sim.validation.suite import load_suite
     from sensorproc.errors import UsageError
+    from sensorproc.scoring.baseline import demand_comparable, load_result
     from sensorproc.scoring.judgement import write_judgement
 
     if seed < 0 or jobs < 1:
         raise UsageError(f"--seed {seed} --jobs {jobs}: want a seed of 0 or more and at least one process")
     chosen, over = load_suite(suite), _payload_values(payload)
-    old = _baseline(baseline)
+    old = load_result(baseline) if baseline else None
+    if old is not None:
+        demand_comparable(old, {"suite": chosen.name, "suite_digest": chosen.digest, "seed": seed})
     todo = tasks(chosen, seed, over, out)
     part, total = _shard(shard)
     out.mkdir(parents=True, exist_ok=True)
@@ -101,22 +104,6 @@ def _payload_values(path: Path | None) -> dict[str, Any]:
         raise ConfigError([f"{path}: not valid TOML: {error}"]) from None
     parse(values)
     return values
-
-
-def _baseline(path: Path | None) -> dict[str, Any] | None:
-    from json import loads
-
-    from sensorproc.errors import InputError
-
-    if path is None:
-        return None
-    file = path / "result.json" if path.is_dir() else path
-    try:
-        values = loads(file.read_text("utf-8"))
-        _ = values["targets"], values["sets"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file}: no result of validate ({error})") from None
-    return dict(values)
 
 
 def _shard(text: str | None) -> tuple[int, int]:

@@ -257,6 +257,9 @@ SHORT = "[scene]\nseed=1\nstart_utc='2026-01-01T00:00:00'\nn_frames=2\n"
         ),
         ("[board]\nlink_bit_s = inf\n" + SHORT, "$.board.link_bit_s = inf"),
         ("[scene]\nseed=1\n", "$.scene.start_utc: required"),
+        ("[scene.detector]\noverscan_columns=250\n[payload.sensor]\nshape_px=[99,200]\n" + SHORT, "none is left to see light"),
+        ("[scene.detector]\nprnu=0.4\n" + SHORT, "$.scene.detector.prnu = 0.4"),
+        ("[[scene.formations]]\nname='a'\naround='b'\noffset_km=[1,1,1]\narea_m2=1\n" + SHORT, "no neighbour has this name"),
         ("[scene]\nseed=1\nstart_utc='yesterday'\nn_frames=2\n", "$.scene.start_utc: time 'yesterday'"),
     ],
 )

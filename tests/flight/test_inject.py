@@ -101,7 +101,9 @@ def test_targets_are_drawn_apart_and_move_with_the_stars(tmp_path, capsys):
     for target in truth[0]["targets"]:
         later = next((t for t in truth[4]["targets"] if t["id"] == target["id"]), None)
         if later:
+            trail_px = np.array([target["x1"] - target["x0"], target["y1"] - target["y0"]])
             own = (np.array([later["x"], later["y"]]) - [target["x"], target["y"]] - shifts[4]) / 4
+            assert np.abs(trail_px - 0.8 * (own + [1.5, -0.8])).max() < 0.5  # it trails with the stars, and on its own
             assert 0.99 < np.hypot(*own) < 2.01
 
 

@@ -64,7 +64,9 @@ def test_set_snr_adds_frames_in_quadrature_and_faults_are_named(renderer):
     assert sum(s["n_frames"] for s in truth["sets"]) == len(frames)
     first = truth["sets"][0]
     for target in first["targets"]:
-        members = [t["snr"] for f in frames[: first["n_frames"]] for t in f["targets"] if t["id"] == target["id"]]
+        counted = [f for f in frames[: first["n_frames"]] if "repeated" not in f["faults"]]
+        mine = [t for f in counted for t in f["targets"] if t["id"] == target["id"] and not {"edge", "dead"} & set(t["flags"])]
+        members = [t["snr"] for t in mine]
         assert target["snr"] == pytest.approx(math.sqrt(sum(v * v for v in members)))
 
 
@@ -92,3 +94,17 @@ def test_every_scenario_renders_with_every_preset(name, preset):
     assert exposure.data_dn.dtype == np.uint16
     assert exposure.data_dn.shape == (128, 160)
     assert exposure.expected_e[:, 16:].min() >= 0
+
+
+def test_stray_light_is_no_star_and_lost_lines_hold_no_light(renderer):
+    """Without stars nothing is a blend, however strong the gradient; a target in lost lines has no SNR and is dead."""
+    drawn = [{"n": 12, "set_snr": [8.0, 20.0], "apart_px": 10.0}]
+    window = {"sensor": {"shape_px": [128, 128]}}
+    scene = {"n_frames": 2, "sky": {"faintest_mag": 8.0}, "stray_light": {"sun": 9.0}, "drawn": drawn}
+    made = Renderer(load("empty_sky", None, {"payload": window, "scene": scene}).scene, catalog.shipped())
+    rows = frame_truth(made, made.expose(1), 1, "x")["targets"]
+    assert len(rows) >= 10
+    assert not any("blend" in target["flags"] for target in rows)
+    made.link.lost_rows[1] = slice(0, 128)
+    lost = frame_truth(made, made.expose(1), 1, "x")["targets"]
+    assert all(target["snr"] == 0 and {"dead", "edge"} & set(target["flags"]) for target in lost)

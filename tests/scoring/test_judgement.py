@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from sensorproc.cli import main
 from sensorproc.errors import ConfigError, InputError, NotComparable
 from sensorproc.scoring.baseline import compare
+from sensorproc.scoring.frames import score
 from sensorproc.scoring.gates import Gate, judge, load_gates
 from sensorproc.scoring.intervals import bootstrap_ratio, wilson
 from sensorproc.scoring.limits import half_found
 from sensorproc.scoring.metrics import METRICS, estimate, select
 from sensorproc.scoring.plots import completeness_svg
 from sensorproc.scoring.reports import AXES, to_junit, to_markdown
-from sensorproc.scoring.truth import load_truth
+from sensorproc.scoring.truth import Truth, load_truth
 
 
 def fate(k, found, **more):
@@ -141,8 +142,35 @@ def test_mistakes_in_gates_are_told(tmp_path):
     path.write_text('[[gate]]\nmetric = "completeness"\nflor = 0.9\n')
     with pytest.raises(ConfigError, match="did you mean 'floor'"):
         load_gates(path)
+    for line, told in (
+        ("", "want at least one"),
+        ('floor = 0.5\nwhere = {cse = "a"}', "knows no such condition"),
+        ("floor = 0.5\nwhere = {snr = [10.0]}", "want .low, high."),
+        ("floor = 0.5\nwhere = {case = []}", "want .low, high."),
+    ):
+        path.write_text(f'[[gate]]\nmetric = "completeness"\n{line}\n')
+        with pytest.raises(ConfigError, match=told):
+            load_gates(path)
+    path.write_text('[[gate]]\nmetric = "false_tracklets_per_set"\nceiling = 1\nwhere = {snr = [5.0, 9.0]}\n')
+    with pytest.raises(ConfigError, match="knows no such condition"):  # a set has no SNR
+        load_gates(path)
     with pytest.raises(InputError, match="No such file"):
         load_gates(tmp_path / "none.toml")
+
+
+def test_false_alarms_in_bursts_widen_their_interval():
+    spread, burst = ([one_set(k, n_false=n) for k, n in enumerate(counts)] for counts in ([1] * 20, [20] + [0] * 19))
+    even, uneven = (estimate("false_tracklets_per_set", [], sets) for sets in (spread, burst))
+    assert even.value == uneven.value == 1.0
+    assert uneven.high > 1.5 * even.high
+
+
+def test_targets_of_unknown_snr_are_in_the_open_bin():
+    assert select([fate(0, True, snr=math.inf)], {"snr": [20, math.inf]})
+    found = {"frame": 0, "x_px": 5.0, "y_px": 5.0, "tracklet_id": 0, "sigma_x_px": 1.0, "sigma_y_px": 1.0}
+    place = {"x": 5.0, "y": 5.0, "x0": 5.0, "y0": 5.0, "x1": 5.0, "y1": 5.0, "streak_px": 0.0}
+    result = score([found], Truth([[{"id": 0, "snr": math.inf, "flags": []} | place]]))
+    assert result["completeness"][-1]["found"] == 1
 
 
 # ---- truth of other makers
