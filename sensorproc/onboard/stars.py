@@ -24,7 +24,8 @@ SCATTER_EXCESS = 2.5  # spread over expected noise above which the template is n
 STAR_FREE_SIGMA = 1.0
 RESOLVED_SIGMA_PX = 1.2  # PSFs wider than this are told from compact particle hits by a second, narrower filter
 MIN_LINE_PX = 64  # good pixels a row or column needs before its own level is trusted
-BROKEN_LINE = 8.0  # times the usual difference between its halves: the line has no one level
+PART_PX, MIN_PART_PX = 64, 24  # parts of a line whose levels must agree, and good pixels each needs
+BROKEN_LINE = 4.0  # times the usual difference between parts: the line has no one level
 
 
 def subtract_stars(
@@ -172,16 +173,18 @@ def without_stripes(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
 
 
 def line_levels(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
-    """Median (ny,) of the good pixels of each row; zero where there are few, and where the row's halves disagree: a
-    column that is dead from some row on must not lift the part that lives."""
-    middle = image.shape[1] // 2
-    parts = slice(None), slice(None, middle), slice(middle, None)
-    whole, first, second = (_medians(*(np.ascontiguousarray(v[:, part]) for v in (image, flags))) for part in parts)
-    gap = np.abs(first - second)
-    return np.where(gap > BROKEN_LINE * float(np.median(gap)), np.float32(0.0), whole)
+    """Median (ny,) of the good pixels of each row; zero where there are few, and where the row's parts disagree: a column
+    that is dead from some row on must not lift the part that lives."""
+    whole = _medians(image, flags, MIN_LINE_PX)
+    cuts = np.linspace(0, image.shape[1], max(image.shape[1] // PART_PX, 2) + 1).astype(int)
+    parts = [_medians(image[:, a:b], flags[:, a:b], MIN_PART_PX) for a, b in zip(cuts, cuts[1:], strict=False)]
+    known = np.array([np.where(part == 0.0, whole, part) for part in parts])  # a part with few good pixels says nothing
+    unlike = known.max(axis=0) - known.min(axis=0)
+    return np.where(unlike > BROKEN_LINE * float(np.median(unlike)), np.float32(0.0), whole)
 
 
-def _medians(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
+def _medians(image: np.ndarray, flags: np.ndarray, min_good: int) -> np.ndarray:
     level = np.empty(len(image), np.float32)
-    line_medians(image, flags, MIN_LINE_PX, np.empty(image.shape[1], np.float32), level)
+    scratch = np.empty(image.shape[1], np.float32)
+    line_medians(np.ascontiguousarray(image), np.ascontiguousarray(flags), min_good, scratch, level)
     return level
