@@ -47,6 +47,8 @@ def load_truth(path: Path, sequence: int | None = None) -> Truth:
             if not all(math.isfinite(float(target[key])) for key in NUMBERS if key != "snr"):
                 raise InputError(f"{path}: target {target['id']!r} has a place that is not a number")
             _ = float(target["snr"]), target["id"], list(target["flags"])
+    except InputError:
+        raise
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{path}: not a truth file of a known form ({type(error).__name__}: {error})") from None
     if not truth.frames:

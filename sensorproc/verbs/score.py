@@ -13,7 +13,7 @@ MOST_SHOWN = 12  # strips of each kind in a gallery
 
 def score(
     run: Path,
-    json_to: Annotated[Path | None, Parameter(show=False)] = None,
+    json_to: Path | None = None,
     *,
     truth: Path,
     sequence: int | None = None,
@@ -32,6 +32,8 @@ def score(
     ----------
     run
         output folder of process or run.
+    json_to
+        with --json: write it to this file instead of printing it.
     truth
         truth JSON of ours or SatSim's, a folder of SatNet annotations, or spotGEO labels.
     sequence
@@ -39,7 +41,7 @@ def score(
     gate
         TOML file of gates; exit code 5 if one fails.
     json
-        print as JSON; --json FILE writes it there instead.
+        print as JSON.
     json_file
         also write the JSON here.
     junit
@@ -68,9 +70,9 @@ def score(
     from sensorproc.scoring.truth import load_truth
     from sensorproc.verbs.console import plain
 
+    tables = {name: read_table(run / f"{name}.ecsv") for name in ("detections", "tracklets", "housekeeping")}
     known = load_truth(truth, sequence)
     gates = load_gates(gate) if gate else []
-    tables = {name: read_table(run / f"{name}.ecsv") for name in ("detections", "tracklets", "housekeeping")}
     detections, sets = tables["detections"], spans(tables["housekeeping"], len(known))
     common = {"case": run.resolve().name} | {k: known.facts[k] for k in ("hits_per_frame", "stars_per_mpix") if k in known.facts}
     fates = [common | row for row in by_set(detections, known, sets, tables["tracklets"])]
