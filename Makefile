@@ -33,7 +33,7 @@ test: lint smoke
 test-all: lint smoke
 	$(BIN)/python -m pytest
 
-# The accuracy court: smoke takes a minute, nightly twenty, release an hour or more. BASELINE=DIR compares with an earlier run.
+# The accuracy court: smoke takes a minute, nightly fifteen, release an hour. BASELINE=DIR compares with an earlier run.
 smoke: $(STAMP)
 	rm -rf out/smoke
 	$(BIN)/sensorproc validate --suite smoke -o out/smoke

@@ -1,6 +1,5 @@
 """Processors as data: rates, power and where each figure comes from."""
 
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +8,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from sensorproc.config import describe
-from sensorproc.errors import ConfigError, InputError
+from sensorproc.errors import ConfigError
+from sensorproc.toml_file import read_named
 
 PROFILES = ("jetson_orin", "zynq_ultrascale", "gr740", "host")
 Positive = Annotated[float, Field(gt=0)]
@@ -33,16 +33,8 @@ class Profile:
 
 def load_profile(source: str | Path) -> Profile:
     """A profile by name or from a TOML file."""
-    path = Path(source)
-    if str(source) in PROFILES:
-        text = resources.files("firmware_sim").joinpath(f"processors/{source}.toml").read_text("utf-8")
-    elif path.is_file():
-        text = path.read_bytes().decode("utf-8", "replace")
-    else:
-        raise InputError(f"{path}: no such file, and no processor ({', '.join(PROFILES)}) has this name")
+    values = read_named(source, resources.files("firmware_sim").joinpath("processors"), PROFILES, "processor")
     try:
-        return TypeAdapter(Profile).validate_python(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{source}: not valid TOML: {error}"]) from None
+        return TypeAdapter(Profile).validate_python(values)
     except ValidationError as error:
         raise ConfigError([describe(item, Profile) for item in error.errors()]) from None

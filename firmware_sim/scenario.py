@@ -1,7 +1,6 @@
 """Scenarios: the sky and camera that are, the payload that looks, and the board that carries it, in one TOML file."""
 
 import re
-import tomllib
 from dataclasses import asdict, field, replace
 from importlib import resources
 from pathlib import Path
@@ -15,6 +14,7 @@ from sensorproc import config as payload_config
 from sensorproc.config import Config, describe, merged
 from sensorproc.errors import ConfigError, InputError, UsageError
 from sensorproc.timescales import tai_ns_from_utc, utc_from_tai_ns
+from sensorproc.toml_file import read_named
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 FOLDER = resources.files("firmware_sim").joinpath("scenarios")
@@ -59,7 +59,7 @@ def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | N
     ConfigError
         With every mistake at once.
     """
-    values = merged(_read(source), over or {})
+    values = merged(read_named(source, FOLDER, SCENARIOS, "scenario"), over or {})
     extra = sorted(set(values) - {"name", "preset", "payload", "scene", "board"})
     if extra:
         raise ConfigError([f"$.{key}: unknown key (allowed: name, preset, payload, scene, board)" for key in extra])
@@ -117,23 +117,6 @@ def with_board(scenario: Scenario, values: dict[str, Any]) -> Scenario:
     """The same scenario with some of the board's facts replaced; None leaves one as it is."""
     given = {name: value for name, value in values.items() if value is not None}
     return replace(scenario, board=_validated(Board, asdict(scenario.board) | given, "board"))  # type: ignore[call-overload]
-
-
-def _read(source: str | Path) -> dict[str, Any]:
-    path = Path(source)
-    if str(source) in SCENARIOS:
-        text = FOLDER.joinpath(f"{source}.toml").read_text("utf-8")
-    elif path.is_file():
-        try:
-            text = path.read_text("utf-8")
-        except UnicodeDecodeError:
-            raise ConfigError([f"{path}: not a UTF-8 text file"]) from None
-    else:
-        raise InputError(f"{path}: no such file, and no scenario ({', '.join(SCENARIOS)}) has this name")
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{source}: not valid TOML: {error}"]) from None
 
 
 def _validated(kind: Any, values: dict[str, Any], place: str) -> Any:

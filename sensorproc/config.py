@@ -7,7 +7,6 @@ once, each with its path and, for an unknown key, the nearest valid one. ``diges
 import difflib
 import hashlib
 import json
-import tomllib
 from dataclasses import asdict, field, fields, is_dataclass
 from importlib import resources
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from sensorproc.errors import ConfigError, InputError
+from sensorproc.errors import ConfigError
+from sensorproc.toml_file import read_named
 
 STRICT = ConfigDict(extra="forbid")
 Positive = Annotated[float, Field(gt=0)]
@@ -221,20 +221,7 @@ def parse(values: dict[str, Any]) -> Config:
 
 def load(source: str | Path) -> Config:
     """Configuration from a TOML file or from the name of a preset."""
-    if str(source) in PRESETS:
-        text = resources.files("sensorproc").joinpath(f"presets/{source}.toml").read_text("utf-8")
-    else:
-        path = Path(source)
-        if not path.is_file():
-            raise InputError(f"{path}: no such file, and no preset ({', '.join(PRESETS)}) has this name")
-        try:
-            text = path.read_text("utf-8")
-        except UnicodeDecodeError:
-            raise ConfigError([f"{path}: not a UTF-8 text file"]) from None
-    try:
-        return parse(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{source}: not valid TOML: {error}"]) from None
+    return parse(read_named(source, resources.files("sensorproc").joinpath("presets"), PRESETS, "preset"))
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,12 @@ import numpy as np
 from firmware_sim.injection.real_sky import RealSky, electrons_of, look, noise_dn, place_of
 from firmware_sim.injection.settings import Injection, Placed
 from firmware_sim.scene.kernels.deposit import deposit
+from firmware_sim.scene.optics import point_noise_e
 from sensorproc.errors import UsageError
 from sensorproc.recording import Entry, Recording
 from sensorproc.recording.fits import header_of
-from sensorproc.recording.sidecar import beside
+from sensorproc.recording.open import frames_folder
+from sensorproc.recording.sidecar import BAD_PIXELS, STAR_TABLES, beside
 from sensorproc.recording.writer import write_frame
 from sensorproc.timescales import NS_PER_S, utc_from_tai_ns
 
@@ -27,7 +29,6 @@ TRIES = 300
 MOST_DN = 65535
 AROUND_PX = 15  # half-width of the surroundings whose noise a target's SNR counts against
 REACH = 6.0  # of a target's image, in sigmas
-BESIDE = ("badpix.csv", "badpix.csv.gz", "catalog.csv", "catalog.csv.gz")
 TEXT_CARDS = ("COMMENT", "HISTORY", "")
 
 
@@ -74,7 +75,7 @@ def inject(
 def drawn(injection: Injection, sky: RealSky, rng: np.random.Generator) -> list[Placed]:
     """Targets of the wanted SNR at random places, apart from one another as far as there is room."""
     ny, nx = np.min([frame.data_dn.shape for frame in sky.frames], axis=0)
-    point_noise = sky.noise_e * math.sqrt(4.0 * math.pi * (sky.sigma_px**2 + 1.0 / 12.0))
+    point_noise = point_noise_e(sky.sigma_px, sky.noise_e**2)
     found: list[Placed] = []
     for group in injection.drawn:
         for _ in range(group.n):
@@ -99,9 +100,7 @@ def with_targets(
     for number, target in enumerate(targets):
         middle, trail = place_of(target, sky, k)
         electrons = electrons_of(target, frame)
-        n = max(math.ceil(float(np.hypot(*trail)) / STEP_PX), 1)
-        path = np.ascontiguousarray(middle + ((np.arange(n) + 0.5) / n - 0.5)[:, None] * trail)
-        deposit(light, path, np.full(n, electrons / n), np.full(n, sky.sigma_px))
+        _add(light, middle, trail, electrons, sky.sigma_px)
         rows += _row(number, target, middle, trail, electrons, sky, k)
     added = rng.poisson(light) / sky.gain_e_per_dn
     whole = np.floor(added + rng.random(added.shape))  # the fraction of a DN by chance: rounding would swallow faint light
@@ -137,10 +136,15 @@ def _unit_snr(sigma_px: float, trail: np.ndarray) -> float:
     """SNR of one electron's image against pixels of unit noise: the root of its summed squares."""
     size = 2 * math.ceil(REACH * sigma_px + 0.5 * float(np.hypot(*trail))) + 1
     patch = np.zeros((size, size))
-    n = max(math.ceil(float(np.hypot(*trail)) / STEP_PX), 1)
-    path = np.ascontiguousarray((size - 1) / 2 + ((np.arange(n) + 0.5) / n - 0.5)[:, None] * trail)
-    deposit(patch, path, np.full(n, 1.0 / n), np.full(n, sigma_px))
+    _add(patch, np.full(2, (size - 1) / 2), trail, 1.0, sigma_px)
     return float(np.sqrt((patch**2).sum()))
+
+
+def _add(light: np.ndarray, middle: np.ndarray, trail: np.ndarray, electrons: float, sigma_px: float) -> None:
+    """Add a source trailed evenly about its middle."""
+    n = max(math.ceil(float(np.hypot(*trail)) / STEP_PX), 1)
+    path = np.ascontiguousarray(middle + ((np.arange(n) + 0.5) / n - 0.5)[:, None] * trail)
+    deposit(light, path, np.full(n, electrons / n), np.full(n, sigma_px))
 
 
 def _cards(entry: Entry, injection: Injection, n_targets: int) -> dict[str, Any]:
@@ -152,9 +156,7 @@ def _cards(entry: Entry, injection: Injection, n_targets: int) -> dict[str, Any]
 
 def _copy_beside(path: Path, out: Path) -> None:
     """Star table and bad pixels, if they lay beside the frames."""
-    folder = path if path.is_dir() else path.parent
-    folder = folder / "frames" if (folder / "frames").is_dir() else folder
-    for name in BESIDE:
-        found = beside(folder, name)
+    for name in (*STAR_TABLES, *BAD_PIXELS):
+        found = beside(frames_folder(path), name)
         if found:
             shutil.copyfile(found, out / name)

@@ -1,6 +1,5 @@
 """What is injected: targets at given places, or drawn at random, in one TOML file."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +8,8 @@ from pydantic.dataclasses import dataclass
 
 from firmware_sim.scene.ranges import STRICT, NotNegative, Positive
 from sensorproc.config import describe
-from sensorproc.errors import ConfigError, InputError
+from sensorproc.errors import ConfigError
+from sensorproc.toml_file import read_toml
 
 Motion = Literal["detector", "stars"]
 
@@ -66,12 +66,9 @@ def load_injection(path: Path) -> Injection:
     ConfigError
         With every mistake at once, or if it names no target.
     """
+    values = read_toml(path)
     try:
-        injection: Injection = TypeAdapter(Injection).validate_python(tomllib.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError([f"{path}: not valid TOML: {error}"]) from None
+        injection: Injection = TypeAdapter(Injection).validate_python(values)
     except ValidationError as error:
         raise ConfigError([f"{path}: " + describe(item, Injection) for item in error.errors()]) from None
     if not injection.target and not injection.drawn:

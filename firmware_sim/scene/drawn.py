@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from firmware_sim.scene.illumination import lit_mag
+from firmware_sim.scene.optics import point_noise_e, sampled_width
 from firmware_sim.scene.orbit import GEO_RADIUS_KM, GM_EARTH, State
 from firmware_sim.scene.settings import Scene
 from firmware_sim.scene.target_settings import Drawn
@@ -86,11 +87,11 @@ def _belt_state(drawn: Drawn, line: np.ndarray, host: State, rng: np.random.Gene
 def _mag(frame_snr: float, rate_px_frame: float, sky_e: float, scene: Scene) -> float:
     """Magnitude that gives a matched-filter SNR in one frame on clear sky: noise pixels of a Gaussian core, and a trail."""
     sensor = scene.sensor
-    s = math.sqrt((sensor.psf_fwhm_px / FWHM_PER_SIGMA) ** 2 + 1.0 / 12.0)
+    core_px = sensor.psf_fwhm_px / FWHM_PER_SIGMA
     variance = sky_e + scene.detector.dark_e_s * sensor.exposure_s + sensor.read_noise_e**2
     trail = rate_px_frame * sensor.exposure_s / sensor.cadence_s
-    loss = _mean_square(trail / (2.0 * s))
-    flux = frame_snr * math.sqrt(variance * 4.0 * math.pi * s * s / loss) / (1.0 - 0.5 * scene.optics.halo_fraction)
+    loss = _mean_square(trail / (2.0 * sampled_width(core_px)))
+    flux = frame_snr * point_noise_e(core_px, variance) / math.sqrt(loss) / (1.0 - 0.5 * scene.optics.halo_fraction)
     return sensor.zeropoint_mag - 2.5 * math.log10(flux / sensor.exposure_s)
 
 

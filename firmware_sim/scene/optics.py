@@ -12,6 +12,16 @@ HALO_EVERY = 4  # the wide halo needs fewer samples of a trail
 FAR_PX = -1e6  # where sources behind the camera are put
 
 
+def sampled_width(core_px: float) -> float:
+    """Width of a Gaussian core as pixels see it, 1 sigma: a pixel adds its own variance of 1/12."""
+    return math.sqrt(core_px**2 + 1.0 / 12.0)
+
+
+def point_noise_e(core_px: float, variance_e2: float) -> float:
+    """Electrons of a point whose matched filter has an SNR of 1 over noise of so much variance a pixel (4 pi s^2 pixels)."""
+    return math.sqrt(variance_e2 * 4.0 * math.pi) * sampled_width(core_px)
+
+
 def seen(direction: np.ndarray, velocity_km_s: np.ndarray) -> np.ndarray:
     """Apparent directions (n, 3) for an observer moving against the barycentre (special relativity, exact)."""
     beta = velocity_km_s / SPEED_OF_LIGHT_KM_S

@@ -43,6 +43,8 @@ class Renderer:
         self.diffuse = Diffuse(self.sensor, scene.sky, scene.stray_light)
         self.link = Link(scene.transmission, scene.n_frames, self.sensor.shape_px[0], scene.seed)
         self.chip = Chip(self.sensor, scene.detector, scene.n_frames, scene.seed)
+        ny, nx = self.sensor.shape_px
+        self.sky_e = float(self._diffuse_e(0.0)[ny // 2, nx // 2])  # diffuse light of an exposure in mid-field
         self.targets = self._targets(sidereal)
         boresights = np.array([self.attitude.ideal(t)[:, 2] for t in np.linspace(-self.middle_s, self.middle_s, 7)])
         self.stars = star_field(catalog, boresights, self.sensor, scene.sky, clock.tai_ns(middle), scene.seed)
@@ -56,10 +58,7 @@ class Renderer:
     def _targets(self, sidereal: float) -> list[Target]:
         scene, attitude = self.scene, self.attitude
         given = given_targets(scene, self.host_middle, attitude.middle, attitude.spin, sidereal)
-        ny, nx = self.sensor.shape_px
-        light = self.diffuse.light_e_s(attitude.middle, self.host_middle[0], self.sun)
-        sky_e = float(light[ny // 2, nx // 2]) * self.sensor.exposure_s
-        return given + drawn_targets(scene, self.host_middle, attitude.middle, attitude.spin, self.sun, sky_e, len(given))
+        return given + drawn_targets(scene, self.host_middle, attitude.middle, attitude.spin, self.sun, self.sky_e, len(given))
 
     def _trail_px(self, target: Target) -> float:
         """Length of a target's trail in the middle frame."""

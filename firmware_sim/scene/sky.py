@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firmware_sim.scene.optics import point_noise_e
 from firmware_sim.scene.settings import Sensor, Sky
 from sensorproc.catalog import StarCatalog
 from sensorproc.conventions import FWHM_PER_SIGMA
@@ -74,8 +75,8 @@ def _within(centre: np.ndarray, radius: float, n: int, rng: np.random.Generator)
 def invisible_mag(sensor: Sensor, sky: Sky) -> float:
     """Magnitude of a star that gives a tenth of the noise of a point on clear sky in one frame: no use in drawing those."""
     per_pixel = electrons_per_s(sky.brightness_mag_arcsec2 - 2.5 * math.log10(sensor.ifov_arcsec**2), sensor.zeropoint_mag)
-    noise_pixels = 4.0 * math.pi * ((sensor.psf_fwhm_px / FWHM_PER_SIGMA) ** 2 + 1.0 / 12.0)
-    noise_e = math.sqrt((per_pixel * sensor.exposure_s + sensor.read_noise_e**2) * noise_pixels)
+    variance = float(per_pixel) * sensor.exposure_s + sensor.read_noise_e**2
+    noise_e = point_noise_e(sensor.psf_fwhm_px / FWHM_PER_SIGMA, variance)
     return sensor.zeropoint_mag - 2.5 * math.log10(INVISIBLE_SNR * noise_e / sensor.exposure_s)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from firmware_sim.scene import clock
 from firmware_sim.scene.exposure import Exposure, Seen
+from firmware_sim.scene.optics import point_noise_e
 from firmware_sim.scene.render import Renderer
 
 EDGE_PX = 3.0
@@ -91,9 +92,7 @@ def _stars_per_mpix(renderer: Renderer) -> float:
     ny, nx = sensor.shape_px
     places = renderer.lens.project(renderer.stars.unit, renderer.attitude.middle)
     on_chip = ((places >= 0) & (places < [nx, ny])).all(axis=1)
-    light = renderer.diffuse.light_e_s(renderer.attitude.middle, renderer.host_middle[0], renderer.sun)
-    variance = float(light[ny // 2, nx // 2]) * sensor.exposure_s + sensor.read_noise_e**2
-    noise_e = math.sqrt(variance * 4.0 * math.pi * (renderer.lens.core_px**2 + 1.0 / 12.0))
+    noise_e = point_noise_e(renderer.lens.core_px, renderer.sky_e + sensor.read_noise_e**2)
     return float((on_chip & (renderer.star_e > PLAIN_SNR * noise_e)).sum() / (nx * ny) * 1e6)
 
 

@@ -1,4 +1,4 @@
-"""All tasks of a suite in a pool of processes; what is done already is not done again."""
+"""All tasks of a suite in a pool of processes; what this very code has done already is not done again."""
 
 import hashlib
 import json
@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from firmware_sim.validation.digest import files_digest
 from firmware_sim.validation.suite import Case, Suite
 from firmware_sim.validation.task import run_task
 from sensorproc import __version__
@@ -37,7 +37,7 @@ class Task:
 
 def tasks(suite: Suite, seed: int, over: dict[str, Any], out: Path) -> list[Task]:
     """Every sky of a run, the cases taken in turn so that a part of them is a fair sample."""
-    said = json.dumps([code_digest(), suite.digest, seed, over], sort_keys=True)
+    said = json.dumps([files_digest("sensorproc", "firmware_sim"), suite.digest, seed, over], sort_keys=True)
     key = hashlib.sha256(said.encode()).hexdigest()[:16]
     every = [
         Task(case, place, k, out / "tasks" / f"{case.name}_{k:04d}.json", key)
@@ -47,19 +47,9 @@ def tasks(suite: Suite, seed: int, over: dict[str, Any], out: Path) -> list[Task
     return sorted(every, key=lambda task: (task.k, task.place))
 
 
-def code_digest() -> str:
-    """SHA-256 of all code and configuration that a result depends on: what another code found is no result of this one."""
-    found = hashlib.sha256()
-    for package in ("sensorproc", "firmware_sim"):
-        folder = Path(str(resources.files(package)))
-        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.toml")]):
-            found.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    return found.hexdigest()
-
-
 def run_tasks(todo: list[Task], seed: int, over: dict[str, Any], jobs: int, progress: Progress) -> list[str]:
     """Run what has no result yet; returns what went wrong, a line each. Results of the rest stay."""
-    waiting = [task for task in todo if not is_done(task)]
+    waiting = [task for task in todo if result_of(task) is None]
     for task in waiting:
         task.path.parent.mkdir(parents=True, exist_ok=True)
     done = len(todo) - len(waiting)
@@ -95,12 +85,13 @@ def _follow(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def is_done(task: Task) -> bool:
-    """Whether a sky has a whole result of this very suite, seed, payload and code."""
+def result_of(task: Task) -> Row | None:
+    """The result of a sky, if it is whole and of this very suite, seed, payload and code."""
     try:
-        return bool(json.loads(task.path.read_text("utf-8"))["key"] == task.key)
+        result: Row = json.loads(task.path.read_text("utf-8"))
+        return result if result["key"] == task.key else None
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
 
 
 def gather(todo: list[Task], suite: Suite, seed: int, over: dict[str, Any]) -> Row:
@@ -111,7 +102,8 @@ def gather(todo: list[Task], suite: Suite, seed: int, over: dict[str, Any]) -> R
     InputError
         If no sky has a result.
     """
-    finished = [json.loads(task.path.read_text("utf-8")) for task in sorted(todo, key=lambda t: (t.place, t.k)) if is_done(task)]
+    results = [result_of(task) for task in sorted(todo, key=lambda task: (task.place, task.k))]
+    finished = [result for result in results if result is not None]
     if not finished:
         raise InputError("no sky of the suite has a result")
     return {

@@ -2,20 +2,21 @@
 
 import hashlib
 import json
-import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from firmware_sim.scenario import Scenario, load
-from sensorproc.config import describe
-from sensorproc.errors import ConfigError, InputError
+from firmware_sim.validation.digest import files_digest
+from sensorproc.config import STRICT, describe
+from sensorproc.errors import ConfigError
 from sensorproc.scoring.gates import Gate, parse_gates
+from sensorproc.toml_file import read_named
 
 FOLDER = resources.files("firmware_sim").joinpath("suites")
 SUITES = ("smoke", "nightly", "release")
@@ -25,7 +26,7 @@ FIELDS = 24  # starting times of successive seeds: other stars for a camera held
 FIELD_MINUTES = 7.0  # from one to the next: the orbit turns 1.75 deg
 
 
-@checked(frozen=True, config=ConfigDict(extra="forbid"))
+@checked(frozen=True, config=STRICT)
 class Case:
     """One scenario with ``n_seeds`` skies; ``over`` replaces values of its file."""
 
@@ -36,10 +37,14 @@ class Case:
     over: dict[str, Any] = Field(default_factory=dict)
 
 
-@checked(frozen=True, config=ConfigDict(extra="forbid"))
+@checked(frozen=True, config=STRICT)
 class _File:
-    case: Annotated[list[Case], Field(min_length=1)]
+    """A suite of its own cases and gates, or ``like`` a shipped one with so many ``times`` its skies."""
+
+    case: list[Case] = Field(default_factory=list)
     gate: list[dict[str, Any]] = Field(default_factory=list)
+    like: Literal["smoke", "nightly"] | None = None
+    times: Annotated[int, Field(ge=1, le=100)] = 1
 
 
 @dataclass(frozen=True)
@@ -62,35 +67,29 @@ def load_suite(source: str | Path) -> Suite:
     ConfigError
         With every mistake of the file.
     """
-    path = Path(source)
-    if str(source) not in SUITES and not path.is_file():
-        raise InputError(f"{source}: no such file, and no suite ({', '.join(SUITES)}) has this name")
+    name = str(source) if str(source) in SUITES else Path(source).stem
     try:
-        if str(source) in SUITES:
-            text, name = FOLDER.joinpath(f"{source}.toml").read_text("utf-8"), str(source)
-        else:
-            text, name = path.read_text("utf-8"), path.stem
-        values = tomllib.loads(text)
-        file = TypeAdapter(_File).validate_python(values)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError([f"{source}: not valid TOML: {error}"]) from None
+        file = TypeAdapter(_File).validate_python(read_named(source, FOLDER, SUITES, "suite"))
     except ValidationError as error:
         raise ConfigError([f"{source}: " + describe(item, _File) for item in error.errors()]) from None
+    if bool(file.case) == bool(file.like):
+        raise ConfigError([f"{source}: want either [[case]] or like"])
+    if file.like:
+        other = load_suite(file.like)
+        cases = [replace(case, n_seeds=case.n_seeds * file.times) for case in other.cases]
+        return Suite(name, tuple(cases), other.gates, _digest(cases))
     names = [case.name for case in file.case]
     if len(set(names)) < len(names):
         raise ConfigError([f"{source}: two cases are named {sorted({n for n in names if names.count(n) > 1})}"])
     gates = parse_gates({"gate": file.gate}, str(source)) if file.gate else []
-    scenes = [load(case.scenario, case.preset, case.over) for case in file.case]  # a mistake is told before hours are spent
-    return Suite(name, tuple(file.case), tuple(gates), _digest(file.case, scenes))
+    return Suite(name, tuple(file.case), tuple(gates), _digest(file.case))
 
 
-def _digest(cases: list[Case], scenarios: list[Scenario]) -> str:
+def _digest(cases: list[Case]) -> str:
     """What decides every pixel: the cases, all their scenes' values, the renderer's code and the star table."""
-    said = [[case.name, case.n_seeds, asdict(scenario.scene)] for case, scenario in zip(cases, scenarios, strict=True)]  # type: ignore[call-overload]
-    found = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
-    renderer = Path(str(resources.files("firmware_sim").joinpath("scene")))
-    for path in sorted(renderer.rglob("*.py")):
-        found.update(path.read_bytes())
+    scenes = [load(case.scenario, case.preset, case.over).scene for case in cases]  # a mistake is told before hours are spent
+    said = [[case.name, case.n_seeds, asdict(scene)] for case, scene in zip(cases, scenes, strict=True)]  # type: ignore[call-overload]
+    found = hashlib.sha256(json.dumps([said, files_digest("firmware_sim.scene")], sort_keys=True).encode())
     found.update(resources.files("sensorproc").joinpath("stars.bin").read_bytes())
     return found.hexdigest()[:16]
 

@@ -23,13 +23,18 @@ CLIP_SIGMA = 8.0  # of a single sample, so that one particle hit makes no defect
 SHADOW_PX = 2.5  # smoothing of the mean residual before it is searched for shadows
 
 
+def _shows_what_is_fixed(residuals: list[Residual]) -> bool:
+    """Whether the stars sweep over the detector and frames enough tell what does not: not in a stare."""
+    return len(residuals) >= MIN_FRAMES and not residuals[0].solved.registered.is_stare
+
+
 def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
     """Residuals with lasting single-pixel excesses flagged HOT.
 
     Each pixel's own SNR is compared with the best the PSF filter finds on and around it: for a delta the filter has
     less, for an object it has more. A stare, whose template removed what is fixed, is returned unchanged.
     """
-    if len(residuals) < MIN_FRAMES or residuals[0].solved.registered.is_stare:
+    if not _shows_what_is_fixed(residuals):
         return residuals
     pixel = _lasting(residuals)
     kernel = template(Trail(), residuals[0].solved.registered.psf_sigma_px)
@@ -43,7 +48,7 @@ def mask_dead_columns(residuals: list[Residual]) -> list[Residual]:
 
     A shadow of dust is as dark but wide: the median of its surroundings is dark too. It is not for here.
     """
-    if len(residuals) < MIN_FRAMES or residuals[0].solved.registered.is_stare:
+    if not _shows_what_is_fixed(residuals):
         return residuals
     pixel = _lasting(residuals)
     dark = (pixel - cv2.medianBlur(pixel, AROUND_PX) < -DEAD_SIGMA).astype(np.uint8)
@@ -61,7 +66,7 @@ def _lasting(residuals: list[Residual]) -> np.ndarray:
 
 def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     """Residuals with lasting dark patches filled: light that never arrives is no object, and no noise either."""
-    if len(residuals) < MIN_FRAMES or residuals[0].solved.registered.is_stare:
+    if not _shows_what_is_fixed(residuals):
         return residuals
     weight = total([r.weight for r in residuals])
     roots = [np.sqrt(r.weight) for r in residuals]

@@ -24,8 +24,7 @@ def open_recording(path: str | Path) -> Recording:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    folder = path if path.is_dir() else path.parent
-    folder = folder / "frames" if path.is_dir() and (folder / "frames").is_dir() else folder
+    folder = frames_folder(path)
     files = _files(folder) if path.is_dir() else [path]
     if not files:
         raise InputError(f"{path}: holds no frames (known kinds: {', '.join(s for group, _ in READERS for s in group)})")
@@ -34,12 +33,19 @@ def open_recording(path: str | Path) -> Recording:
     if not found:
         raise InputError("\n".join(problem.reason for problem in problems))
     found.sort(key=lambda entry: (entry.t_mid_tai_ns, entry.detector, entry.source))
-    stars = sidecar.beside(folder, "catalog.csv", "catalog.csv.gz")
-    bad = sidecar.beside(folder, "badpix.csv", "badpix.csv.gz")
+    stars = sidecar.beside(folder, *sidecar.STAR_TABLES)
+    bad = sidecar.beside(folder, *sidecar.BAD_PIXELS)
     dark_e_s, flags = sidecar.bad_pixels(bad, found[0].shape) if bad else (None, None)
     table = sidecar.star_table(stars) if stars else None
     notes = tuple(f"{file.name} found beside the frames" for file in (stars, bad) if file)
     return Recording(path, tuple(found), tuple(problems), table, dark_e_s, flags, notes)
+
+
+def frames_folder(path: Path) -> Path:
+    """The folder that holds the frames of a recording: itself, its ``frames``, or the one a single file lies in."""
+    if not path.is_dir():
+        return path.parent
+    return path / "frames" if (path / "frames").is_dir() else path
 
 
 def _files(folder: Path) -> list[Path]:

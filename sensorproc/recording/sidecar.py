@@ -15,6 +15,9 @@ from sensorproc.geometry import unit_from_radec
 from sensorproc.onboard.state import StarTable
 from sensorproc.timescales import tai_ns_from_utc
 
+STAR_TABLES = ("catalog.csv", "catalog.csv.gz")
+BAD_PIXELS = ("badpix.csv", "badpix.csv.gz")
+
 
 def beside(folder: Path, *names: str) -> Path | None:
     """The first existing file of these names in the folder or, for a folder called ``frames``, in its parent."""
@@ -83,7 +86,7 @@ def calibration(folder: Path, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
     InputError
         If it holds no ``badpix.csv`` or ``badpix.csv.gz``.
     """
-    path = beside(folder, "badpix.csv", "badpix.csv.gz") if folder.is_dir() else None
+    path = beside(folder, *BAD_PIXELS) if folder.is_dir() else None
     if path is None:
         raise InputError(f"{folder}: want a folder with badpix.csv or badpix.csv.gz")
     return bad_pixels(path, shape)

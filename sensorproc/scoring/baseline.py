@@ -9,7 +9,7 @@ import numpy as np
 
 from sensorproc.errors import InputError, NotComparable
 from sensorproc.scoring.intervals import Estimate, bootstrap_ratio
-from sensorproc.scoring.metrics import groups_of
+from sensorproc.scoring.metrics import HEAVIEST, groups_of
 from sensorproc.scoring.truth import Row
 
 CONFIDENCE = 0.99
@@ -55,7 +55,7 @@ def compare(old: Row, new: Row) -> list[Change]:
         _change("false tracklets per set", sets, lambda row: float(row["n_false"]), -1),
         _change("false streaks per set", sets, lambda row: float(row["n_false_streaks"]), -1),
         _change("position error of those found in both [px]", both, lambda row: row["error_px"], -1),
-        _change("distance of position chi-squared from 1", both, lambda row: abs(min(row["chi2_position"], 25.0) - 1), -1),
+        _change("distance of position chi-squared from 1", both, lambda row: abs(min(row["chi2_position"], HEAVIEST) - 1), -1),
         _change("flux error, absolute", both, lambda row: abs(row["flux_error"]), -1),
     ]
 

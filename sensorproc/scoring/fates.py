@@ -1,14 +1,35 @@
 """What became of every target in every frame set: one row each, with its SNR over the set and its errors."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 
+from sensorproc.ground.table_reader import read_table
 from sensorproc.scoring.errors import errors, mean, rms, sky_error
 from sensorproc.scoring.match import Match, false_tracklets, judged, match_all
 from sensorproc.scoring.truth import Row, Truth
 
 WHOLE = 0.5  # of a set's frames in which a target must be clear of the edge to be demanded
+
+
+def read_run(run: Path) -> dict[str, list[Row]]:
+    """The tables of a run's folder that are judged.
+
+    Raises
+    ------
+    InputError
+        If one is missing or damaged.
+    """
+    return {name: read_table(run / f"{name}.ecsv") for name in ("detections", "tracklets", "housekeeping")}
+
+
+def fates_and_sets(tables: dict[str, list[Row]], truth: Truth, about: Row) -> tuple[list[Row], list[Row]]:
+    """:func:`by_set` and :func:`set_rows` of a run, with ``about`` and the truth's own facts in every row."""
+    sets = spans(tables["housekeeping"], len(truth))
+    about = about | {key: truth.facts[key] for key in ("hits_per_frame", "stars_per_mpix") if key in truth.facts}
+    fates = by_set(tables["detections"], truth, sets, tables["tracklets"])
+    return [about | row for row in fates], [about | row for row in set_rows(tables["detections"], truth, sets)]
 
 
 def by_set(detections: list[Row], truth: Truth, sets: list[tuple[int, int]], tracklets: list[Row] | None = None) -> list[Row]:
@@ -20,7 +41,7 @@ def by_set(detections: list[Row], truth: Truth, sets: list[tuple[int, int]], tra
     each ``chi2_`` is the reduced one of the claimed sigma. NaN where a figure does not exist.
     """
     covariances = {row["tracklet_id"]: row for row in tracklets or []}
-    rows, matches = [], match_all(judged(detections, truth), truth)
+    rows, matches = [], match_all(detections, truth)
     for number, (first, n) in enumerate(sets):
         frames = range(first, min(first + n, len(truth)))
         clear = [(k, t) for k in frames for t in truth.frames[k] if not {"edge", "dead"} & set(t["flags"])]

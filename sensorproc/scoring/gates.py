@@ -1,26 +1,25 @@
 """Demands on figures, judged on intervals: a gate fails only where chance does not explain the shortfall."""
 
 import math
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from sensorproc.config import describe
-from sensorproc.errors import ConfigError, InputError
+from sensorproc.config import STRICT, describe
+from sensorproc.errors import ConfigError
 from sensorproc.scoring.intervals import Estimate
 from sensorproc.scoring.metrics import METRICS, OF_BOTH, OF_SETS, OF_TARGETS, estimate, select
 from sensorproc.scoring.truth import Row
+from sensorproc.toml_file import read_toml
 
 CONFIDENCE = 0.99  # of the interval that must not exclude what is demanded
-STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Gate:
-    """A figure that must lie between two values. ``where`` selects targets, and sets by what they have of it."""
+    """A figure that must lie between two values. ``where`` selects targets, or the sets of a figure of sets."""
 
     metric: str
     floor: float = -math.inf
@@ -108,18 +107,12 @@ def _mistakes(gate: Gate) -> list[str]:
 
 def load_gates(path: Path) -> list[Gate]:
     """Gates of a file."""
-    try:
-        return parse_gates(tomllib.loads(path.read_text("utf-8")), str(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError([f"{path}: not valid TOML: {error}"]) from None
+    return parse_gates(read_toml(path), str(path))
 
 
 def judge(gate: Gate, rows: list[Row], sets: list[Row]) -> Verdict:
     """A gate fails where the interval of its figure lies wholly outside what is demanded."""
-    of_sets = {key: value for key, value in gate.where.items() if sets and key in sets[0]}
-    found = estimate(gate.metric, select(rows, gate.where), select(sets, of_sets), CONFIDENCE)
+    found = estimate(gate.metric, select(rows, gate.where), select(sets, gate.where), CONFIDENCE)
     if found.n == 0 or math.isnan(found.value):
         return Verdict(gate, found, "no data")
     is_out = found.high < gate.floor or found.low > gate.ceiling

@@ -2,18 +2,18 @@
 
 import math
 
-from sensorproc.scoring.metrics import demanded, estimate
-from sensorproc.scoring.reports import AXES, PLAIN_SNR, bins
+from sensorproc.scoring.metrics import estimate
+from sensorproc.scoring.reports import AXES, PLAIN_SNR, bins, members
 from sensorproc.scoring.truth import Row
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 390, 62, 52, 48, 18
 
 
 def completeness_svg(axis: str, rows: list[Row]) -> str:
-    """Completeness with 95 % Wilson intervals against the median of each bin's targets."""
+    """Completeness with its 95 % intervals against the median of each bin's targets."""
     title, _ = AXES[axis]
-    known = demanded(rows)
-    table = [(_median(axis, known, low, high), e) for low, high, e in bins(axis, rows)]
+    placed = [(_median([row[axis] for row in members(axis, rows, low, high)]), e) for low, high, e in bins(axis, rows)]
+    table = [(x, e) for x, e in placed if math.isfinite(x)]  # targets of unknown SNR have no place on its axis
     top = max([x for x, _ in table], default=1.0) * 1.08 or 1.0
 
     def px(x: float) -> float:
@@ -35,7 +35,7 @@ def completeness_svg(axis: str, rows: list[Row]) -> str:
         marks.append(f'<circle cx="{px(x):.1f}" cy="{py(e.value):.1f}" r="4.5" fill="#1b6e8c"><title>n = {e.n}</title></circle>')
         marks.append(f'<text x="{px(x) + 7:.1f}" y="{py(e.value) - 7:.1f}" fill="#6b7784" font-size="11">{e.n}</text>')
     said = f"set SNR >= {PLAIN_SNR:g}" if axis != "snr" else _limit(rows)
-    marks.append(f'<text x="{LEFT}" y="20">found, share of targets; {said}; figures are n, bars 95 % (Wilson)</text>')
+    marks.append(f'<text x="{LEFT}" y="20">found, share of targets; {said}; figures are n, bars 95 %</text>')
     marks.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">{title}</text>')
     frame = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" font-size="12.5" fill="#28313b"'
     return (
@@ -48,9 +48,8 @@ def _limit(rows: list[Row]) -> str:
     return f"half at {half.value:.2f} ({half.low:.2f} to {half.high:.2f})" if not math.isnan(half.value) else "no limit to fit"
 
 
-def _median(axis: str, rows: list[Row], low: float, high: float) -> float:
-    values = sorted(row[axis] for row in rows if low <= row.get(axis, math.nan) < high)
-    return float(values[len(values) // 2])
+def _median(values: list[float]) -> float:
+    return float(sorted(values)[len(values) // 2])
 
 
 def _step(top: float) -> float:

@@ -24,10 +24,14 @@ PLAIN_SNR = 8.0  # on the other axes only targets that are not lost for want of 
 
 def bins(axis: str, rows: list[Row]) -> list[tuple[float, float, Estimate]]:
     """Completeness in the bins of an axis that hold a target."""
-    known = rows if axis == "snr" else [row for row in rows if row["snr"] >= PLAIN_SNR]
-    edges = AXES[axis][1]
-    found = [(low, high, estimate("completeness", select(known, {axis: [low, high]}), [])) for low, high in pairwise(edges)]
+    found = [(low, high, estimate("completeness", members(axis, rows, low, high), [])) for low, high in pairwise(AXES[axis][1])]
     return [(low, high, e) for low, high, e in found if e.n]
+
+
+def members(axis: str, rows: list[Row], low: float, high: float) -> list[Row]:
+    """Demanded targets of a bin; on axes other than the SNR's, those it does not lose."""
+    known = rows if axis == "snr" else [row for row in rows if row["snr"] >= PLAIN_SNR]
+    return select(demanded(known), {axis: [low, high]})
 
 
 def to_markdown(rows: list[Row], sets: list[Row], verdicts: list[Verdict], changes: list[Change]) -> str:

@@ -58,9 +58,8 @@ def score(
     import json as json_module
     from dataclasses import asdict
 
-    from sensorproc.ground.table_reader import read_table
     from sensorproc.scoring.challenges import challenge_figures
-    from sensorproc.scoring.fates import by_set, set_rows, spans
+    from sensorproc.scoring.fates import fates_and_sets, read_run
     from sensorproc.scoring.frames import score as score_frames
     from sensorproc.scoring.frames import to_markdown as frames_to_markdown
     from sensorproc.scoring.gates import judge, load_gates
@@ -70,13 +69,11 @@ def score(
     from sensorproc.scoring.truth import load_truth
     from sensorproc.verbs.console import plain
 
-    tables = {name: read_table(run / f"{name}.ecsv") for name in ("detections", "tracklets", "housekeeping")}
+    tables = read_run(run)
+    detections = tables["detections"]
     known = load_truth(truth, sequence)
     gates = load_gates(gate) if gate else []
-    detections, sets = tables["detections"], spans(tables["housekeeping"], len(known))
-    common = {"case": run.resolve().name} | {k: known.facts[k] for k in ("hits_per_frame", "stars_per_mpix") if k in known.facts}
-    fates = [common | row for row in by_set(detections, known, sets, tables["tracklets"])]
-    per_set = [common | row for row in set_rows(detections, known, sets)]
+    fates, per_set = fates_and_sets(tables, known, {"case": run.resolve().name})
     verdicts = [judge(g, fates, per_set) for g in gates]
     frames = score_frames(detections, known)
     result = frames | {

@@ -89,19 +89,10 @@ def _text(facts: dict[str, Any], out: Path) -> str:
 
 def _payload_values(path: Path | None) -> dict[str, Any]:
     """What the payload believes otherwise, checked before anything runs."""
-    import tomllib
-
     from sensorproc.config import parse
-    from sensorproc.errors import ConfigError, InputError
+    from sensorproc.toml_file import read_toml
 
-    if path is None:
-        return {}
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError([f"{path}: not valid TOML: {error}"]) from None
+    values = read_toml(path) if path else {}
     parse(values)
     return values
 

@@ -143,6 +143,8 @@ def test_mistakes_are_told(tmp_path, arguments, code, told, capsys):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ("times = 3\n", "want either"),
+        ('like = "nightly"\n[[case]]\nname = "a"\nscenario = "empty_sky"\nn_seeds = 1\n', "want either"),
         ('[[case]]\nname = "a"\nscenario = "nowhere"\nn_seeds = 1\n', "nowhere"),
         ('[[case]]\nname = "a"\nscenario = "empty_sky"\nn_seeds = 0\n', "$.case.0.n_seeds = 0"),
         ('[[case]]\nname = "a"\nscenario = "empty_sky"\nn_seed = 1\n', "did you mean 'n_seeds'"),
@@ -156,6 +158,13 @@ def test_mistakes_of_a_suite_are_told_before_anything_runs(tmp_path, text, told,
     assert main(["validate", "--suite", str(path), "-o", str(tmp_path / "o")]) in (3, 4)
     assert told in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_release_is_nightly_with_more_skies():
+    nightly, release = load_suite("nightly"), load_suite("release")
+    assert release.gates == nightly.gates
+    assert [case.n_seeds for case in release.cases] == [4 * case.n_seeds for case in nightly.cases]
+    assert release.digest != nightly.digest
 
 
 @pytest.mark.parametrize("name", SUITES)

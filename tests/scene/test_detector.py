@@ -14,11 +14,8 @@ from firmware_sim.scene.detector_settings import Detector, Radiation
 from firmware_sim.scene.kernels.bloom import bloom
 from firmware_sim.scene.radiation import charges, deposit_e
 from firmware_sim.scene.readout import read
+from tests.scene.quiet import QUIET
 
-QUIET = Detector(
-    hot_fraction=0, warm_fraction=0, rts_fraction=0, bad_columns=0, prnu=0, nonlinearity=0, transfer_s=0, column_noise_dn=0,
-    row_noise_dn=0, bias_ramp_dn=0, bias_drift_dn=0, overscan_columns=0, dark_e_s=0,
-)  # fmt: skip
 NO_HITS = Radiation(hits_per_frame=0)
 
 

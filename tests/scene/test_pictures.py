@@ -11,20 +11,17 @@ from scipy.special import ndtr
 
 from firmware_sim.scene.attitude import Attitude
 from firmware_sim.scene.chip import Chip
-from firmware_sim.scene.detector_settings import Detector, Radiation
+from firmware_sim.scene.detector_settings import Radiation
 from firmware_sim.scene.kernels.deposit import deposit
 from firmware_sim.scene.optics import Lens
 from firmware_sim.scene.orbit import GEO_RADIUS_KM, SIDEREAL_RATE, state_from_elements
 from firmware_sim.scene.readout import read
 from firmware_sim.scene.settings import Optics, Pointing
 from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
+from tests.scene.quiet import QUIET
 
 GRID_PX = 22
 SKY_E = 30.0
-PLAIN = Detector(
-    hot_fraction=0, warm_fraction=0, rts_fraction=0, bad_columns=0, prnu=0, nonlinearity=0, transfer_s=0, column_noise_dn=0,
-    row_noise_dn=0, bias_ramp_dn=0, bias_drift_dn=0, overscan_columns=0, dark_e_s=0,
-)  # fmt: skip
 
 
 def test_light_is_integrated_over_pixels_and_none_is_lost():
@@ -51,7 +48,7 @@ def test_stars_lie_where_photutils_finds_them(sensor, fwhm_px, rng):
     electrons = np.repeat([1500.0, 20000.0], n_side**2 // 2)
     light = np.full(large.shape_px, SKY_E)
     lens.add(light, places[None], electrons[None], np.full(len(places), lens.core_px))
-    chip = Chip(large, PLAIN, 1, 1)
+    chip = Chip(large, QUIET, 1, 1)
     data = read(chip, Radiation(hits_per_frame=0), chip.expected(light, 0), 0, 7)[0]
     image = (data - 300.0) * 1.5 - SKY_E
     error = np.sqrt(light + 36.0 + 1.5**2 / 12)

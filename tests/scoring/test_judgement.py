@@ -171,6 +171,7 @@ def test_targets_of_unknown_snr_are_in_the_open_bin():
     place = {"x": 5.0, "y": 5.0, "x0": 5.0, "y0": 5.0, "x1": 5.0, "y1": 5.0, "streak_px": 0.0}
     result = score([found], Truth([[{"id": 0, "snr": math.inf, "flags": []} | place]]))
     assert result["completeness"][-1]["found"] == 1
+    ET.fromstring(completeness_svg("snr", [fate(0, True, snr=math.inf), fate(1, True, snr=12.0)]))  # placed nowhere, and told
 
 
 # ---- truth of other makers

@@ -1,0 +1,15 @@
+"""What tells one version of code and settings from another."""
+
+import hashlib
+from importlib import resources
+from pathlib import Path
+
+
+def files_digest(*packages: str) -> str:
+    """SHA-256 over names and bytes of all code and settings in packages."""
+    found = hashlib.sha256()
+    for package in packages:
+        folder = Path(str(resources.files(package)))
+        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.toml")]):
+            found.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
