@@ -100,8 +100,10 @@ class Stars:
     """Removal of everything that stands still among the stars."""
 
     min_overlap_frames: Annotated[int, Field(ge=2)] = 3  # frames a template pixel must be seen in
-    model_error: NotNegative = 0.08  # of the template's local maximum, added to the noise
-    core_snr: Positive = 60.0  # template pixels above this many sigma are masked (STAR_CORE)
+    bright_snr: Positive = 30.0  # over the set, of the stars fitted first
+    find_snr: Positive = 4.0  # over the set, of the faintest stars fitted
+    max_stars: Annotated[int, Field(ge=10)] = 40000  # of a round
+    fit_rounds: Annotated[int, Field(ge=1, le=10)] = 2  # through all stars, each on what the others leave
     mover_snr: Positive = 12.0  # single-frame SNR from which a star's own motion is looked for
     mover_sigma: Positive = 8.0  # significance of the motion
     mover_floor_px: Positive = 0.15  # per-frame centroid error that registration and blends cause
@@ -122,10 +124,11 @@ class Search:
 
     false_alarms_per_set: Fraction = 0.01  # expected, all centres together
     box_px_frame: Annotated[float, Field(gt=0, le=16)] = 4.0  # both axes, around each centre
-    max_smear_px: Annotated[float, Field(gt=0, le=6)] = 2.0  # velocity step times span of the set
-    margin_snr: NotNegative = 0.5  # above the theoretical threshold: star residuals make ten times its false alarms
+    max_smear_px: Annotated[float, Field(gt=0, le=6)] = 4.0  # velocity step times span of the set
+    grid_margin: NotNegative = 1.0  # grid sums are walked uphill from the lowest candidate's SNR minus this
+    margin_snr: NotNegative = 0.0  # above the threshold that the expected false alarms ask for
     null_margin: NotNegative = 0.5  # the threshold stays this far above the best track of the sign-reversed search
-    candidate_margin: NotNegative = 1.6  # candidates are refined from threshold minus this
+    candidate_margin: NotNegative = 1.0  # candidates are refined from threshold minus this
     max_candidates: Annotated[int, Field(ge=10, le=20000)] = 1500
     point_snr: Positive = 6.0  # single-frame detections that are linked across frames
     max_points_per_frame: Annotated[int, Field(ge=2, le=2000)] = 150

@@ -10,6 +10,7 @@ expected Euler characteristic; Winick 1986, JOSA A 3, 1809 for centroids; Veres 
 trails. Every formula is checked by Monte Carlo in ``tests/test_theory.py``.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -89,7 +90,7 @@ def box_curvatures(*sides: float) -> np.ndarray:
     return curvatures
 
 
-def expected_false_alarms(u: float, curvatures: np.ndarray) -> float:
+def expected_false_alarms(u: float, curvatures: Sequence[float] | np.ndarray) -> float:
     """Expected number of false alarms above ``u`` in one search; their probability when far below one."""
     return sum(float(c) * ec_density(d, u) for d, c in enumerate(curvatures))
 
@@ -121,6 +122,11 @@ def threshold(false_alarms: float, curvatures: np.ndarray, skewness: float = 0.0
     ``skewness`` is that of the statistic (:func:`poisson_skewness`); it multiplies the tail by exp(g u^3 / 6).
     """
 
+    return _threshold(false_alarms, tuple(float(c) for c in curvatures), skewness)
+
+
+@functools.lru_cache(maxsize=1024)
+def _threshold(false_alarms: float, curvatures: tuple[float, ...], skewness: float) -> float:
     def excess(u: float) -> float:
         expected = max(expected_false_alarms(u, curvatures), 1e-300)
         return math.log(expected) + skewness * u**3 / 6.0 - math.log(false_alarms)

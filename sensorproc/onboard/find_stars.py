@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from sensorproc.flags import PixelFlag
+from sensorproc.onboard.flatten import typical
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.trail import draw_trail
@@ -13,7 +14,7 @@ OPTICAL_MARGIN = 0.35  # of the PSF's neighbour ratio; below it a spike is no st
 SPIKE_SIGMA = 6.0
 WIDTHS = np.geomspace(0.45, 4.0, 28)  # of PSFs tried [px]
 MIN_LONELY, MAX_LONELY = 3, 60  # isolated stars for a measurement
-TRAIL_GAIN = 0.9  # misfit of a trail over that of the best point: less is a trail
+TRAIL_GAIN = 1.02  # misfit of a trail over that of the best point: more, and a camera that turned held still meanwhile
 
 
 def template(trail: Trail, s: float, offset: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
@@ -46,7 +47,7 @@ def significance(flattened: Flattened, flags: np.ndarray, kernel: np.ndarray) ->
     weight = np.where(flags == 0, 1.0 / flattened.sigma_e**2, 0.0).astype(np.float32)
     psi = correlate(flattened.image_e * weight, kernel)
     phi = correlate(weight, kernel * kernel)
-    enough = 0.3 * float(np.median(phi))
+    enough = 0.3 * typical(phi)
     return np.where(phi > enough, psi / np.sqrt(np.maximum(phi, enough)), 0.0).astype(np.float32)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from sensorproc.config import Flatten
 from sensorproc.onboard.find_stars import OPTICAL_MARGIN
-from sensorproc.onboard.flatten import background_maps
+from sensorproc.onboard.flatten import residual_maps, typical
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.products import Flattened, freeze
@@ -32,12 +32,12 @@ def subtract_fixed_pattern(frames: list[Flattened], config: Flatten, fwhm_px: fl
     cleaned = []
     for frame in frames:
         image = frame.image_e - pattern
-        background, sigma = background_maps(image, frame.flags, config, use_mean=True)
+        background, sigma = residual_maps(image, frame.flags, config)
         image -= background
         # the pattern carries the shot noise of the dark current it was made of
         sigma = np.sqrt(sigma * sigma + np.maximum(pattern, 0.0))
         freeze(image, sigma)
-        noise = float(np.median(sigma))
+        noise = typical(sigma)
         cleaned.append(Flattened(frame.calibrated, image, sigma, frame.flags, frame.background_e, noise))
     return cleaned
 
@@ -47,10 +47,8 @@ def fixed_pattern(frames: list[Flattened], s: float) -> np.ndarray:
     cube = np.stack([frame.image_e for frame in frames])
     invalid = np.stack([frame.flags for frame in frames])
     ny, nx = cube.shape[1:]
-    median, unused = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.float32)
-    count = np.empty((ny, nx), np.uint8)
-    none = np.ones(len(cube) + 1, np.float32)
-    temporal_median(cube, invalid, none, np.empty(len(cube), np.float32), median, unused, count)
+    median, count = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.uint8)
+    temporal_median(cube, invalid, np.empty(len(cube), np.float32), median, count)
     neighbourhood = cv2.medianBlur(median, NEIGHBOURHOOD_PX)
     # the upper half: hot pixels in the neighbourhood skew it, and they are not stars
     spread = float(np.subtract(*np.percentile(neighbourhood[::3, ::3], [84.13, 50.0])))

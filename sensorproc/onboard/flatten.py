@@ -7,8 +7,11 @@ from scipy import ndimage
 from sensorproc.config import Calibrate, Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.kernels.mesh import cell_statistics
+from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
+
+MOMENTS_CLIP = 3.5  # sigmas of the pixels whose mean and rms count,
+MOMENTS_RMS = 0.99694  # and what is left so of a unit normal's rms
 
 
 def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flattened:
@@ -20,7 +23,7 @@ def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flatten
         ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if the frame has no noise at all.
     """
     background, sigma = background_maps(calibrated.image_e, calibrated.flags, config)
-    noise = float(np.median(sigma))
+    noise = typical(sigma)
     if not noise > 0.0:
         raise FrameSetRejected("FLAT", noise_e=noise)
     image = calibrated.image_e - background
@@ -32,40 +35,67 @@ def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flatten
         flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
         sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
     freeze(image, sigma, flags)
-    return Flattened(calibrated, image, sigma, flags, float(np.median(background)), noise)
+    return Flattened(calibrated, image, sigma, flags, typical(background), noise)
 
 
-def background_maps(
-    image: np.ndarray, flags: np.ndarray, config: Flatten, use_mean: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Background and noise maps (ny, nx) float32 of an image.
+def background_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:
+    """Background and noise maps (ny, nx) float32 of an image with sources: medians and lower quantiles.
 
-    ``use_mean`` takes the clipped mean of each cell instead of its median: right for a residual without stars,
-    where the two differ by the skewness of the photon noise.
+    Raises
+    ------
+    FrameSetRejected
+        ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if nothing has noise.
     """
-    center, mean, sigma, count = mesh(image, flags, config)
+    center, sigma, usable = _usable_mesh(*mesh(image, flags, config), config)
+    smooth = ndimage.median_filter(_filled(center, usable), size=3, mode="nearest")
+    return _enlarge(smooth, image.shape), _noise_map(sigma, usable, image.shape)
+
+
+def residual_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a residual without sources, by clipped means: its median would be low by the skewness of photon noise.
+
+    No cell is an outlier there, and smoothing the mesh would bend the background it follows.
+    """
+    edges_y, edges_x = (_edges(size, config.mesh_px) for size in image.shape)
+    shape = len(edges_y) - 1, len(edges_x) - 1
+    mean, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    count = np.empty(shape, np.int64)
+    scale = 1.4826 * typical(np.abs(image))
+    cell_moments(image, flags, edges_y, edges_x, scale, MOMENTS_CLIP, MOMENTS_RMS, mean, sigma, count)
+    mean, sigma, usable = _usable_mesh(mean, sigma, count, config)
+    return _enlarge(_filled(mean, usable), image.shape), _noise_map(sigma, usable, image.shape)
+
+
+def _usable_mesh(
+    level: np.ndarray, sigma: np.ndarray, count: np.ndarray, config: Flatten
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     usable = count >= config.min_good_fraction * np.median(count[count > 0]) if (count > 0).any() else count > 0
     usable &= sigma > 0
     if not usable.any():
         if (sigma <= 0).all() and (count > 0).any():
             raise FrameSetRejected("FLAT", noise_e=0.0)
         raise FrameSetRejected("NO_DATA")
-    # without stars no cell is an outlier, and smoothing the mesh would bend the background it follows
-    level = _filled(mean, usable) if use_mean else ndimage.median_filter(_filled(center, usable), size=3, mode="nearest")
+    return level, sigma, usable
+
+
+def _noise_map(sigma: np.ndarray, usable: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     noise = ndimage.median_filter(_filled(sigma, usable), size=3, mode="nearest")
-    return _enlarge(level, image.shape), np.maximum(_enlarge(noise, image.shape), 0.5 * noise.min())
+    return np.maximum(_enlarge(noise, shape), 0.5 * noise.min())
 
 
-def mesh(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, ...]:
-    """Median, mean, noise and count of good pixels of each cell, shape (cells_y, cells_x)."""
-    ny, nx = image.shape
-    edges_y, edges_x = _edges(ny, config.mesh_px), _edges(nx, config.mesh_px)
+def typical(image: np.ndarray) -> float:
+    """Median of every third pixel of a map: all of them would cost more than the filter that made it."""
+    return float(np.median(image[::3, ::3]))
+
+
+def mesh(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Median, noise and count of good pixels of each cell, shape (cells_y, cells_x)."""
+    edges_y, edges_x = (_edges(size, config.mesh_px) for size in image.shape)
     shape = len(edges_y) - 1, len(edges_x) - 1
-    center, mean, sigma = (np.empty(shape, np.float32) for _ in range(3))
+    center, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
     count = np.empty(shape, np.int64)
-    scratch = np.empty(int(np.diff(edges_y).max() * np.diff(edges_x).max()), np.float32)
-    cell_statistics(image, flags, edges_y, edges_x, config.clip_sigma, scratch, center, mean, sigma, count)
-    return center, mean, sigma, count
+    cell_statistics(image, flags, edges_y, edges_x, config.clip_sigma, center, sigma, count)
+    return center, sigma, count
 
 
 def _edges(size: int, cell: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sensorproc.onboard.find_stars import correlate, template
+from sensorproc.onboard.flatten import typical
 from sensorproc.onboard.products import Residual, Trail
 
 MIN_PHI = 0.15  # of the frame's typical template energy; with less the pixel is not searched
@@ -13,6 +14,6 @@ def match(residual: Residual, trail: Trail, clip_snr: float) -> np.ndarray:
     kernel = template(trail, residual.solved.registered.psf_sigma_px)
     psi = correlate(residual.image_e * residual.weight, kernel)
     phi = correlate(residual.weight, kernel * kernel)
-    floor = MIN_PHI * float(np.median(phi))
+    floor = MIN_PHI * typical(phi)
     snr = np.where(phi > max(floor, 1e-30), psi / np.sqrt(np.maximum(phi, 1e-30)), 0.0)
     return np.clip(snr, -clip_snr, clip_snr).astype(np.float32)

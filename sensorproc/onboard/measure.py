@@ -251,7 +251,7 @@ def _flags(frames: Stack, track: Track, k: int, x: float, y: float, psi: float, 
         flags |= DetectionFlag.BLEND
     if (residual.flags[box] & PixelFlag.SATURATED).any():
         flags |= DetectionFlag.SATURATED
-    clean = float(np.median(frames.weight[k][frames.weight[k] > 0])) / (noise_pixels(s) * max(1.0, length / (3.5 * s)))
+    clean = float(frames.typical_weight[k]) / (noise_pixels(s) * max(1.0, length / (3.5 * s)))
     if phi < 0.9 * clean and not flags & DetectionFlag.EDGE:
         flags |= DetectionFlag.BAD_PIXELS
     if is_streak:

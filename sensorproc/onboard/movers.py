@@ -7,6 +7,7 @@ from sensorproc.onboard.products import Candidate, Registered
 from sensorproc.onboard.register import match_nearest
 
 MIN_FRAMES = 4
+FIXED_RMS_PX = 0.3  # scatter over the detector below which a source does not move on it
 
 
 def slow_movers(frames: list[Registered], config: Stars, register: Register) -> list[Candidate]:
@@ -21,26 +22,28 @@ def slow_movers(frames: list[Registered], config: Stars, register: Register) -> 
     stars = reference.stars[reference.stars[:, 2] >= config.mover_snr]
     tracks = _tracks(stars, frames, register.match_radius_px)
     found = []
-    for star, (t, xy, snr, rms) in zip(stars, tracks, strict=True):
+    for star, (t, xy, snr, rms, raw) in zip(stars, tracks, strict=True):
         if len(t) < max(MIN_FRAMES, round(0.7 * len(frames))):
             continue
         sigma = np.sqrt(config.mover_floor_px**2 + rms**2 + (1.5 * reference.psf_sigma_px / snr) ** 2)
         place, rate, significance, chi2 = line_fit(t, xy, sigma)
         weakest = min(line_fit(t[cut], xy[cut], sigma[cut])[2] for cut in (np.s_[1:], np.s_[:-1]))
-        if significance > config.mover_sigma and weakest > 0.5 * config.mover_sigma and chi2 < 4.0:
+        steps = significance > config.mover_sigma and weakest > 0.5 * config.mover_sigma and chi2 < 4.0
+        # a cluster of hot pixels moves among the stars as the platform drifts, and not at all over the detector
+        if steps and float(np.sqrt(raw.var(axis=0).sum())) > FIXED_RMS_PX:
             found.append(Candidate.at(place, rate, float(star[2] * np.sqrt(len(t))), "mover"))
     return found
 
 
 def _tracks(stars: np.ndarray, frames: list[Registered], radius: float) -> list[tuple[np.ndarray, ...]]:
-    rows: list[list[tuple[float, float, float, float, float]]] = [[] for _ in stars]
+    rows: list[list[tuple[float, ...]]] = [[] for _ in stars]
     for frame in sorted(frames, key=lambda f: f.t_frames):
         x, y = frame.transform.to_registered(frame.stars[:, 0], frame.stars[:, 1])
         here, there = match_nearest(np.stack([x, y], axis=1), stars[:, :2], radius)
         for i, j in zip(here, there, strict=True):
-            rows[j].append((frame.t_frames, x[i], y[i], frame.stars[i, 2], frame.rms_px))
-    arrays = [np.array(track).reshape(-1, 5) for track in rows]
-    return [(a[:, 0], a[:, 1:3], a[:, 3], a[:, 4]) for a in arrays]
+            rows[j].append((frame.t_frames, x[i], y[i], frame.stars[i, 2], frame.rms_px, *frame.stars[i, :2]))
+    arrays = [np.array(track).reshape(-1, 7) for track in rows]
+    return [(a[:, 0], a[:, 1:3], a[:, 3], a[:, 4], a[:, 5:7]) for a in arrays]
 
 
 def line_fit(t: np.ndarray, xy: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:

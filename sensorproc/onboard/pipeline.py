@@ -31,14 +31,14 @@ from sensorproc.onboard.products import (
     Rejection,
     Residual,
 )
-from sensorproc.onboard.refine import Track, accept
+from sensorproc.onboard.refine import accept
 from sensorproc.onboard.register import is_slewing, register
 from sensorproc.onboard.search import Centre, centres, search, set_threshold
 from sensorproc.onboard.solve import solve
 from sensorproc.onboard.stars import subtract_stars
 from sensorproc.onboard.state import PayloadState, StarTable
 from sensorproc.onboard.streaks import find_streaks, lies_on
-from sensorproc.onboard.tracks import Stack, stack
+from sensorproc.onboard.tracks import Stack, Track, stack
 from sensorproc.theory import poisson_skewness
 
 Do = Callable[..., Any]
@@ -129,7 +129,7 @@ def _search_set(
     threshold, curvatures = set_threshold(frames, len(found), config.search, _skewness(frames))
     lowest = threshold - config.search.candidate_margin
     n_null, worst = null_search(residuals, found, threshold, lowest, config, cadence_s, do)
-    threshold = max(threshold, worst + config.search.null_margin * (worst > 0))
+    threshold = max(threshold, worst + config.search.null_margin * (worst > 0)) if config.search.null_margin else threshold
     faint, n_velocities = search_centres(frames, found, config, lowest, do)
     candidates = [*movers, *do(link_points, frames, config.search), *faint]
     tracks, cleaned = do(accept, frames, candidates, threshold, config.measure)

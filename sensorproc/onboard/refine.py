@@ -1,6 +1,6 @@
 """From candidates to tracks: fit each on the pixels, test it, accept in order of significance, subtract, go on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search import REST_PX, detector_rest
-from sensorproc.onboard.tracks import Stack
+from sensorproc.onboard.steady import without_steady_light
+from sensorproc.onboard.tracks import HALF_SIGMAS, Stack, Track
 from sensorproc.theory import trail_energy
 
-HALF_SIGMAS = 4.0  # half-width of the fitting window in PSF sigmas
 ITERATIONS = 14
 SEEN_FRACTION = 0.2  # of the typical template energy: less, and a frame says nothing of the object
 MEASURABLE_FRACTION = 0.02  # with less a frame's flux means nothing
@@ -24,23 +24,6 @@ DAZZLING_SNR = 20.0  # of one frame: what is left of a brighter object, a few pe
 FIXED_DRIFT_PX = 4.0  # over the set; what moves more visits several pixels
 FIXED_SPOT_CHI2 = 6.0  # by which a fixed spot must beat the moving one
 FIXED_PIXEL_CHI2 = 13.0  # by which a PSF must beat one hot pixel: 2 ln(100), so much commoner are those, and 4 more parameters
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """A fitted candidate. ``psi``, ``phi`` (n,) matched-filter sums; ``cov`` (4, 4) of x, y, vx, vy; ``path`` (n, 2)."""
-
-    candidate: Candidate
-    flux_e: float
-    psi: np.ndarray
-    phi: np.ndarray
-    cov: np.ndarray
-    path: np.ndarray
-    trails: np.ndarray
-
-    @property
-    def snr(self) -> float:
-        return self.candidate.snr
 
 
 def fit(frames: Stack, image: np.ndarray, candidate: Candidate, max_step: float) -> Track | None:
@@ -103,7 +86,7 @@ def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config
             track = again
         if any(_is_remnant(track, a, frames.psf_sigma_px, config) for a in accepted):
             continue
-        track = counted_where_seen(frames, track, accepted)
+        track = without_steady_light(frames, image, counted_where_seen(frames, track, accepted))
         if track.snr < lowest_snr or not is_plausible(frames, track, config):
             continue
         accepted.append(track)

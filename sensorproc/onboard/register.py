@@ -23,9 +23,10 @@ from sensorproc.timescales import NS_PER_S
 TINY_IFOV_RAD = 1e-6
 FWHM_TO_SIGMA = 0.42466
 POSITION_FLOOR_PX = 0.03
-SHORTEST_TRAIL = 0.7  # in PSF sigmas: a shorter one is a point
+SHORTEST_TRAIL = 0.4  # in PSF sigmas: a shorter one is a point
 CLEAR_GAIN = 1.15  # in SNR, of a trail over a point
 MIN_FRAMES_FOR_DRIFT = 3
+UNUSUAL_RMS = 4.0  # times that of the set's other frames: matched by chance
 STARE_DRIFT_SIGMAS = 10.0  # of the stars over the set: beyond, no pixel sees one for long
 
 
@@ -53,8 +54,8 @@ def register(
         if attempt == 0 and fwhm_px is None:
             s = _measured_width(frames, cleaned, stars, trail) or s
     placed, rejected = _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
-    if trail.length_px > 0 and len(placed) > 1:  # whole-pixel shifts gave the first trail: now to a fraction of one
-        trail = _finer_trail(placed)
+    trail = _finer_trail(placed) if len(placed) >= MIN_FRAMES_FOR_DRIFT else trail
+    if trail.length_px > 0:
         stars = _stars(frames, cleaned, maps, trail, s, config)
         placed, rejected = _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
     stare = _is_stare(placed)
@@ -92,14 +93,20 @@ def _stars(
 
 
 def _finer_trail(placed: list[Registered]) -> Trail:
-    """Star trail from the drift of the registered frames: a straight line through where the field's centre went."""
+    """Star trail from the drift of the registered frames: a straight line through where the field's centre went.
+
+    None where the stars are points all the same: a camera that steps between exposures and holds still in them.
+    """
     times = np.array([r.t_frames for r in placed])
     raw = placed[0].flattened.calibrated.frame
     spread = times - times.mean()
     per_cadence = (spread[:, None] * _centres(placed)).sum(axis=0) / (spread**2).sum()
     span_ns = placed[-1].flattened.t_mid_tai_ns - placed[0].flattened.t_mid_tai_ns
     fraction = raw.exposure_s * NS_PER_S * (times[-1] - times[0]) / span_ns
-    return Trail(float(per_cadence[0] * fraction), float(per_cadence[1] * fraction))
+    trail = Trail(float(per_cadence[0] * fraction), float(per_cadence[1] * fraction))
+    middle = min(placed, key=lambda r: abs(r.t_frames))
+    shows = trail.length_px > SHORTEST_TRAIL * placed[0].psf_sigma_px
+    return trail if shows and is_trailed(middle.flattened, middle.flattened.flags, middle.stars, trail) else Trail()
 
 
 def is_slewing(frame: Frame, config: Register) -> bool:
@@ -151,9 +158,11 @@ def _agreement(before: np.ndarray, after: np.ndarray, shift: np.ndarray) -> floa
             ny, nx = before.shape
             a = before[max(0, -dy) : ny - max(0, dy), max(0, -dx) : nx - max(0, dx)]
             b = after[max(0, dy) : ny - max(0, -dy), max(0, dx) : nx - max(0, -dx)]
+            a, b = a[::2], b[::2]
             strong = (a > 8.0) | (b > 8.0)
-            norm = float(np.sqrt((a[strong].astype(float) ** 2).sum() * (b[strong].astype(float) ** 2).sum()))
-            best = max(best, float((a * b)[strong].astype(float).sum()) / norm if norm > 0 else 0.0)
+            p, q = a[strong].astype(float), b[strong].astype(float)
+            norm = float(np.sqrt((p * p).sum() * (q * q).sum()))
+            best = max(best, float((p * q).sum()) / norm if norm > 0 else 0.0)
     return best
 
 
@@ -199,19 +208,52 @@ def _place(
     ifov_rad: float,
 ) -> tuple[list[Registered], list[Rejection]]:
     reference = _reference(stars, config)
-    to_reference = np.cumsum(np.vstack([np.zeros((1, 2)), shifts]), axis=0)
-    to_reference = to_reference[reference] - to_reference
+    fits = _outwards(reference, frames, stars, shifts, times, config, ifov_rad)
+    usual_rms = float(np.median([rms for k, (_, _, rms) in enumerate(fits) if k != reference] or [0.0]))
     placed, rejected = [], []
-    for k, frame in enumerate(frames):
+    for k, (frame, (transform, n, rms)) in enumerate(zip(frames, fits, strict=True)):
         raw = frame.calibrated.frame
-        transform, n, rms = fit_transform(stars[k], stars[reference], to_reference[k], frame.image_e.shape, ifov_rad, config)
-        if k != reference and (n < config.min_stars or rms > config.max_error_px * np.sqrt(n)):
+        is_chance = rms > max(UNUSUAL_RMS * usual_rms, config.max_error_px)
+        if k != reference and (n < config.min_stars or rms > config.max_error_px * np.sqrt(n) or is_chance):
             numbers = (("matched", float(n)), ("rms_px", rms))
             rejected.append(Rejection(raw.index, raw.detector, raw.t_mid_tai_ns, "NOT_REGISTERED", numbers))
             continue
         t = float(times[k] - times[reference]) / cadence_ns
         placed.append(Registered(frame, transform, trail, s, stars[k], n, rms, t))
     return placed, rejected
+
+
+def _outwards(
+    reference: int, frames: list[Flattened], stars: list[np.ndarray], shifts: np.ndarray, times: np.ndarray, config: Register,
+    ifov_rad: float,
+) -> list[tuple[Transform, int, float]]:  # fmt: skip
+    """Every frame's transform to the reference, its matches and their rms: from the reference outwards.
+
+    A frame is looked for one measured step beyond its inner neighbour, and where the turn so far would have brought it:
+    one wrong step, to hot pixels say, then spoils nothing, nor does the sum of many rounded ones.
+    """
+    shape = frames[0].image_e.shape
+    centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
+    order = sorted(range(len(frames)), key=lambda k: (abs(k - reference), k))
+    fits: dict[int, tuple[Transform, int, float]] = {}
+    place = {reference: np.zeros(2)}  # where the centre of a frame lies in the reference, less itself
+    for k in order:
+        if k == reference:
+            options = [np.zeros(2)]
+        else:
+            inner = k - 1 if k > reference else k + 1
+            step = -shifts[inner] if k > reference else shifts[k]
+            known = [i for i in place if i != reference and fits[i][1] >= config.min_stars]
+            far = max(known, key=lambda i: abs(i - reference), default=None)
+            dt = float(times[k] - times[reference])
+            options = [place[inner] + step]
+            options += [place[far] * (dt / float(times[far] - times[reference]))] if far is not None else []
+        tried = [fit_transform(stars[k], stars[reference], o, shape, ifov_rad, config) for o in options]
+        best = max(range(len(tried)), key=lambda i: tried[i][1])
+        fits[k] = tried[best]
+        is_placed = tried[best][1] >= config.min_stars
+        place[k] = np.array(tried[best][0].to_registered(*centre), float) - centre if is_placed else options[-1]
+    return [fits[k] for k in range(len(frames))]
 
 
 def _reference(stars: list[np.ndarray], config: Register) -> int:

@@ -5,6 +5,7 @@ from the observer. Around each a box of velocities is summed on matched-filtered
 bound to its velocity. Where a residual of a star or of the detector itself would stand, nothing is searched.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -13,13 +14,14 @@ import numpy as np
 from sensorproc.config import Search
 from sensorproc.conventions import EARTH_RATE_RAD_S
 from sensorproc.onboard.kernels.peaks import local_maxima
-from sensorproc.onboard.kernels.shift_add import shift_add
+from sensorproc.onboard.kernels.shift_add import climb, shift_add
 from sensorproc.onboard.match import match
 from sensorproc.onboard.products import Candidate, Trail
 from sensorproc.onboard.tracks import Stack
 from sensorproc.theory import search_curvatures, threshold
 
 LEVELS_PER_SIGMA = 16  # int8 quantisation of filtered images: 0.006 dB
+N_THREADS = 2  # rows are shared among them; the result does not depend on their number
 REST_PX = 2.5  # displacement over the set, in PSF sigmas, below which an object stands still
 
 
@@ -77,7 +79,11 @@ def set_threshold(frames: Stack, n_centres: int, config: Search, skewness: float
 
 
 def search(frames: Stack, centre: Centre, config: Search, clip_snr: float, lowest_snr: float) -> tuple[list[Candidate], int]:
-    """Candidates around one centre above ``lowest_snr``, strongest first, and the number of velocities summed."""
+    """Candidates around one centre above ``lowest_snr``, strongest first, and the number of velocities summed.
+
+    Coarse to fine: the grid's best sums, which may miss an object by a good part of its SNR, are walked uphill between the
+    grid's points; what then stays below ``lowest_snr`` is not worth a fit on the pixels.
+    """
     t = frames.times
     span = float(t.max() - t.min())
     if span <= 0:
@@ -85,39 +91,58 @@ def search(frames: Stack, centre: Centre, config: Search, clip_snr: float, lowes
     step = config.max_smear_px / span
     n_side = int(np.ceil(config.box_px_frame / step))
     grid = np.arange(-n_side, n_side + 1) * step
-    cube = _co_moving(frames, centre, clip_snr)
-    shifts = np.rint(grid[:, None] * t[None, :]).astype(np.int64)
+    shifts = np.rint(2.0 * grid[:, None] * t[None, :]).astype(np.int64)
+    margin = int(np.abs(shifts).max()) // 2 + 1
+    phases = _phases(frames, centre, clip_snr, margin)
     wanted = _wanted(frames, centre, grid, span)
-    ny, nx = cube.shape[1:]
+    ny, nx = frames.image_e.shape[1:]
+    scale = LEVELS_PER_SIGMA * float(np.sqrt(len(t)))
     best, index = np.empty((ny, nx), np.int16), np.empty((ny, nx), np.int32)
-    shift_add(cube, shifts, shifts, wanted, np.empty(nx, np.int16), best, index)
-    snr = best.astype(np.float32) / np.float32(LEVELS_PER_SIGMA * np.sqrt(len(t)))
+    lowest = int((lowest_snr - config.grid_margin) * scale)
+    rows = np.linspace(0, ny, N_THREADS + 1).astype(int)
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        parts = [
+            pool.submit(shift_add, phases, shifts, shifts, wanted, margin, lowest, y0, y1, best, index)
+            for y0, y1 in zip(rows, rows[1:], strict=False)
+        ]
+        for part in parts:
+            part.result()
     found = np.empty((8 * config.max_candidates, 2), np.int64)
-    count = min(local_maxima(snr, lowest_snr, 2, found), len(found))
+    count = min(local_maxima(best.astype(np.float32), float(lowest), 2, found), len(found))
     y, x = found[:count, 0], found[:count, 1]
-    order = np.lexsort((x, y, -snr[y, x]))[: config.max_candidates]
-    candidates = []
-    for i in order:
-        iy, ix = divmod(int(index[y[i], x[i]]), len(grid))
-        velocity = np.array([centre.vx_px_frame + grid[ix], centre.vy_px_frame + grid[iy]])
-        candidates.append(Candidate.at(np.array([x[i], y[i]]), velocity, float(snr[y[i], x[i]]), centre.name))
+    order = np.lexsort((x, y, -best[y, x].astype(int)))[: 4 * config.max_candidates]
+    iy, ix = np.divmod(index[y[order], x[order]], len(grid))
+    seeds = np.stack([x[order], y[order], grid[ix], grid[iy]], axis=1).astype(float)
+    sums = np.empty(len(seeds))
+    climb(phases, t, margin, seeds, sums, 0.5, 0.5 * step)
+    snr = sums / scale
+    good = [i for i in np.lexsort((seeds[:, 0], seeds[:, 1], -snr)) if snr[i] >= lowest_snr][: config.max_candidates]
+    rate = np.array([centre.vx_px_frame, centre.vy_px_frame])
+    candidates = [Candidate.at(seeds[i, :2], rate + seeds[i, 2:], float(snr[i]), centre.name) for i in good]
     return candidates, int(wanted.sum())
 
 
-def _co_moving(frames: Stack, centre: Centre, clip_snr: float) -> np.ndarray:
-    """Filtered images resampled so that an object at the centre's velocity stands still: (n, ny, nx) int8."""
+def _phases(frames: Stack, centre: Centre, clip_snr: float, margin: int) -> np.ndarray:
+    """Filtered images resampled so that an object at the centre's velocity stands still: (2, 2, n, ny, nx) int8 with a
+    ``margin`` of zeros all around, displaced by half a pixel in y and x."""
     n, ny, nx = frames.image_e.shape
-    cube = np.empty((n, ny, nx), np.int8)
+    phases = np.zeros((2, 2, n, ny + 2 * margin, nx + 2 * margin), np.int8)
     trails = frames.trails(centre.vx_px_frame, centre.vy_px_frame)
+    inner = np.s_[margin : margin + ny], np.s_[margin : margin + nx]
     for k, frame in enumerate(frames.frames):
         length, cos, sin = trails[k]
-        snr = match(frame, Trail(length * cos, length * sin), clip_snr)
-        move = np.eye(3)
-        move[:2, 2] = centre.vx_px_frame * frames.times[k], centre.vy_px_frame * frames.times[k]
-        to_detector = np.einsum("ij,jk->ik", np.array(frame.solved.registered.transform.inverse), move)
-        moved = cv2.warpPerspective(snr, to_detector, (nx, ny), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
-        cube[k] = np.clip(np.rint(moved * LEVELS_PER_SIGMA), -127, 127)
-    return cube
+        snr = match(frame, Trail(length * cos, length * sin), clip_snr) * np.float32(LEVELS_PER_SIGMA)
+        for py in (0, 1):
+            for px in (0, 1):
+                move = np.eye(3)
+                move[:2, 2] = (
+                    0.5 * px + centre.vx_px_frame * frames.times[k],
+                    0.5 * py + centre.vy_px_frame * frames.times[k],
+                )
+                to_detector = np.einsum("ij,jk->ik", np.array(frame.solved.registered.transform.inverse), move)
+                moved = cv2.warpPerspective(snr, to_detector, (nx, ny), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+                phases[py, px, k][inner] = np.clip(np.rint(moved), -127, 127)
+    return phases
 
 
 def _wanted(frames: Stack, centre: Centre, grid: np.ndarray, span: float) -> np.ndarray:

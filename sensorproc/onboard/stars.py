@@ -1,124 +1,113 @@
-"""Take the stars out: everything that stands still in the registered plane is modelled by its median over the set.
+"""Take the stars out of a set, and say what noise is left: sky, read-out, dark, the stars' photons and their model's error.
 
-No PSF model is needed, so trails, coma and defocus subtract as well as points; the price is that of a median
-template (:func:`sensorproc.theory.median_template_loss`), and objects slower than the PSF width per set go with the
-stars. Bright ones among them are kept: a star whose own centroids move in a line is handed on as a candidate and
-left out of the template.
+Variance and flags travel with the image. Noise is measured where no star is; what a model misses of bright stars is
+measured on them and added; so is what stands still without being a star the model knows.
 """
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
-from scipy.special import ndtri
 
 from sensorproc.config import Flatten, Match, Stars
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.find_stars import correlate, template
-from sensorproc.onboard.flatten import background_maps, mesh
+from sensorproc.onboard.find_stars import correlate, spikes, template
+from sensorproc.onboard.flatten import MOMENTS_CLIP, MOMENTS_RMS, residual_maps, typical
+from sensorproc.onboard.kernels.gather import scatter_clutter
 from sensorproc.onboard.kernels.line_medians import line_medians
 from sensorproc.onboard.kernels.sharpness import flag_sharp
-from sensorproc.onboard.kernels.temporal_median import temporal_median
-from sensorproc.onboard.products import Candidate, Residual, Solved, Trail, freeze
+from sensorproc.onboard.products import Candidate, Registered, Residual, Solved, Trail, freeze
+from sensorproc.onboard.psf import Psf, measure_psf
+from sensorproc.onboard.star_model import StarModel, model_stars
 
-MEDIAN_NOISE = 1.57  # variance of a median over that of a mean, large n
-SCATTER_EXCESS = 2.5  # spread over expected noise above which the template is not trusted
-STAR_FREE_SIGMA = 1.0
+STAR_FREE_SIGMA = 0.3
+CLUTTER_SIGMA = 3.5  # of what stands still without being a known star: from there on it counts as noise, twice its square
+BRIGHT_MODEL_SIGMA = 8.0  # pixels this bright in the model tell the model's error
+MAX_MODEL_ERROR = 0.2  # taken around saturated stars
+SATURATED_REACH_PX = 10
 RESOLVED_SIGMA_PX = 1.2  # PSFs wider than this are told from compact particle hits by a second, narrower filter
 MIN_LINE_PX = 64  # good pixels a row or column needs before its own level is trusted
 PART_PX, MIN_PART_PX = 64, 24  # parts of a line whose levels must agree, and good pixels each needs
 BROKEN_LINE = 4.0  # times the usual difference between parts: the line has no one level
+EXCESS_NOISE = 1.08  # of the filtered image, below which it is chance
 
 
 def subtract_stars(
     frames: list[Solved], movers: list[Candidate], config: Stars, match: Match, flatten: Flatten
 ) -> list[Residual]:
-    """Frames without stars, their weights and outlier flags."""
-    sky, spread, count = sky_template([f.registered for f in frames])
-    known = count >= config.min_overlap_frames
-    for mover in movers:
-        _carve(sky, spread, mover, frames)
-    return [_residual(frame, sky, spread, count, known, config, match, flatten) for frame in frames]
+    """Frames without stars, their weights and outlier flags. Sets too short to tell stars from objects keep them all."""
+    registered = [f.registered for f in frames]
+    cleaned = [spikes(f.flattened, f.psf_sigma_px) for f in registered]
+    weight = np.stack([_weight(f, flags) for f, flags in zip(registered, cleaned, strict=True)])
+    psf = measure_psf(registered, registered[0].psf_sigma_px)
+    if len(frames) < config.min_overlap_frames:
+        return [_residual(f, f.registered.flattened.image_e, None, psf, 0.0, match, flatten) for f in frames]
+    model = model_stars(registered, weight, psf, movers, config, flatten)
+    error = model_error(registered, model, weight)
+    return [_residual(f, model.cube[k], model, psf, error, match, flatten) for k, f in enumerate(frames)]
 
 
-def sky_template(frames: list) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Median, spread and count over the set of the frames warped into the registered plane."""
-    ny, nx = frames[0].flattened.image_e.shape
-    cube, invalid = np.empty((len(frames), ny, nx), np.float32), np.empty((len(frames), ny, nx), np.uint8)
+def _weight(frame: Registered, flags: np.ndarray) -> np.ndarray:
+    return np.where(flags == 0, 1.0 / frame.flattened.sigma_e**2, 0.0).astype(np.float32)
+
+
+def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) -> float:
+    """Error of the star model relative to its light: what the residuals of bright stars scatter beyond their noise."""
+    excess, light = 0.0, 0.0
     for k, frame in enumerate(frames):
-        matrix = np.array(frame.transform.matrix)
-        bad = (frame.flattened.flags != 0).astype(np.float32)
-        image = np.where(bad > 0, np.float32(0.0), frame.flattened.image_e)
-        cube[k] = cv2.warpPerspective(image, matrix, (nx, ny), flags=cv2.INTER_LANCZOS4)
-        lost = cv2.warpPerspective(bad, matrix, (nx, ny), flags=cv2.INTER_LINEAR, borderValue=1.0)
-        invalid[k] = lost > 0.02
-    sky, spread = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.float32)
-    count = np.empty((ny, nx), np.uint8)
-    temporal_median(cube, invalid, lower_quartiles(len(frames)), np.empty(len(frames), np.float32), sky, spread, count)
-    return sky, spread, count
+        star = frame.flattened.image_e - model.cube[k]
+        bright = (star > BRIGHT_MODEL_SIGMA * frame.flattened.sigma_e) & (weight[k] > 0) & ~_near_saturation(frame.flattened.flags)
+        s, r = star[bright].astype(float), model.cube[k][bright].astype(float)
+        noise2 = 1.0 / weight[k][bright].astype(float) + s
+        capped = np.minimum(r * r, noise2 + (MAX_MODEL_ERROR * s) ** 2)
+        excess += float(((capped - noise2) / noise2).sum())
+        light += float((s * s / noise2).sum())
+    return float(np.sqrt(np.clip(excess / light, 0.0, MAX_MODEL_ERROR**2))) if light > 0 else 0.0
 
 
-def lower_quartiles(n_max: int) -> np.ndarray:
-    """Expected distance from zero down to the sample m // 4 of m sorted unit normals, for m up to ``n_max``.
-
-    Order statistics by Blom's approximation, quantile (k - 3/8) / (m + 1/4) for k from 1. The lower half only: a mover
-    brightens a pixel in some frames, and its own light must not count as unsteadiness of the sky.
-    """
-    m = np.arange(n_max + 1)
-    return np.maximum(-ndtri((m // 4 + 1 - 0.375) / (m + 0.25)), 1e-3).astype(np.float32)
-
-
-def _carve(sky: np.ndarray, spread: np.ndarray, mover: Candidate, frames: list[Solved]) -> None:
-    """Leave a mover out of the template: its light belongs to no star."""
-    s = frames[0].registered.psf_sigma_px
-    yy, xx = np.ogrid[: sky.shape[0], : sky.shape[1]]
-    for frame in frames:
-        x = mover.x_px + mover.vx_px_frame * frame.registered.t_frames
-        y = mover.y_px + mover.vy_px_frame * frame.registered.t_frames
-        inside = (xx - x) ** 2 + (yy - y) ** 2 < (5.0 * s) ** 2
-        sky[inside] = 0.0
-        spread[inside] = 0.0
+def _near_saturation(flags: np.ndarray) -> np.ndarray:
+    """Pixels (ny, nx) so near a saturated one that charge may have come from it, and the star is not linear."""
+    saturated = (flags & np.uint8(PixelFlag.SATURATED) != 0).astype(np.uint8)
+    return cv2.dilate(saturated, np.ones((2 * SATURATED_REACH_PX + 1,) * 2, np.uint8)) > 0
 
 
 def _residual(
-    solved: Solved,
-    sky: np.ndarray,
-    spread: np.ndarray,
-    count: np.ndarray,
-    known: np.ndarray,
-    config: Stars,
-    match: Match,
-    flatten: Flatten,
+    solved: Solved, image: np.ndarray, model: StarModel | None, psf: Psf, error: float, match: Match, flatten: Flatten
 ) -> Residual:
-    registered, flat = solved.registered, solved.registered.flattened
-    ny, nx = sky.shape
-    back = np.array(registered.transform.matrix), (nx, ny)
-    inverse = cv2.WARP_INVERSE_MAP
-    model = cv2.warpPerspective(sky, *back, flags=cv2.INTER_LANCZOS4 | inverse)
-    scatter = cv2.warpPerspective(spread, *back, flags=cv2.INTER_LINEAR | inverse)
-    seen = cv2.warpPerspective(count * known.astype(np.uint8), *back, flags=cv2.INTER_NEAREST | inverse)
-    image = np.where(seen > 0, flat.image_e - model, flat.image_e)
-    # where too few frames overlap nothing tells a star from an object; where that is everywhere (a set of one or two
-    # frames) all is kept, for the streak search
-    unknown = (seen == 0) & known.any()
-    flags = flat.flags | unknown * np.uint8(PixelFlag.STAR_CORE)
-    star_free = flags | (model > STAR_FREE_SIGMA * flat.sigma_e).astype(np.uint8)
-    image = image - background_maps(image, star_free, flatten, use_mean=True)[0]
+    flat = solved.registered.flattened
+    light = np.maximum(flat.image_e - image, 0.0)  # exactly what was subtracted
+    clutter, flags = np.zeros_like(light), flat.flags
+    if model is not None:
+        inverse = np.array(solved.registered.transform.matrix)
+        seen = np.empty(light.shape, np.uint8)
+        plane = model.plane
+        scatter_clutter(plane.steady_e, plane.sigma_e, plane.count, plane.x0, plane.y0, inverse, CLUTTER_SIGMA, clutter, seen)
+        # where too few frames overlap nothing tells a star from an object
+        flags = flags | (seen < 3).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
+    star_free = flags | ((light > STAR_FREE_SIGMA * flat.sigma_e) | (clutter > 0)).astype(np.uint8)
     image = without_stripes(image, star_free)
-    # noise as it is now: the residual's own, on pixels without stars
-    _, _, ratio, _ = mesh(image / flat.sigma_e, star_free, flatten)
-    good = ratio[ratio > 0]
-    scale = float(np.median(good)) if len(good) else 1.0
-    sigma2 = (scale * flat.sigma_e) ** 2 * (1.0 + MEDIAN_NOISE / np.maximum(seen, 1) * (seen > 0) * (model > 0))
-    near = cv2.dilate(model, np.ones((3, 3), np.uint8))
-    variance = sigma2 + np.maximum(model, 0.0) + (config.model_error * np.maximum(near, 0.0)) ** 2
-    unsteady = np.where(scatter > SCATTER_EXCESS * flat.sigma_e * scale, scatter, np.float32(0.0))
-    variance += cv2.dilate(unsteady, np.ones((3, 3), np.uint8)) ** 2
-    flags = flags | (model > config.core_snr * flat.sigma_e).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
+    image = image - residual_maps(image, star_free, flatten)[0]
+    share = np.where(_near_saturation(flat.flags), np.float32(MAX_MODEL_ERROR), np.float32(error))
+    variance = (_noise_scale(image, flat.sigma_e, star_free) * flat.sigma_e) ** 2 + light + (share * light) ** 2
+    variance += 2.0 * cv2.dilate(clutter, np.ones((3, 3), np.uint8)) ** 2
     image, noise = image.astype(np.float32), np.sqrt(variance).astype(np.float32)
-    flags, n_outliers = reject_outliers(image, noise, flags, registered.psf_sigma_px, match)
+    s = psf.filter_px
+    flags, n_outliers = reject_outliers(image, noise, flags, s, match)
     weight = np.where(flags == 0, 1.0 / (noise * noise), 0.0).astype(np.float32)
-    weight /= filtered_noise(image, weight, flags, registered.psf_sigma_px, flatten) ** 2
-    freeze(image, weight, flags, model)
-    return Residual(solved, image, weight, flags, model, n_outliers)
+    weight /= filtered_noise(image, weight, flags, s, flatten) ** 2
+    freeze(image, weight, flags, light)
+    solved = replace(solved, registered=replace(solved.registered, psf_sigma_px=s))
+    return Residual(solved, image, weight, flags, light, n_outliers)
+
+
+def _noise_scale(image: np.ndarray, sigma: np.ndarray, star_free: np.ndarray) -> float:
+    """Noise of star-free pixels over what was expected of them: a clipped rms, which the skewness of photons does not bend."""
+    z = (image / sigma)[star_free == 0].astype(float)
+    scale = 1.0
+    for _ in range(3):
+        inner = z[np.abs(z) < MOMENTS_CLIP * scale]
+        scale = float(np.sqrt((inner * inner).mean())) / MOMENTS_RMS if len(inner) > 100 else 1.0
+    return scale
 
 
 def filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, flatten: Flatten) -> np.ndarray:
@@ -129,10 +118,11 @@ def filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: 
     """
     kernel = template(Trail(), s)
     phi = correlate(weight, kernel * kernel)
-    enough = phi > 0.15 * float(np.median(phi))
+    enough = phi > 0.15 * typical(phi)
     snr = np.where(enough, correlate(image * weight, kernel) / np.sqrt(np.maximum(phi, 1e-30)), 0.0).astype(np.float32)
     unusable = flags | (~enough).astype(np.uint8)
-    return np.maximum(background_maps(snr, unusable, flatten)[1], 1.0)
+    noise = residual_maps(snr, unusable, flatten)[1]
+    return np.where(noise > EXCESS_NOISE, noise, np.float32(1.0))
 
 
 def reject_outliers(image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: float, config: Match) -> tuple[np.ndarray, int]:
@@ -173,14 +163,17 @@ def without_stripes(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
 
 
 def line_levels(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
-    """Median (ny,) of the good pixels of each row; zero where there are few, and where the row's parts disagree: a column
-    that is dead from some row on must not lift the part that lives."""
-    whole = _medians(image, flags, MIN_LINE_PX)
+    """Level (ny,) of each row: the mean of its parts' medians; zero where few pixels are good, and where the parts disagree: a
+    column that is dead from some row on must not lift the part that lives."""
     cuts = np.linspace(0, image.shape[1], max(image.shape[1] // PART_PX, 2) + 1).astype(int)
-    parts = [_medians(image[:, a:b], flags[:, a:b], MIN_PART_PX) for a, b in zip(cuts, cuts[1:], strict=False)]
-    known = np.array([np.where(part == 0.0, whole, part) for part in parts])  # a part with few good pixels says nothing
-    unlike = known.max(axis=0) - known.min(axis=0)
-    return np.where(unlike > BROKEN_LINE * float(np.median(unlike)), np.float32(0.0), whole)
+    parts = np.array([_medians(image[:, a:b], flags[:, a:b], MIN_PART_PX) for a, b in zip(cuts, cuts[1:], strict=False)])
+    known = parts != 0.0
+    n_known = known.sum(axis=0)
+    level = (parts.sum(axis=0) / np.maximum(n_known, 1)).astype(np.float32)
+    filled = np.where(known, parts, level)  # a part with few good pixels says nothing
+    unlike = filled.max(axis=0) - filled.min(axis=0)
+    enough = n_known * (cuts[1] - cuts[0]) >= MIN_LINE_PX
+    return np.where(enough & (unlike <= BROKEN_LINE * float(np.median(unlike))), level, np.float32(0.0))
 
 
 def _medians(image: np.ndarray, flags: np.ndarray, min_good: int) -> np.ndarray:

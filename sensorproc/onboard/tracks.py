@@ -6,7 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from sensorproc.onboard.products import Registered, Residual, freeze
+from sensorproc.onboard.products import Candidate, Registered, Residual, freeze
+
+HALF_SIGMAS = 4.0  # half-width of the window in which light counts, in PSF sigmas
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,23 @@ class Stack:
             length = float(np.hypot(dx, dy))
             rows[k] = (length, dx / length, dy / length) if length > 0 else (0.0, 1.0, 0.0)
         return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A fitted candidate. ``psi``, ``phi`` (n,) matched-filter sums; ``cov`` (4, 4) of x, y, vx, vy; ``path`` (n, 2)."""
+
+    candidate: Candidate
+    flux_e: float
+    psi: np.ndarray
+    phi: np.ndarray
+    cov: np.ndarray
+    path: np.ndarray
+    trails: np.ndarray
+
+    @property
+    def snr(self) -> float:
+        return self.candidate.snr
 
 
 def stack(residuals: Sequence[Residual], cadence_s: float) -> Stack:

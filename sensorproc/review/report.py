@@ -11,7 +11,7 @@ import numpy as np
 
 from sensorproc.ground.observations import Row
 from sensorproc.onboard.products import Processed, Registered
-from sensorproc.onboard.stars import sky_template
+from sensorproc.onboard.star_model import deep_image
 from sensorproc.replay import Outcome
 from sensorproc.review.style import STYLE
 
@@ -49,10 +49,10 @@ def write_report(path: Path, title: str, outcome: Outcome, sections: Sequence[st
 
 
 def stack_of(processed: Processed) -> tuple[dict[int, Registered], np.ndarray]:
-    """Registered frames by index, and the set's median with the largest residual of every pixel (ny, nx)."""
+    """Registered frames by index, and the set's mean sky with the largest residual of every pixel (ny, nx)."""
     registered = [r.solved.registered for r in processed.residuals]
     frames = {r.flattened.calibrated.frame.index: r for r in registered}
-    return frames, np.maximum(sky_template(registered)[0], _moving_light(processed))
+    return frames, np.maximum(deep_image(registered), _moving_light(processed))
 
 
 def _figure(processed: Processed, detections: list[Row], tracklets: list[Row]) -> str:

@@ -10,15 +10,15 @@ from sensorproc.onboard.find_stars import template
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.kernels.line_medians import line_medians
 from sensorproc.onboard.kernels.link_pairs import linked_pairs
-from sensorproc.onboard.kernels.mesh import cell_statistics
+from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.radon import best_line, join_blocks
 from sensorproc.onboard.kernels.sharpness import flag_sharp
-from sensorproc.onboard.kernels.shift_add import shift_add
+from sensorproc.onboard.kernels.shift_add import climb, shift_add
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Trail
-from sensorproc.onboard.stars import lower_quartiles, without_stripes
+from sensorproc.onboard.stars import without_stripes
 from tests.oracles import slow
 
 
@@ -34,19 +34,13 @@ def test_local_maxima_equal_maximum_filter(rng):
 def test_temporal_median_ignores_invalid(rng):
     cube = rng.normal(size=(7, 20, 30)).astype(np.float32)
     invalid = (rng.uniform(size=cube.shape) < 0.3).astype(np.uint8)
-    median, spread = np.empty((20, 30), np.float32), np.empty((20, 30), np.float32)
-    count = np.empty((20, 30), np.uint8)
-    temporal_median(cube, invalid, lower_quartiles(7), np.empty(7, np.float32), median, spread, count)
+    median, count = np.empty((20, 30), np.float32), np.empty((20, 30), np.uint8)
+    temporal_median(cube, invalid, np.empty(7, np.float32), median, count)
     masked = np.where(invalid == 0, cube, np.nan)
     assert (count == (invalid == 0).sum(axis=0)).all()
     seen = count > 0
     np.testing.assert_allclose(median[seen], np.nanmedian(masked[:, seen], axis=0), rtol=1e-6)
     assert (median[~seen] == 0).all()
-    for n in (4, 5, 7, 8, 16):
-        noise = rng.normal(size=(n, 60, 60)).astype(np.float32)
-        planes = np.empty((60, 60), np.float32), np.empty((60, 60), np.float32), np.empty((60, 60), np.uint8)
-        temporal_median(noise, np.zeros(noise.shape, np.uint8), lower_quartiles(n), np.empty(n, np.float32), *planes)
-        assert planes[1].mean() == pytest.approx(1.0, abs=0.05), n
 
 
 def test_cell_statistics(rng):
@@ -54,26 +48,60 @@ def test_cell_statistics(rng):
     image[rng.integers(0, 60, 80), rng.integers(0, 64, 80)] += 500
     flags = (rng.uniform(size=image.shape) < 0.1).astype(np.uint8)
     edges_y, edges_x = np.array([0, 30, 60]), np.array([0, 32, 64])
-    center, mean, sigma = (np.empty((2, 2), np.float32) for _ in range(3))
-    cell_statistics(
-        image, flags, edges_y, edges_x, 3.0, np.empty(960, np.float32), center, mean, sigma, np.empty((2, 2), np.int64)
-    )
+    center, sigma = (np.empty((2, 2), np.float32) for _ in range(2))
+    cell_statistics(image, flags, edges_y, edges_x, 3.0, center, sigma, np.empty((2, 2), np.int64))
     for j in range(2):
         for i in range(2):
             box = np.s_[edges_y[j] : edges_y[j + 1], edges_x[i] : edges_x[i + 1]]
             expected = slow.cell(image[box][flags[box] == 0], 3.0)
-            np.testing.assert_allclose((center[j, i], mean[j, i], sigma[j, i]), expected, rtol=1e-5)
+            np.testing.assert_allclose((center[j, i], sigma[j, i]), (expected[0], expected[2]), atol=0.1 * 5.0)
     assert sigma.mean() == pytest.approx(5.0, rel=0.1)
 
 
+def test_cell_moments_are_those_of_skewed_noise(rng):
+    """Photon noise is skewed: the mean is what counts, and clipping must not bend it by 0.005 sigma."""
+    image = (rng.poisson(30.0, (480, 480)) + rng.normal(0.0, 5.0, (480, 480))).astype(np.float32)
+    sigma = math.sqrt(55.0)
+    edges = np.array([0, 240, 480])
+    mean, noise, count = np.empty((2, 2), np.float32), np.empty((2, 2), np.float32), np.empty((2, 2), np.int64)
+    cell_moments(image, np.zeros(image.shape, np.uint8), edges, edges, 2.0 * sigma, 3.5, 0.99694, mean, noise, count)
+    assert mean.mean() == pytest.approx(30.0, abs=4.0 * sigma / 480)
+    assert noise.mean() == pytest.approx(sigma, rel=0.01)
+    assert (count == 240 * 240).all()
+
+
 def test_shift_add_equals_its_slow_twin(rng):
-    cube = rng.integers(-100, 100, (5, 33, 47)).astype(np.int8)
-    shifts = rng.integers(-9, 9, (4, 5))
-    best, index = np.empty((33, 47), np.int16), np.empty((33, 47), np.int32)
-    shift_add(cube, shifts, shifts[:3], np.ones((3, 4), np.uint8), np.empty(47, np.int16), best, index)
-    expected, expected_index = slow.shift_add(cube, shifts, shifts[:3])
+    margin, shape = 5, (23, 37)
+    phases = np.zeros((2, 2, 6, shape[0] + 2 * margin, shape[1] + 2 * margin), np.int8)
+    phases[..., margin:-margin, margin:-margin] = rng.integers(-100, 100, (2, 2, 6, *shape))
+    shifts = rng.integers(-2 * margin, 2 * margin + 1, (4, 6))
+    wanted = np.ones((3, 4), np.uint8)
+    wanted[1, 2] = 0
+    best, index = np.empty(shape, np.int16), np.empty(shape, np.int32)
+    for y0, y1 in ((0, 11), (11, 23)):
+        shift_add(phases, shifts, shifts[:3], wanted, margin, 40, y0, y1, best, index)
+    expected, expected_index = slow.shift_add(phases, shifts, shifts[:3], wanted, margin, 40)
     assert (best == expected).all()
     assert (index == expected_index).all()
+    assert (index == -1).any() and (index >= 0).any()
+
+
+def test_a_climb_ends_on_the_objects_path(rng):
+    """A point moving at an unseen rate between the grid's: the walk gains nearly all of its sum."""
+    n, size, margin, s = 8, 41, 16, 1.3
+    times = np.arange(n) - 3.5
+    x, y, vx, vy = 20.3, 19.8, 0.63, -0.41
+    v, u = np.mgrid[: size + 2 * margin, : size + 2 * margin]
+    phases = np.empty((2, 2, n, *v.shape), np.int8)
+    for k, t in enumerate(times):
+        for py in (0, 1):
+            for px in (0, 1):
+                dx, dy = u + 0.5 * px - margin - x - vx * t, v + 0.5 * py - margin - y - vy * t
+                phases[py, px, k] = np.rint(100.0 * np.exp(-0.5 * (dx**2 + dy**2) / s**2))
+    seeds, sums = np.array([[21.0, 19.0, 0.5, -0.25]]), np.empty(1)
+    climb(phases, times, margin, seeds, sums, 0.5, 0.1)
+    assert sums[0] > 0.95 * 100.0 * n
+    np.testing.assert_allclose(seeds[0], (x, y, vx, vy), atol=0.3)
 
 
 def test_radon_equals_the_definition_of_its_lines(rng):

@@ -3,17 +3,23 @@
 import numpy as np
 
 
-def shift_add(cube, shift_x, shift_y):
-    """Best sum and its velocity at every pixel."""
-    n, ny, nx = cube.shape
-    padded = np.pad(cube.astype(int), ((0, 0), (64, 64), (64, 64)))
-    sums = []
-    for sy in shift_y:
-        for sx in shift_x:
-            planes = [padded[k, 64 + sy[k] : 64 + sy[k] + ny, 64 + sx[k] : 64 + sx[k] + nx] for k in range(n)]
-            sums.append(np.sum(planes, axis=0))
-    sums = np.array(sums)
-    return sums.max(axis=0), sums.argmax(axis=0)
+def shift_add(phases, shift_x, shift_y, wanted, margin, threshold):
+    """Best sum above ``threshold`` and its velocity, pixel by pixel; the first of equals."""
+    _, _, n, height, width = phases.shape
+    ny, nx = height - 2 * margin, width - 2 * margin
+    best, index = np.full((ny, nx), threshold, np.int64), np.full((ny, nx), -1, np.int64)
+    for iy in range(len(shift_y)):
+        for ix in range(len(shift_x)):
+            if not wanted[iy, ix]:
+                continue
+            total = np.zeros((ny, nx), np.int64)
+            for k in range(n):
+                sy, sx = int(shift_y[iy, k]), int(shift_x[ix, k])
+                y0, x0 = margin + (sy // 2), margin + (sx // 2)
+                total += phases[sy % 2, sx % 2, k, y0 : y0 + ny, x0 : x0 + nx]
+            better = total > best
+            best[better], index[better] = total[better], iy * len(shift_x) + ix
+    return best, index
 
 
 def line_sum(image, x0, width, row, shift):

@@ -1,16 +1,11 @@
-"""Median and spread over frames of the valid samples of each pixel, by insertion sort (sets hold few frames)."""
+"""Median over frames of the valid samples of each pixel, by insertion sort (sets hold few frames)."""
 
 from sensorproc.onboard.kernels.jit import f4, kernel, out, ro, u1, void
 
 
-@kernel(void(ro(f4, 3), ro(u1, 3), ro(f4, 1), out(f4, 1), out(f4, 2), out(f4, 2), out(u1, 2)))
-def temporal_median(cube, invalid, quartiles, scratch, median, spread, count):
-    """``median`` (ny, nx) and ``count`` of valid samples of ``cube`` (n, ny, nx); 0 where nothing is valid.
-
-    ``spread`` is the distance from the median down to the sample a quarter from the low end, divided by
-    ``quartiles[m]``, its expectation for m unit normals: the sigma of a Gaussian, whatever brightens some of the
-    samples. 0 with fewer than four.
-    """
+@kernel(void(ro(f4, 3), ro(u1, 3), out(f4, 1), out(f4, 2), out(u1, 2)))
+def temporal_median(cube, invalid, scratch, median, count):
+    """``median`` (ny, nx) and ``count`` of valid samples of ``cube`` (n, ny, nx); 0 where nothing is valid."""
     n, ny, nx = cube.shape
     for y in range(ny):
         for x in range(nx):
@@ -32,4 +27,3 @@ def temporal_median(cube, invalid, quartiles, scratch, median, spread, count):
                 median[y, x] = scratch[m // 2]
             else:
                 median[y, x] = (scratch[m // 2 - 1] + scratch[m // 2]) * f4(0.5)
-            spread[y, x] = (median[y, x] - scratch[m // 4]) / quartiles[m] if m >= 4 else f4(0.0)

@@ -1,0 +1,61 @@
+"""What stands still among the stars: frames sampled along the registered plane, without resampling them."""
+
+import math
+
+from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, u1, void
+
+
+@kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), i8, i8, out(f4, 1), out(f4, 2), out(u1, 2)))
+def gather_steady(cube, weight, to_detector, x0, y0, scratch, steady, count):
+    """``steady`` (my, mx): mean of the inner half of the samples of each registered pixel; ``count`` of samples.
+
+    Registered pixel (x0 + i, y0 + j) goes to the nearest pixel of every frame by ``to_detector`` (n, 3, 3). Pixels of zero
+    weight are left out. Outer quarters fall away: a particle, a mover or a star's neighbour brightens a few frames only.
+    """
+    n, ny, nx = cube.shape
+    my, mx = steady.shape
+    for j in range(my):
+        for i in range(mx):
+            x, y = float(x0 + i), float(y0 + j)
+            m = 0
+            for k in range(n):
+                t = to_detector[k]
+                w = t[2, 0] * x + t[2, 1] * y + t[2, 2]
+                u = int(math.floor((t[0, 0] * x + t[0, 1] * y + t[0, 2]) / w + 0.5))
+                v = int(math.floor((t[1, 0] * x + t[1, 1] * y + t[1, 2]) / w + 0.5))
+                if u < 0 or v < 0 or u >= nx or v >= ny or weight[k, v, u] == 0.0:
+                    continue
+                value = cube[k, v, u]
+                p = m
+                while p > 0 and scratch[p - 1] > value:
+                    scratch[p] = scratch[p - 1]
+                    p -= 1
+                scratch[p] = value
+                m += 1
+            count[j, i] = m
+            outer = m // 4
+            total = f4(0.0)
+            for p in range(outer, m - outer):
+                total += scratch[p]
+            steady[j, i] = total / f4(max(m - 2 * outer, 1))
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), ro(u1, 2), i8, i8, ro(f8, 2), f8, out(f4, 2), out(u1, 2)))
+def scatter_clutter(steady, sigma, count, x0, y0, to_registered, threshold, clutter, seen):
+    """Per detector pixel of one frame: what stands still there [e-] where above ``threshold`` sigma, else 0, and the frames
+    that saw the place. ``to_registered`` (3, 3) leads from the detector to the plane of corner (x0, y0)."""
+    ny, nx = clutter.shape
+    my, mx = steady.shape
+    t = to_registered
+    for y in range(ny):
+        for x in range(nx):
+            w = t[2, 0] * x + t[2, 1] * y + t[2, 2]
+            i = int(math.floor((t[0, 0] * x + t[0, 1] * y + t[0, 2]) / w + 0.5)) - x0
+            j = int(math.floor((t[1, 0] * x + t[1, 1] * y + t[1, 2]) / w + 0.5)) - y0
+            clutter[y, x] = 0.0
+            seen[y, x] = 0
+            if i < 0 or j < 0 or i >= mx or j >= my:
+                continue
+            seen[y, x] = count[j, i]
+            if abs(steady[j, i]) > threshold * sigma[j, i]:
+                clutter[y, x] = abs(steady[j, i])
