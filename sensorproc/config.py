@@ -127,7 +127,8 @@ class Search:
     max_smear_px: Annotated[float, Field(gt=0, le=6)] = 4.0  # velocity step times span of the set
     grid_margin: NotNegative = 1.0  # grid sums are walked uphill from the lowest candidate's SNR minus this
     margin_snr: NotNegative = 0.0  # above the threshold that the expected false alarms ask for
-    null_margin: NotNegative = 0.5  # the threshold stays this far above the best track of the sign-reversed search
+    null_false_alarms: Positive = 0.3  # expected, down to which tracks of the sign-reversed search are counted
+    permuted_every: Annotated[int, Field(ge=0)] = 4  # sets, between two searches in a wrong order of time; 0: none
     candidate_margin: NotNegative = 1.0  # candidates are refined from threshold minus this
     max_candidates: Annotated[int, Field(ge=10, le=20000)] = 1500
     point_snr: Positive = 6.0  # single-frame detections that are linked across frames

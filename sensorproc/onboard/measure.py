@@ -8,23 +8,23 @@ import numpy as np
 from sensorproc.config import Measure
 from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.flags import DetectionFlag, PixelFlag
+from sensorproc.onboard.false_alarms import FalseAlarms
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
 from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
 from sensorproc.onboard.streaks import Line
 from sensorproc.onboard.tracks import Stack
-from sensorproc.theory import expected_false_alarms, noise_pixels, streak_bounds
+from sensorproc.theory import noise_pixels, streak_bounds
 
 OWN_POSITION_SNR = 7.0  # from here a frame's own centroid is better founded than the track's prediction
 NOT_SEEN_SNR = 2.0
 EXTENDED_SNR = 15.0  # below it the widths cannot be told apart
 STREAK_FWHM = 1.25  # trail longer than this many FWHM: the trailed template matters, the object is called a streak
-LOWEST_LOG10_PFA = -300.0
 
 
-def tracklet(frames: Stack, track: Track, curvatures: np.ndarray, config: Measure) -> Tracklet:
+def tracklet(frames: Stack, track: Track, false: FalseAlarms, config: Measure) -> Tracklet:
     """A tracklet with a measurement in every frame where its pixels are usable."""
-    log10_pfa = log10_false_alarms(track.snr, curvatures)
+    log10_pfa = false.log10(track.snr)
     visible = [int(k) for k in np.flatnonzero(seen(frames, track, MEASURABLE_FRACTION))]
     places = [_place(frames, track, k, config.position_floor_px) for k in visible]
     scale2 = scatter_over_claim(places, track, visible)
@@ -59,12 +59,6 @@ def tracklet(frames: Stack, track: Track, curvatures: np.ndarray, config: Measur
         origin=c.origin,
         members=tuple(members),
     )
-
-
-def log10_false_alarms(snr: float, curvatures: np.ndarray) -> float:
-    """log10 of the expected number of false alarms per search at or above ``snr``, at most 0."""
-    expected = expected_false_alarms(min(snr, 37.0), curvatures)
-    return min(max(math.log10(max(expected, 1e-300)), LOWEST_LOG10_PFA), 0.0)
 
 
 def is_extended(frames: Stack, track: Track, ratio: float) -> bool:
@@ -169,9 +163,8 @@ def streak_measurement(residual: Residual, line: Line) -> Measurement:
         or max(line.y0, line.y1) > ny - margin
     ):
         flags |= DetectionFlag.EDGE
-    log10_pfa = log10_false_alarms(
-        line.snr, np.array([0.0, 0.0, 0.0, residual.image_e.size * math.pi / (cross2 * along2) ** 0.5])
-    )
+    volume = residual.image_e.size * math.pi / math.sqrt(cross2 * along2)
+    log10_pfa = FalseAlarms(np.array([0.0, 0.0, 0.0, volume]), 0.0).log10(line.snr)
     numbers = flux, flux / line.snr, line.snr, log10_pfa
     return on_sky(residual, x, y, cov, *numbers, True, length, fold_angle(math.atan2(sin, cos)), int(flags))
 

@@ -1,7 +1,6 @@
-"""The same search on sign-reversed residuals: there are no negative objects, so whatever it accepts is a false alarm.
+"""Pixels without objects, to search as the real ones are: sign-reversed, and in a wrong order of time.
 
-It sees every error that is as often negative as positive: wrong noise, wrong dark maps, imperfect star templates.
-It cannot see one-sided ones: particle hits, stars that brightened, objects themselves.
+What each can and cannot see is said in :mod:`sensorproc.onboard.false_alarms`.
 """
 
 from dataclasses import replace
@@ -10,8 +9,10 @@ import numpy as np
 
 from sensorproc.config import Match
 from sensorproc.onboard.defects import mask_fixed_pixels
+from sensorproc.onboard.false_alarms import permutation
 from sensorproc.onboard.products import Residual, freeze
 from sensorproc.onboard.stars import reject_outliers
+from sensorproc.onboard.tracks import Stack
 
 
 def sign_reversed(residuals: list[Residual], config: Match) -> list[Residual]:
@@ -27,3 +28,16 @@ def _reversed(residual: Residual, config: Match) -> Residual:
     weight = np.where(flags == 0, residual.weight, np.float32(0.0))
     freeze(image, weight, flags)
     return replace(residual, image_e=image, weight=weight, flags=flags)
+
+
+def permuted(frames: Stack, cleaned: np.ndarray) -> Stack:
+    """The set without its accepted tracks, ``cleaned`` (n, ny, nx), every frame at the time of another."""
+    order = np.argsort(frames.times, kind="stable")
+    times = np.empty_like(frames.times)
+    times[order] = frames.times[order][permutation(len(order))]
+    return replace(
+        frames,
+        image_e=cleaned,
+        times=times,
+        frames=tuple(replace(frame, image_e=cleaned[k]) for k, frame in enumerate(frames.frames)),
+    )

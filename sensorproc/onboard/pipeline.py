@@ -14,12 +14,13 @@ from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected, ShapeError
 from sensorproc.onboard.calibrate import calibrate
 from sensorproc.onboard.defects import fill_shadows, mask_dead_columns, mask_fixed_pixels
+from sensorproc.onboard.false_alarms import FalseAlarms, running_excess
 from sensorproc.onboard.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.flatten import flatten
 from sensorproc.onboard.link_points import link_points
 from sensorproc.onboard.measure import streak_measurement, tracklet
 from sensorproc.onboard.movers import slow_movers
-from sensorproc.onboard.null_search import sign_reversed
+from sensorproc.onboard.null_search import permuted, sign_reversed
 from sensorproc.onboard.products import (
     Candidate,
     Flattened,
@@ -29,11 +30,10 @@ from sensorproc.onboard.products import (
     Processed,
     Registered,
     Rejection,
-    Residual,
 )
 from sensorproc.onboard.refine import accept
 from sensorproc.onboard.register import is_slewing, register
-from sensorproc.onboard.search import Centre, centres, search, set_threshold
+from sensorproc.onboard.search import Centre, centres, false_alarms, search
 from sensorproc.onboard.solve import solve
 from sensorproc.onboard.stars import subtract_stars
 from sensorproc.onboard.state import PayloadState, StarTable
@@ -100,7 +100,8 @@ def search_set(
     rejected = [frame for frame in frames if isinstance(frame, Rejection)]
     _demand_one_shape([frame.image_e.shape for frame in flattened])
     try:
-        return _search_set(flattened, rejected, state, table, config, _cadence_s(frames, config), do), state.after_set()
+        processed = _search_set(flattened, rejected, state, table, config, _cadence_s(frames, config), do)
+        return processed, state.after_set(processed.null_found, processed.null_expected)
     except FrameSetRejected as reason:
         rejected += [_rejection(f.calibrated.frame, reason) for f in flattened]
         return Processed.nothing(frames[0].detector, tuple(rejected), state.digest()), state.after_set()
@@ -126,14 +127,19 @@ def _search_set(
     frames = do(stack, residuals, cadence_s)
     residuals = list(frames.frames)  # views of the stack: the arrays they had before are free
     found = do(centres, frames, cadence_s, config.search.box_px_frame)
-    threshold, curvatures = set_threshold(frames, len(found), config.search, _skewness(frames))
-    lowest = threshold - config.search.candidate_margin
-    n_null, worst = null_search(residuals, found, threshold, lowest, config, cadence_s, do)
-    threshold = max(threshold, worst + config.search.null_margin * (worst > 0)) if config.search.null_margin else threshold
-    faint, n_velocities = search_centres(frames, found, config, lowest, do)
+    theory = false_alarms(frames, len(found), config.search, _skewness(frames))
+    running = running_excess(state.null_found, state.null_expected)
+    null = null_search(do(stack, do(sign_reversed, residuals, config.match), cadence_s), found, theory.reversed(), config, do)
+    theory_threshold = theory.reversed().threshold(config.search.false_alarms_per_set) + config.search.margin_snr
+    calibrated = theory.with_null(theory.reversed(), null, running)
+    threshold = calibrated.threshold(config.search.false_alarms_per_set) + config.search.margin_snr
+    faint, n_velocities = search_centres(frames, found, config, threshold - config.search.candidate_margin, do)
     candidates = [*movers, *do(link_points, frames, config.search), *faint]
     tracks, cleaned = do(accept, frames, candidates, threshold, config.measure)
-    tracklets = tuple(tracklet(frames, track, curvatures, config.measure) for track in tracks)
+    tracklets = tuple(tracklet(frames, track, calibrated, config.measure) for track in tracks)
+    nulls = {"sign": null}
+    if config.search.permuted_every and state.n_sets % config.search.permuted_every == config.search.permuted_every - 1:
+        nulls["time"] = null_search(do(permuted, frames, cleaned), found, theory, config, do)
     streaks = do(single_streaks, frames, cleaned, tracks, config)
     return Processed(
         detector=registered[0].flattened.calibrated.frame.detector,
@@ -145,7 +151,10 @@ def _search_set(
         expected_false_alarms=config.search.false_alarms_per_set,
         n_velocities=n_velocities,
         n_candidates=len(candidates),
-        n_null=n_null,
+        n_null=sum(snr > theory_threshold for snr in null),
+        excess=calibrated.excess,
+        null_found=sum(len(n) for n in nulls.values()),
+        null_expected=config.search.null_false_alarms * len(nulls),
         state_digest=state.digest(),
     )
 
@@ -171,14 +180,12 @@ def register_set(
     return flattened, registered, unplaced
 
 
-def null_search(
-    residuals: list[Residual], found: list[Centre], threshold: float, lowest: float, config: Config, cadence_s: float, do: Do
-) -> tuple[int, float]:
-    """How many tracks the same search finds on sign-reversed pixels, and the best one's SNR (0 if none)."""
-    null = do(stack, do(sign_reversed, residuals, config.match), cadence_s)
-    candidates, _ = search_centres(null, found, config, lowest, do)
-    tracks, _ = do(accept, null, candidates, threshold, config.measure)
-    return len(tracks), max((track.snr for track in tracks), default=0.0)
+def null_search(frames: Stack, found: list[Centre], false: FalseAlarms, config: Config, do: Do) -> list[float]:
+    """SNRs of the tracks that the same search finds where no object is, down to a few tenths of an expected one."""
+    lowest = false.threshold(config.search.null_false_alarms)
+    candidates, _ = search_centres(frames, found, config, lowest - config.search.candidate_margin, do)
+    tracks, _ = do(accept, frames, candidates, lowest, config.measure)
+    return [track.snr for track in tracks]
 
 
 def search_centres(frames: Stack, found: list[Centre], config: Config, lowest: float, do: Do) -> tuple[list[Candidate], int]:

@@ -267,8 +267,9 @@ Prepared = Flattened | Rejection  # what has become of a frame when its set is s
 class Processed:
     """Everything one set produced, on its way to the downlink.
 
-    ``threshold_snr`` is the one used, raised where ``n_null`` tracks of the sign-reversed search passed the
-    theoretical one for ``expected_false_alarms``.
+    ``threshold_snr`` is the one used for ``expected_false_alarms``: theory's times ``excess``, which null searches have
+    shown; ``n_null`` tracks of the sign-reversed search passed theory's own threshold. ``null_found`` tracks came of null
+    searches where ``null_expected`` should have.
     """
 
     detector: int
@@ -282,6 +283,9 @@ class Processed:
     n_candidates: int
     n_null: int
     state_digest: bytes = b"\0" * 8
+    excess: float = 1.0
+    null_found: int = 0
+    null_expected: float = 0.0
 
     @classmethod
     def nothing(cls, detector: int, rejections: tuple[Rejection, ...], state_digest: bytes) -> "Processed":

@@ -89,7 +89,7 @@ def _scan(frame: Registered, s: float) -> tuple[np.ndarray, ...]:
     misfit = np.empty((n, len(WING_RATIOS), len(WIDTHS)))
     amplitudes = np.zeros((n, len(WING_RATIOS), len(WIDTHS), 3))
     places = np.ascontiguousarray(stars[:, :2])
-    widths = WIDTHS[(WIDTHS > 0.5 * s) & (WIDTHS < 2.0 * s)]
+    widths = WIDTHS[(0.5 * s < WIDTHS) & (2.0 * s > WIDTHS)]
     chosen = np.searchsorted(WIDTHS, widths)
     misfit[:] = 1e30
     for i, ratio in enumerate(WING_RATIOS):

@@ -13,12 +13,13 @@ import numpy as np
 
 from sensorproc.config import Search
 from sensorproc.conventions import EARTH_RATE_RAD_S
+from sensorproc.onboard.false_alarms import FalseAlarms
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.shift_add import climb, shift_add
 from sensorproc.onboard.match import match
 from sensorproc.onboard.products import Candidate, Trail
 from sensorproc.onboard.tracks import Stack
-from sensorproc.theory import search_curvatures, threshold
+from sensorproc.theory import search_curvatures
 
 LEVELS_PER_SIGMA = 16  # int8 quantisation of filtered images: 0.006 dB
 N_THREADS = 2  # rows are shared among them; the result does not depend on their number
@@ -70,12 +71,12 @@ def co_rotating(frames: Stack, cadence_s: float) -> list[Centre]:
     return [Centre("co-rotating", float(x - camera.x0_px) * cadence_s, float(y - camera.y0_px) * cadence_s)]
 
 
-def set_threshold(frames: Stack, n_centres: int, config: Search, skewness: float) -> tuple[float, np.ndarray]:
-    """Threshold of the whole search, its margin included, and the search's curvatures."""
+def false_alarms(frames: Stack, n_centres: int, config: Search, skewness: float) -> FalseAlarms:
+    """By theory, for the unmasked area and the boxes around all centres."""
     area = float(np.mean([(w > 0).sum() for w in frames.weight]))
     s = frames.psf_sigma_px
     curvatures = max(n_centres, 1) * search_curvatures(max(area, 1.0), s, frames.times.tolist(), config.box_px_frame)
-    return threshold(config.false_alarms_per_set, curvatures, skewness) + config.margin_snr, curvatures
+    return FalseAlarms(curvatures, skewness)
 
 
 def search(frames: Stack, centre: Centre, config: Search, clip_snr: float, lowest_snr: float) -> tuple[list[Candidate], int]:

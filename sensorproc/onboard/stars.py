@@ -56,7 +56,9 @@ def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) 
     excess, light = 0.0, 0.0
     for k, frame in enumerate(frames):
         star = frame.flattened.image_e - model.cube[k]
-        bright = (star > BRIGHT_MODEL_SIGMA * frame.flattened.sigma_e) & (weight[k] > 0) & ~_near_saturation(frame.flattened.flags)
+        bright = (
+            (star > BRIGHT_MODEL_SIGMA * frame.flattened.sigma_e) & (weight[k] > 0) & ~_near_saturation(frame.flattened.flags)
+        )
         s, r = star[bright].astype(float), model.cube[k][bright].astype(float)
         noise2 = 1.0 / weight[k][bright].astype(float) + s
         capped = np.minimum(r * r, noise2 + (MAX_MODEL_ERROR * s) ** 2)

@@ -1,38 +1,48 @@
 """All memory of a run: what the payload carries from one frame set to the next, explicit and digested."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sensorproc.onboard.products import freeze
 
+FADING = 0.97  # of a null search's counts from set to set: about thirty sets are remembered
+
 
 @dataclass(frozen=True, eq=False)
 class PayloadState:
-    """Dark map and bad pixels of one detector.
+    """Dark map and bad pixels of one detector, and how often its searches have found what is not there.
 
     ``dark_e_s`` (ny, nx) float32 [e-/s] or None; ``bad`` (ny, nx) uint8 :class:`~sensorproc.flags.PixelFlag` or
-    None; ``n_sets`` frame sets processed so far.
+    None; ``n_sets`` frame sets processed so far; ``null_found`` tracks of null searches where ``null_expected`` were
+    expected, older sets fading.
     """
 
     dark_e_s: np.ndarray | None = None
     bad: np.ndarray | None = None
     n_sets: int = 0
+    null_found: float = 0.0
+    null_expected: float = 0.0
 
     def __post_init__(self) -> None:
         freeze(*(array for array in (self.dark_e_s, self.bad) if array is not None))
 
     def digest(self) -> bytes:
         """First 8 bytes of SHA-256 over the content."""
-        content = hashlib.sha256(str(self.n_sets).encode())
+        content = hashlib.sha256(f"{self.n_sets} {self.null_found!r} {self.null_expected!r}".encode())
         for array in (self.dark_e_s, self.bad):
             content.update(b"-" if array is None else repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return content.digest()[:8]
 
-    def after_set(self) -> "PayloadState":
-        """State for the next frame set."""
-        return PayloadState(self.dark_e_s, self.bad, self.n_sets + 1)
+    def after_set(self, null_found: float = 0.0, null_expected: float = 0.0) -> "PayloadState":
+        """State for the next frame set, with what this one's null searches found and should have."""
+        return replace(
+            self,
+            n_sets=self.n_sets + 1,
+            null_found=FADING * self.null_found + null_found,
+            null_expected=FADING * self.null_expected + null_expected,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,7 +75,7 @@ def test_what_is_done_is_kept_and_only_if_it_is_the_same(tiny, tmp_path):
 
 def test_a_blind_detector_fails_its_gate_and_against_the_baseline(tiny, tmp_path, capsys):
     shutil.copy(tiny / "tiny.toml", tmp_path / "tiny.toml")
-    (tmp_path / "blind.toml").write_text("[search]\nmargin_snr = 12.0\n")
+    (tmp_path / "blind.toml").write_text("[search]\nmargin_snr = 60.0\n")
     arguments = ["--payload", str(tmp_path / "blind.toml"), "--baseline", str(tiny / "out"), "--json"]
     assert judged(tmp_path, *arguments) == 5
     verdict = json.loads(capsys.readouterr().out)

@@ -91,7 +91,7 @@ def cell_moments(image, flags, edges_y, edges_x, scale, clip, kept_rms, mean, si
     for j in range(len(edges_y) - 1):
         for i in range(len(edges_x) - 1):
             middle, noise, n, n_good = 0.0, 2.0 * scale, 0, 0
-            for fold in range(4):
+            for _ in range(4):
                 total, square, n, n_good = 0.0, 0.0, 0, 0
                 reach = clip * noise
                 for y in range(edges_y[j], edges_y[j + 1]):

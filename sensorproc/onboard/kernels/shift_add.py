@@ -78,7 +78,7 @@ def climb(phases, times, margin, seeds, sums, place_step, velocity_step):
     for m in range(len(seeds)):
         top = -1e30
         scale = 1.0
-        for fold in range(3):
+        for _ in range(3):
             gained = True
             while gained:
                 gained = False
