@@ -20,6 +20,8 @@ DEAD_SIGMA = 6.0  # below their surroundings over the set: no light takes charge
 AROUND_PX = 5
 DEAD_RUN_PX = 9  # along a column; single dark pixels are left, for they tell the null search how wrong the dark map is
 CLIP_SIGMA = 8.0  # of a single sample, so that one particle hit makes no defect
+GLOW_PX = 5.0  # smoothing of the mean residual in which glow is looked for: wider than objects, narrower than the mesh
+GLOW_SIGMA, GLOW_CLIP = 4.0, 3.0  # its significance, and the clip of a single sample
 SHADOW_PX = 2.5  # smoothing of the mean residual before it is searched for shadows
 
 
@@ -57,9 +59,9 @@ def mask_dead_columns(residuals: list[Residual]) -> list[Residual]:
     return [_masked(r, dead) for r in residuals]
 
 
-def _lasting(residuals: list[Residual]) -> np.ndarray:
+def _lasting(residuals: list[Residual], clip: float = CLIP_SIGMA) -> np.ndarray:
     """SNR (ny, nx) of what each pixel holds in all frames."""
-    signal = total([np.clip(r.image_e * np.sqrt(r.weight), -CLIP_SIGMA, CLIP_SIGMA) for r in residuals])
+    signal = total([np.clip(r.image_e * np.sqrt(r.weight), -clip, clip) for r in residuals])
     seen = total([(r.weight > 0).astype(np.float32) for r in residuals])
     return np.where(seen > 0, signal / np.sqrt(np.maximum(seen, 1.0)), 0.0).astype(np.float32)
 
@@ -82,6 +84,31 @@ def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     filled = [r.image_e - shadow for r in residuals]
     freeze(*filled)
     return [replace(r, image_e=image) for r, image in zip(residuals, filled, strict=True)]
+
+
+def level_glow(residuals: list[Residual]) -> list[Residual]:
+    """Residuals less what lasts over the detector and is wider than any object, narrower than the background's mesh: ghosts
+    and arcs of stray light. Only where it is more than noise: elsewhere its own noise would be the same in all frames and
+    add up under an object at rest."""
+    if len(residuals) < MIN_FRAMES:
+        return residuals
+    lasting = _lasting(residuals, GLOW_CLIP)
+    roots = [np.sqrt(r.weight) for r in residuals]
+    seen = total([(root > 0).astype(np.float32) for root in roots])
+    compact = (np.abs(lasting) > TEST_SIGMA) | (seen < MIN_FRAMES)
+    usable = np.where(compact, np.float32(0.0), np.float32(1.0))
+    mean = usable * lasting / np.sqrt(np.maximum(seen, 1.0))  # of a frame's sigmas
+    norm = cv2.GaussianBlur(usable, (0, 0), GLOW_PX)
+    glow = cv2.GaussianBlur(mean, (0, 0), GLOW_PX) / np.maximum(norm, 0.1)
+    noise = 1.0 / np.sqrt(np.maximum(seen, 1.0) * 4.0 * np.pi * GLOW_PX**2 * np.maximum(norm, 0.1))
+    sure = cv2.dilate((np.abs(glow) > GLOW_SIGMA * noise).astype(np.uint8), np.ones((2 * round(GLOW_PX) + 1,) * 2, np.uint8))
+    glow = np.where(sure > 0, glow, np.float32(0.0)).astype(np.float32)
+    levelled = [
+        np.where(root > 0, r.image_e - glow / np.maximum(root, 1e-12), r.image_e)
+        for r, root in zip(residuals, roots, strict=True)
+    ]
+    freeze(*levelled)
+    return [replace(r, image_e=image) for r, image in zip(residuals, levelled, strict=True)]
 
 
 def total(images: list[np.ndarray]) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected, ShapeError
 from sensorproc.onboard.calibrate import calibrate
-from sensorproc.onboard.defects import fill_shadows, mask_dead_columns, mask_fixed_pixels
+from sensorproc.onboard.defects import fill_shadows, level_glow, mask_dead_columns, mask_fixed_pixels
 from sensorproc.onboard.false_alarms import FalseAlarms, running_excess
 from sensorproc.onboard.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.flatten import flatten
@@ -123,6 +123,7 @@ def _search_set(
     residuals = do(subtract_stars, solved, movers, config.stars, config.match, config.flatten)
     residuals = do(mask_dead_columns, residuals)
     residuals = do(fill_shadows, residuals)
+    residuals = do(level_glow, residuals)
     residuals = do(mask_fixed_pixels, residuals)
     frames = do(stack, residuals, cadence_s)
     residuals = list(frames.frames)  # views of the stack: the arrays they had before are free

@@ -7,6 +7,7 @@ them: place and flux of each, on what all others leave. Same code for points and
 
 from dataclasses import dataclass, fields, replace
 
+import cv2
 import numpy as np
 from scipy import ndimage
 
@@ -31,6 +32,7 @@ PROFILE_SNR, PROFILE_STARS, MIN_PROFILE_STARS = 25.0, 150, 8  # of one frame; st
 PER_PX, PROFILE_SIGMA_PX = 4, 0.35  # cells a pixel of that correction, and its smoothing
 GAUSS_NEWTON_STEPS = 2  # in each round of all stars
 BESIDE_SIGMAS, BESIDE_FRACTION = 3.5, 0.08  # nearer to a star and fainter than this part of it: its own remains
+CLUTTER_SIGMA = 4.0  # of what stands still besides the stars; less is noise
 MOVER_SIGMAS = 5.0  # PSF widths around an object seen to move in which nothing is a star
 MAX_PLANE = 2.5  # times the detector's sides: of the registered plane looked at
 
@@ -66,11 +68,13 @@ class StarList:
 
 @dataclass(frozen=True, eq=False)
 class StarModel:
-    """What the stars are, ``cube`` (n, ny, nx) the frames less their light, and ``plane`` what still stands still."""
+    """What the stars are, ``cube`` (n, ny, nx) the frames less their light, and ``plane`` what still stands still;
+    ``clutter_e``, of the plane's shape: as much of that as is more than noise."""
 
     stars: StarList
     cube: np.ndarray
     plane: Plane
+    clutter_e: np.ndarray
 
 
 def model_stars(
@@ -95,7 +99,7 @@ def model_stars(
             if threshold == config.bright_snr:
                 banks = _corrected(cube, weight, banks, stars, frames, noise_e * np.sqrt(4.0 * np.pi) * psf.core_px, config)
         plane = steady_plane(cube, weight, matrices, window, config, flatten)
-    return StarModel(stars, cube, _without_movers(plane, movers, frames))
+    return StarModel(stars, cube, plane, clutter(_without_movers(plane, movers, frames), psf, trail))
 
 
 def image_banks(psf: Psf, trail: Trail) -> tuple[np.ndarray, np.ndarray]:
@@ -182,6 +186,16 @@ def steady_plane(
     level, noise = background_maps(steady * share, unseen, flatten)
     steady = np.where(unseen == 0, steady - level / share, np.float32(0.0))
     return Plane(x0, y0, steady, noise / share, count)
+
+
+def clutter(plane: Plane, psf: Psf, trail: Trail) -> np.ndarray:
+    """What stands still without being a known star, where it is significant by the pixel or through the PSF; else 0."""
+    z = np.where(plane.count > 0, plane.steady_e / np.maximum(plane.sigma_e, 1e-6), 0.0).astype(np.float32)
+    kernel = template(trail, psf.filter_px)
+    filtered = correlate(z, kernel) / np.float32(np.sqrt((kernel * kernel).sum()))
+    strong = (np.abs(z) > CLUTTER_SIGMA).astype(np.uint8)
+    around = cv2.dilate((np.abs(filtered) > CLUTTER_SIGMA).astype(np.uint8), np.ones((3, 3), np.uint8))
+    return np.where(strong | around, plane.steady_e, np.float32(0.0))
 
 
 def deep_image(frames: list[Registered]) -> np.ndarray:

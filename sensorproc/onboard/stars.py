@@ -13,7 +13,7 @@ from sensorproc.config import Flatten, Match, Stars
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.find_stars import correlate, spikes, template
 from sensorproc.onboard.flatten import MOMENTS_CLIP, MOMENTS_RMS, residual_maps, typical
-from sensorproc.onboard.kernels.gather import scatter_clutter
+from sensorproc.onboard.kernels.gather import scatter_plane
 from sensorproc.onboard.kernels.line_medians import line_medians
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.products import Candidate, Registered, Residual, Solved, Trail, freeze
@@ -21,7 +21,7 @@ from sensorproc.onboard.psf import Psf, measure_psf
 from sensorproc.onboard.star_model import StarModel, model_stars
 
 STAR_FREE_SIGMA = 0.3
-CLUTTER_SIGMA = 3.5  # of what stands still without being a known star: from there on it counts as noise, twice its square
+CLUTTER_ERROR = 0.5  # of what stands still without being a known star: taken at whole pixels, it is not the same in all frames
 BRIGHT_MODEL_SIGMA = 8.0  # pixels this bright in the model tell the model's error
 MAX_MODEL_ERROR = 0.2  # taken around saturated stars
 SATURATED_REACH_PX = 10
@@ -41,10 +41,11 @@ def subtract_stars(
     weight = np.stack([_weight(f, flags) for f, flags in zip(registered, cleaned, strict=True)])
     psf = measure_psf(registered, registered[0].psf_sigma_px)
     if len(frames) < config.min_overlap_frames:
-        return [_residual(f, f.registered.flattened.image_e, None, psf, 0.0, match, flatten) for f in frames]
+        return [_residual(f, f.registered.flattened.image_e, None, psf, 0.0, 0, match, flatten) for f in frames]
     model = model_stars(registered, weight, psf, movers, config, flatten)
     error = model_error(registered, model, weight)
-    return [_residual(f, model.cube[k], model, psf, error, match, flatten) for k, f in enumerate(frames)]
+    least = config.min_overlap_frames
+    return [_residual(f, model.cube[k], model, psf, error, least, match, flatten) for k, f in enumerate(frames)]
 
 
 def _weight(frame: Registered, flags: np.ndarray) -> np.ndarray:
@@ -74,24 +75,25 @@ def _near_saturation(flags: np.ndarray) -> np.ndarray:
 
 
 def _residual(
-    solved: Solved, image: np.ndarray, model: StarModel | None, psf: Psf, error: float, match: Match, flatten: Flatten
-) -> Residual:
+    solved: Solved, image: np.ndarray, model: StarModel | None, psf: Psf, error: float, min_overlap: int, match: Match,
+    flatten: Flatten,
+) -> Residual:  # fmt: skip
     flat = solved.registered.flattened
     light = np.maximum(flat.image_e - image, 0.0)  # exactly what was subtracted
     clutter, flags = np.zeros_like(light), flat.flags
     if model is not None:
-        inverse = np.array(solved.registered.transform.matrix)
         seen = np.empty(light.shape, np.uint8)
-        plane = model.plane
-        scatter_clutter(plane.steady_e, plane.sigma_e, plane.count, plane.x0, plane.y0, inverse, CLUTTER_SIGMA, clutter, seen)
+        to_registered = np.array(solved.registered.transform.matrix)
+        scatter_plane(model.clutter_e, model.plane.count, model.plane.x0, model.plane.y0, to_registered, clutter, seen)
         # where too few frames overlap nothing tells a star from an object
-        flags = flags | (seen < 3).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
-    star_free = flags | ((light > STAR_FREE_SIGMA * flat.sigma_e) | (clutter > 0)).astype(np.uint8)
+        flags = flags | (seen < min_overlap).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
+    image = image - clutter
+    star_free = flags | ((light > STAR_FREE_SIGMA * flat.sigma_e) | (clutter != 0)).astype(np.uint8)
     image = without_stripes(image, star_free)
     image = image - residual_maps(image, star_free, flatten)[0]
     share = np.where(_near_saturation(flat.flags), np.float32(MAX_MODEL_ERROR), np.float32(error))
     variance = (_noise_scale(image, flat.sigma_e, star_free) * flat.sigma_e) ** 2 + light + (share * light) ** 2
-    variance += 2.0 * cv2.dilate(clutter, np.ones((3, 3), np.uint8)) ** 2
+    variance += (CLUTTER_ERROR * cv2.dilate(np.abs(clutter), np.ones((3, 3), np.uint8))) ** 2
     image, noise = image.astype(np.float32), np.sqrt(variance).astype(np.float32)
     s = psf.filter_px
     flags, n_outliers = reject_outliers(image, noise, flags, s, match)

@@ -40,22 +40,20 @@ def gather_steady(cube, weight, to_detector, x0, y0, scratch, steady, count):
             steady[j, i] = total / f4(max(m - 2 * outer, 1))
 
 
-@kernel(void(ro(f4, 2), ro(f4, 2), ro(u1, 2), i8, i8, ro(f8, 2), f8, out(f4, 2), out(u1, 2)))
-def scatter_clutter(steady, sigma, count, x0, y0, to_registered, threshold, clutter, seen):
-    """Per detector pixel of one frame: what stands still there [e-] where above ``threshold`` sigma, else 0, and the frames
-    that saw the place. ``to_registered`` (3, 3) leads from the detector to the plane of corner (x0, y0)."""
-    ny, nx = clutter.shape
-    my, mx = steady.shape
+@kernel(void(ro(f4, 2), ro(u1, 2), i8, i8, ro(f8, 2), out(f4, 2), out(u1, 2)))
+def scatter_plane(plane, count, x0, y0, to_registered, image, seen):
+    """``image`` (ny, nx): the value of the registered plane under every pixel of one frame, 0 outside; ``seen``: its count.
+
+    ``to_registered`` (3, 3) leads from the detector to the plane, whose corner is (x0, y0); the nearest pixel counts.
+    """
+    ny, nx = image.shape
+    my, mx = plane.shape
     t = to_registered
     for y in range(ny):
         for x in range(nx):
             w = t[2, 0] * x + t[2, 1] * y + t[2, 2]
             i = int(math.floor((t[0, 0] * x + t[0, 1] * y + t[0, 2]) / w + 0.5)) - x0
             j = int(math.floor((t[1, 0] * x + t[1, 1] * y + t[1, 2]) / w + 0.5)) - y0
-            clutter[y, x] = 0.0
-            seen[y, x] = 0
-            if i < 0 or j < 0 or i >= mx or j >= my:
-                continue
-            seen[y, x] = count[j, i]
-            if abs(steady[j, i]) > threshold * sigma[j, i]:
-                clutter[y, x] = abs(steady[j, i])
+            inside = 0 <= i < mx and 0 <= j < my
+            image[y, x] = plane[j, i] if inside else f4(0.0)
+            seen[y, x] = count[j, i] if inside else 0
