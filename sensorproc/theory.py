@@ -198,27 +198,6 @@ def jitter_loss(rms_px: float, s: float) -> float:
     return 1.0 / (1.0 + rms_px**2 / (2.0 * s * s))
 
 
-def median_variance(n: int) -> float:
-    """Variance of the median of ``n`` unit normals, by quadrature over order statistics."""
-    x = np.linspace(-8.0, 8.0, 1601)
-    step = x[1] - x[0]
-    pdf, cdf = stats.norm.pdf(x), stats.norm.cdf(x)
-    k = n // 2
-    if n % 2:
-        log_c = special.gammaln(n + 1) - 2.0 * special.gammaln(k + 1)
-        return float(np.sum(np.exp(log_c) * (cdf * (1.0 - cdf)) ** k * pdf * x * x) * step)
-    log_c = special.gammaln(n + 1) - 2.0 * special.gammaln(k)
-    joint = np.outer(cdf ** (k - 1) * pdf, (1.0 - cdf) ** (k - 1) * pdf)
-    joint = np.exp(log_c) * (np.triu(joint) - 0.5 * np.diag(np.diag(joint)))
-    mean = 0.5 * (x[:, None] + x[None, :])
-    return float(np.sum(joint * mean * mean) * step * step)
-
-
-def median_template_loss(n_frames: int) -> float:
-    """Fast mover after subtraction of the per-pixel median of the same ``n_frames``."""
-    return (1.0 - 1.0 / n_frames) / math.sqrt(1.0 + median_variance(n_frames) - 2.0 / n_frames)
-
-
 def static_sky_loss(speed_px_frame: float, frame_times: Sequence[float], s: float) -> float:
     """Mover at ``speed_px_frame`` after subtraction of the per-pixel mean of the same frames."""
     t = np.asarray(frame_times, float)

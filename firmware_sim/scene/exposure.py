@@ -14,7 +14,8 @@ class Seen:
     """A target in one frame.
 
     ``path`` (k + 2, 2): exposure start, every sample, exposure end [px]; ``shares_e`` (k,): electrons at every sample;
-    ``mag``: mean magnitude of the exposure; ``direction`` (3,): geometric, at mid-exposure.
+    ``mag``: mean magnitude of the exposure; ``direction`` (3,): geometric, at mid-exposure; ``star_rate_px_frame``: speed
+    among the stars.
     """
 
     target: Target
@@ -23,6 +24,7 @@ class Seen:
     width_px: float
     mag: float
     direction: np.ndarray
+    star_rate_px_frame: float
 
     @property
     def electrons(self) -> float:

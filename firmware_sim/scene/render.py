@@ -160,13 +160,22 @@ class Renderer:
         shares = float(electrons_per_s(steady_mag, self.sensor.zeropoint_mag)) * exposure_s * curve / len(times)
         mag = steady_mag - 2.5 * math.log10(float(curve.mean()))
         width = float(self.lens.widths_px(path[len(path) // 2][None])[0])
-        return Seen(target, path, shares, width, mag, direction)
+        return Seen(target, path, shares, width, mag, direction, self._star_rate(target, middle))
 
     def _place(self, target: Target, t: float, index: int, dwell_s: float) -> np.ndarray:
         """Pixel (2,) of a target at a time."""
+        return self.lens.project(self._apparent(target, t), self.attitude.camera(t, index, dwell_s))[0]
+
+    def _star_rate(self, target: Target, t: float) -> float:
+        """Speed of a target among the stars [px/frame]: over a camera that holds them."""
+        half, camera = 0.5 * self.sensor.cadence_s, self.attitude.ideal(t)
+        before, after = (self.lens.project(self._apparent(target, t + dt), camera)[0] for dt in (-half, half))
+        return float(np.hypot(*(after - before)))
+
+    def _apparent(self, target: Target, t: float) -> np.ndarray:
+        """Apparent direction (1, 3) of a target at a time."""
         host = self.host(t)
         direction, delay = light_time_direction(target, t, host[0])
         range_km = delay * SPEED_OF_LIGHT_KM_S
         from_barycentre = direction - self.earth_velocity * delay / range_km  # the Earth moved while the light came
-        apparent = seen(from_barycentre[None], self.earth_velocity + host[1])
-        return self.lens.project(apparent, self.attitude.camera(t, index, dwell_s))[0]
+        return seen(from_barycentre[None], self.earth_velocity + host[1])

@@ -60,7 +60,7 @@ def _target(renderer: Renderer, exposure: Exposure, number: int, item: Seen) -> 
     return {
         "id": number, "name": item.target.name,
         "x": float(x), "y": float(y), "x0": float(x0), "y0": float(y0), "x1": float(x1), "y1": float(y1),
-        "streak_px": math.hypot(x1 - x0, y1 - y0),
+        "streak_px": math.hypot(x1 - x0, y1 - y0), "star_rate_px_frame": item.star_rate_px_frame,
         "mag": item.mag, "electrons": item.electrons,
         "snr": float(np.sqrt((signal**2 / noise2).sum())),
         "ra_geo": math.degrees(math.atan2(b, a)) % 360.0, "dec_geo": math.degrees(math.asin(c)),

@@ -6,13 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from firmware_sim.scene.settings import Scene
 from firmware_sim.simulate import simulate
 from firmware_sim.validation.suite import Case, scenario_of
 from sensorproc import replay
 from sensorproc.config import Config, merged, parse
+from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.recording import open_recording
 from sensorproc.scoring.fates import fates_and_sets, read_run
 from sensorproc.scoring.truth import load_truth
+from sensorproc.theory import sampled_sigma, search_curvatures, threshold
 
 
 def run_task(case: Case, place: int, run_seed: int, k: int, over: dict[str, Any], out: Path, key: str) -> Path:
@@ -30,4 +35,15 @@ def _flown(case: Case, place: int, run_seed: int, k: int, over: dict[str, Any], 
     config: Config = parse(merged(asdict(scenario.payload), over))  # type: ignore[call-overload]
     replay.process(open_recording(folder / "rec"), config, None, None, folder / "run", ["validate"])
     truth = load_truth(folder / "rec" / "truth.json")
-    return fates_and_sets(read_run(folder / "run"), truth, {"case": case.name, "seed": k, "preset": case.preset or ""})
+    about = {"case": case.name, "seed": k, "preset": case.preset or "", "limit_snr": limit_snr(scenario.scene, config)}
+    return fates_and_sets(read_run(folder / "run"), truth, about)
+
+
+def limit_snr(scene: Scene, config: Config) -> float:
+    """Threshold of a perfect search of one set: the whole frame, one box of velocities, the configured false alarms."""
+    sensor, search = scene.sensor, config.search
+    s = sampled_sigma(sensor.psf_fwhm_px / FWHM_PER_SIGMA)
+    curvatures = search_curvatures(
+        float(np.prod(sensor.shape_px)), s, list(range(min(scene.set_frames, scene.n_frames))), search.box_px_frame
+    )
+    return threshold(search.false_alarms_per_set, curvatures)

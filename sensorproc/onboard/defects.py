@@ -31,18 +31,23 @@ def _shows_what_is_fixed(residuals: list[Residual]) -> bool:
 
 
 def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
-    """Residuals with lasting single-pixel excesses flagged HOT.
+    """Residuals with :func:`fixed_pixels` flagged HOT."""
+    fixed = fixed_pixels(residuals)
+    return residuals if fixed is None else [_masked(r, fixed) for r in residuals]
+
+
+def fixed_pixels(residuals: list[Residual]) -> np.ndarray | None:
+    """Lasting single-pixel excesses (ny, nx) bool; None in a stare, where stars last as long.
 
     Each pixel's own SNR is compared with the best the PSF filter finds on and around it: for a delta the filter has
-    less, for an object it has more. A stare, whose template removed what is fixed, is returned unchanged.
+    less, for an object it has more.
     """
     if not _shows_what_is_fixed(residuals):
-        return residuals
+        return None
     pixel = _lasting(residuals)
     kernel = template(Trail(), residuals[0].solved.registered.psf_sigma_px)
     filtered = correlate(pixel, kernel) / np.float32(np.sqrt((kernel * kernel).sum()))
-    fixed = (pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8)))
-    return [_masked(r, fixed) for r in residuals]
+    return np.asarray((pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8))))
 
 
 def mask_dead_columns(residuals: list[Residual]) -> list[Residual]:

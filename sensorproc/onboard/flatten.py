@@ -1,5 +1,7 @@
 """Background and noise maps on a mesh: sky, stray-light gradients, and what is left of bias and dark."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from scipy import ndimage
@@ -10,6 +12,8 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
 
+NOTHING = np.empty((0, 0), np.float32)
+freeze(NOTHING)
 MOMENTS_CLIP = 3.5  # sigmas of the pixels whose mean and rms count,
 MOMENTS_RMS = 0.99694  # and what is left so of a unit normal's rms
 
@@ -35,6 +39,7 @@ def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flatten
         flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
         sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
     freeze(image, sigma, flags)
+    calibrated = replace(calibrated, image_e=NOTHING)  # has served: a set of them would be held to its end
     return Flattened(calibrated, image, sigma, flags, typical(background), noise)
 
 

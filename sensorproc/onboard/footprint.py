@@ -7,17 +7,16 @@ allocator's own count. The working memory of the kernels is in it, the libraries
 from dataclasses import dataclass
 
 RAW = 3  # uint16 pixels and uint8 flags, per frame
-PREPARED = 13  # electrons, background-free electrons and sigma as float32, flags
+PREPARED = 9  # background-free electrons and sigma as float32, flags
 FIXED_PATTERN = 8  # per frame: a stare without a dark map keeps the frames with their pattern beside those without
-# stage: (bytes per pixel and frame, bytes per pixel) at its peak, without the raw frames
+# stage: (bytes per pixel and frame, bytes per pixel, bytes) at its peak, without the raw frames
 PEAKS = {
-    "register": (22, 33),
-    "subtract_stars": (26, 67),
-    "fill_shadows": (38, 30),
-    "sign_reversed": (40, 17),
-    "stack": (43, 0),
-    "search": (36, 28),
-    "single_streaks": (34, 24),
+    "register": (18, 33, 0),
+    "subtract_stars": (21.5, 103, 7_500_000),  # images of the PSF at every phase
+    "fill_shadows": (34, 30, 0),
+    "sign_reversed": (35, 13, 0),
+    "search": (38.5, 8, 0),
+    "single_streaks": (30, 24, 0),
 }
 
 
@@ -40,7 +39,10 @@ class Footprint:
     def stages(self) -> dict[str, int]:
         """Peak of every stage that works on the whole set, raw frames not counted."""
         pattern = 0 if self.has_dark_map else FIXED_PATTERN
-        return {name: ((per_frame + pattern) * self.n_frames + once) * self.n_px for name, (per_frame, once) in PEAKS.items()}
+        return {
+            name: round(((per_frame + pattern) * self.n_frames + once) * self.n_px) + fixed
+            for name, (per_frame, once, fixed) in PEAKS.items()
+        }
 
     @property
     def set_peak(self) -> int:

@@ -130,7 +130,7 @@ def _search_set(
     found = do(centres, frames, cadence_s, config.search.box_px_frame)
     theory = false_alarms(frames, len(found), config.search, _skewness(frames))
     running = running_excess(state.null_found, state.null_expected)
-    null = null_search(do(stack, do(sign_reversed, residuals, config.match), cadence_s), found, theory.reversed(), config, do)
+    null = null_search(do(sign_reversed, frames, config.match), found, theory.reversed(), config, do)
     theory_threshold = theory.reversed().threshold(config.search.false_alarms_per_set) + config.search.margin_snr
     calibrated = theory.with_null(theory.reversed(), null, running)
     threshold = calibrated.threshold(config.search.false_alarms_per_set) + config.search.margin_snr

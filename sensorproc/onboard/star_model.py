@@ -195,7 +195,7 @@ def clutter(plane: Plane, psf: Psf, trail: Trail) -> np.ndarray:
     filtered = correlate(z, kernel) / np.float32(np.sqrt((kernel * kernel).sum()))
     strong = (np.abs(z) > CLUTTER_SIGMA).astype(np.uint8)
     around = cv2.dilate((np.abs(filtered) > CLUTTER_SIGMA).astype(np.uint8), np.ones((3, 3), np.uint8))
-    return np.where(strong | around, plane.steady_e, np.float32(0.0))
+    return np.where((strong > 0) | (around > 0), plane.steady_e, np.float32(0.0))
 
 
 def deep_image(frames: list[Registered]) -> np.ndarray:

@@ -56,7 +56,8 @@ def by_set(detections: list[Row], truth: Truth, sets: list[tuple[int, int]], tra
 
 
 def set_rows(detections: list[Row], truth: Truth, sets: list[tuple[int, int]]) -> list[Row]:
-    """Every set with its false tracklets, false single-frame streaks and length in hours."""
+    """Every set with its false tracklets and what they claim (log10 of the expected false alarms as strong), false
+    single-frame streaks and length in hours."""
     known = judged(detections, truth)
     matches = match_all(known, truth)
     matched = {id(m.detection) for m in matches}
@@ -70,9 +71,14 @@ def set_rows(detections: list[Row], truth: Truth, sets: list[tuple[int, int]]) -
         rows.append(
             {"set": number, "first_frame": first, "n_frames": n, "hours": n * cadence_s / 3600.0}
             | {"n_tracklets": len(ids), "n_false": len(ids & false), "false_ids": sorted(ids & false)}
+            | {"false_log10_pfa": [_claim(inside, name) for name in sorted(ids & false)]}
             | {"n_false_streaks": len(streaks)}
         )
     return rows
+
+
+def _claim(rows: list[Row], tracklet_id: int) -> float:
+    return float(next(row["log10_pfa"] for row in rows if row["tracklet_id"] == tracklet_id))
 
 
 def _fate(seen: list[tuple[int, Row]], found: list[Match], n_judged: int, truth: Truth, covariances: dict[int, Row]) -> Row:
@@ -87,6 +93,7 @@ def _fate(seen: list[tuple[int, Row]], found: list[Match], n_judged: int, truth:
         "mag": mean([t.get("mag", math.nan) for _, t in seen]),
         "snr": math.sqrt(sum(t["snr"] ** 2 for _, t in seen)),
         "rate_px_frame": _rate(seen),
+        "star_rate_px_frame": mean([t.get("star_rate_px_frame", math.nan) for _, t in seen]),
         "streak_px": mean([t["streak_px"] for _, t in seen]),
         "is_blend": is_blend,
         "is_saturated": any("saturated" in t["flags"] for _, t in seen),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sensorproc.scoring.intervals import Estimate, bootstrap_ratio, poisson_interval, widened, wilson
-from sensorproc.scoring.limits import half_found
+from sensorproc.scoring.limits import half_found, search_loss
 from sensorproc.scoring.truth import Row
 
 Rows = list[Row]
@@ -93,6 +93,23 @@ def time_bias(rows: Rows, sets: Rows, confidence: float) -> Estimate:
     return bootstrap_ratio(np.array([row["time_error_s"] for row in known]) * weight, weight, groups_of(known), confidence)
 
 
+def _calibration(expected: float) -> Metric:
+    """False tracklets that claim at most ``expected`` false alarms a set, over those: 1 if claims are true. It needs runs that
+    report down to there."""
+
+    def metric(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+        known = [row for row in sets if "false_log10_pfa" in row]
+        if not known:
+            return Estimate(math.nan, 0.0, math.inf, 0)
+        counts = np.array([float(sum(claim <= math.log10(expected) for claim in row["false_log10_pfa"])) for row in known])
+        sizes = np.full(len(known), expected)
+        low, high = poisson_interval(int(counts.sum()), confidence)
+        exact = Estimate(float(counts.sum() / sizes.sum()), low / sizes.sum(), high / sizes.sum(), len(known))
+        return widened(exact, counts, sizes, groups_of(known), confidence)
+
+    return metric
+
+
 def purity(rows: Rows, sets: Rows, confidence: float) -> Estimate:
     """Share of tracklets that are no false ones."""
     n = sum(row["n_tracklets"] for row in sets)
@@ -108,17 +125,33 @@ def _half(key: str, rises: bool) -> Metric:
     return metric
 
 
+def loss_db(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+    """SNR lost against the best search possible (:func:`sensorproc.scoring.limits.search_loss`)."""
+    known = [row for row in rows if math.isfinite(row["snr"]) and math.isfinite(row.get("limit_snr", math.nan))]
+    rho, limit = (np.array([row[key] for row in known]) for key in ("snr", "limit_snr"))
+    return search_loss(rho, np.array([row["is_found"] for row in known]), limit, confidence)
+
+
 OF_BOTH = ("case", "seed", "set", "preset", "hits_per_frame", "stars_per_mpix", "n_frames")
-OF_TARGETS = (*OF_BOTH, "id", "name", "snr", "mag", "rate_px_frame", "streak_px", "is_blend", "is_saturated")  # to select by
-OF_SETS = ("purity", "false_tracklets_per_set", "false_tracklets_per_hour", "false_streaks_per_frame")  # figures of sets alone
+OF_TARGETS = (
+    *OF_BOTH, "id", "name", "snr", "mag", "rate_px_frame", "star_rate_px_frame", "streak_px", "is_blend", "is_saturated",
+)  # to select by  # fmt: skip
+OF_SETS = (  # figures of sets alone
+    "purity", "false_tracklets_per_set", "false_tracklets_per_hour", "false_streaks_per_frame", "false_alarms_over_expected",
+    "false_alarms_over_expected_0.3", "false_alarms_over_expected_0.1",
+)  # fmt: skip
 METRICS: dict[str, Metric] = {
     "completeness": completeness,
     "purity": purity,
     "false_tracklets_per_set": _count("n_false", None),
     "false_tracklets_per_hour": _count("n_false", "hours"),
+    "false_alarms_over_expected": _calibration(1.0),
+    "false_alarms_over_expected_0.3": _calibration(0.3),
+    "false_alarms_over_expected_0.1": _calibration(0.1),
     "false_streaks_per_frame": _count("n_false_streaks", "n_frames"),
     "snr_half_found": _half("snr", True),
     "mag_half_found": _half("mag", False),
+    "loss_db": loss_db,
     "position_rms_px": _rms("error_px"),
     "along_bias_px": _mean("along_px"),
     "across_bias_px": _mean("across_px"),

@@ -1,0 +1,116 @@
+"""Stars modelled, not medianed: what is left is noise, nothing is lost away from them, and the PSF is the data's own."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.bench_process import made_up_frames
+from benchmarks.cases import BODY_FIXED, SIDEREAL
+from sensorproc.config import Config
+from sensorproc.onboard import pipeline
+from sensorproc.onboard.kernels.gather import gather_steady
+from sensorproc.onboard.kernels.star_bank import PHASES, fill_bank
+from sensorproc.onboard.kernels.star_fit import add_star, fit_stars
+from sensorproc.onboard.psf import Psf, measure_psf
+from sensorproc.onboard.state import PayloadState
+from tests.oracles import slow
+
+SIZE, N = 256, 12
+
+
+def captured(case):
+    """Products of every stage of a made-up set."""
+    found = {}
+
+    def do(stage, *arguments):
+        result = stage(*arguments)
+        found.setdefault(stage.__name__, result)
+        return result
+
+    pipeline.process_set(made_up_frames(SIZE, N, replace(case, targets=())), PayloadState(), None, Config(), do)
+    return found
+
+
+@pytest.fixture(scope="module")
+def stages():
+    return {"stare": captured(SIDEREAL), "body": captured(BODY_FIXED)}
+
+
+@pytest.mark.parametrize("mode", ["stare", "body"])
+def test_residuals_are_noise_of_the_claimed_size(stages, mode):
+    """Mean within 0.01 sigma and scatter within 2 % of the claim, over all good pixels of the set."""
+    frames = stages[mode]["stack"]
+    z = (frames.image_e * np.sqrt(frames.weight))[frames.weight > 0]
+    inner = z[np.abs(z) < 3.5]
+    assert abs(inner.mean()) < 0.01
+    assert np.sqrt((inner**2).mean()) / 0.99694 == pytest.approx(1.0, abs=0.02)
+    assert (np.abs(z) > 5.0).mean() < 1e-4
+
+
+@pytest.mark.parametrize(("mode", "trail"), [("stare", (0.0, 0.0)), ("body", (-2.0, 0.0))])
+def test_the_psf_is_measured(stages, mode, trail):
+    frames = [r.solved.registered for r in stages[mode]["subtract_stars"]]
+    truth = np.hypot(SIDEREAL.psf_sigma_px, np.sqrt(1.0 / 12.0))
+    psf = measure_psf(frames, 1.1)
+    assert psf.core_px == pytest.approx(truth, rel=0.03)
+    assert frames[0].psf_sigma_px == pytest.approx(truth, rel=0.05)
+
+
+def test_nothing_is_subtracted_away_from_stars(stages):
+    """A median template would take noise off every pixel; a model takes none where no star is."""
+    for residual in stages["stare"]["subtract_stars"]:
+        assert (residual.template_e < 0.3 * residual.solved.registered.flattened.noise_e).mean() > 0.75
+
+
+def test_too_few_stars_leave_the_believed_width(stages):
+    frames = [replace(r.solved.registered, stars=np.empty((0, 4))) for r in stages["stare"]["subtract_stars"]]
+    assert measure_psf(frames, 1.234) == Psf(1.234)
+
+
+def test_places_and_fluxes_of_blended_stars_come_out(rng):
+    """Two stars whose images overlap and one alone, trailed, through eight frames: within four standard errors of the truth."""
+    n, shape, s, noise = 8, (64, 72), 0.9, 5.0
+    length, angle = 3.0, 0.4
+    banks = np.empty((1, PHASES + 1, PHASES + 1, 19, 19), np.float32)
+    fill_bank(length, np.cos(angle), np.sin(angle), np.array([s]), 0.0, 3.0, banks)
+    truth = np.array([[20.3, 30.1, 4000.0], [24.6, 33.1, 2500.0], [50.7, 20.2, 900.0]])
+    shifts = rng.uniform(-3, 3, (n, 2))
+    cube = rng.normal(0.0, noise, (n, *shape)).astype(np.float32)
+    for x, y, flux in truth:
+        for k in range(n):
+            cube[k] += flux * slow.trail(x + shifts[k, 0], y + shifts[k, 1], length, angle, s, shape)
+    weight = np.full(cube.shape, 1.0 / noise**2, np.float32)
+    start = truth + np.array([[0.3, -0.2, -400.0], [-0.3, 0.2, 300.0], [0.2, 0.2, 0.0]])
+    paths = np.ascontiguousarray(start[:, None, :2] + shifts[None])
+    state = np.array([[0.0, 0.0, flux] for flux in start[:, 2]])
+    for m in range(3):
+        add_star(cube, banks[0], paths[m], 0.0, 0.0, state[m, 2], 9, 9, -1.0)
+    width, order = np.zeros(3, np.int64), np.array([0, 1, 2])
+    half = np.full((3, 2), 5, np.int64)
+    for _ in range(12):
+        fit_stars(cube, weight, banks, width, paths, order, half, half + 4, 2, 0.5, state, np.zeros(3), np.zeros(3))
+    point = noise * np.sqrt(4 * np.pi * s * (s + length / 3.5) / n)  # electrons of one sigma, about
+    found = start[:, :2] + state[:, :2]
+    np.testing.assert_allclose(state[:, 2], truth[:, 2], atol=6 * point, rtol=0.01)
+    for m in range(3):
+        assert np.hypot(*(found[m] - truth[m, :2])) < 6 * 2.0 * point / truth[m, 2] + 0.02
+    assert cube.std() == pytest.approx(noise, rel=0.02)
+
+
+def test_gather_takes_the_inner_half_of_the_samples(rng):
+    n, ny, nx = 9, 20, 24
+    cube = rng.normal(size=(n, ny, nx)).astype(np.float32)
+    cube[3] += 1000.0
+    weight = (rng.uniform(size=cube.shape) > 0.2).astype(np.float32)
+    shift = rng.integers(-2, 3, (n, 2))
+    matrices = np.array([[[1.0, 0.0, dx], [0.0, 1.0, dy], [0.0, 0.0, 1.0]] for dx, dy in shift])
+    steady, count = np.empty((10, 12), np.float32), np.empty((10, 12), np.uint8)
+    gather_steady(cube, weight, matrices, 5, 4, np.empty(n, np.float32), steady, count)
+    for j in range(10):
+        for i in range(12):
+            places = [(k, 4 + j + dy, 5 + i + dx) for k, (dx, dy) in enumerate(shift)]
+            values = sorted(float(cube[p]) for p in places if weight[p] > 0)
+            outer = len(values) // 4
+            assert count[j, i] == len(values)
+            assert steady[j, i] == pytest.approx(np.mean(values[outer : len(values) - outer]), rel=1e-4, abs=1e-4)
