@@ -26,6 +26,7 @@ from firmware_sim.scene.render import Renderer
 from firmware_sim.simulate import as_frame
 from sensorproc import catalog
 from sensorproc.config import Config
+from sensorproc.flags import PixelFlag
 from sensorproc.onboard.footprint import RAW, footprint
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.products import Frame, SensorFacts
@@ -50,10 +51,11 @@ def first_set(scenario: Scenario) -> Set:
     renderer = Renderer(scenario.scene, catalog.shipped())
     n_frames = min(scenario.scene.n_frames, scenario.payload.frame_set.max_frames)
     frames = [replace(as_frame(renderer.expose(k), scenario, "bench"), index=k) for k in range(n_frames)]
-    dark = np.zeros(scenario.scene.sensor.shape_px, np.float32)
-    for x, y, e_s in renderer.chip.calibration:
+    dark, bad = np.zeros(scenario.scene.sensor.shape_px, np.float32), np.zeros(scenario.scene.sensor.shape_px, np.uint8)
+    for x, y, e_s, kind in renderer.chip.calibration:
         dark[y, x] = max(e_s, 0.0)
-    return frames, PayloadState(dark), stars_for(frames, catalog.shipped(), scenario.payload.solve), scenario.payload
+        bad[y, x] |= PixelFlag.DEAD if kind == "dead" else 0
+    return frames, PayloadState(dark, bad), stars_for(frames, catalog.shipped(), scenario.payload.solve), scenario.payload
 
 
 def run(work: Set) -> dict[str, float]:

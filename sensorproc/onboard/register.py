@@ -18,6 +18,7 @@ from sensorproc.geometry import compose, rotation
 from sensorproc.onboard.find_stars import find_stars, is_trailed, psf_sigma, significance, spikes, template, wide_enough
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.products import Flattened, Frame, Registered, Rejection, Trail, Transform
+from sensorproc.onboard.threads import each
 from sensorproc.timescales import NS_PER_S
 
 TINY_IFOV_RAD = 1e-6
@@ -26,6 +27,8 @@ POSITION_FLOOR_PX = 0.03
 SHORTEST_TRAIL = 0.4  # in PSF sigmas: a shorter one is a point
 CLEAR_GAIN = 1.15  # in SNR, of a trail over a point
 MIN_FRAMES_FOR_DRIFT = 3
+SHIFT_WINDOW_PX = 1024  # middle of the frame in which the steps between frames are looked for
+PLAIN_AGREEMENT = 0.7  # correlation of star maps above which the header's step needs no other
 UNUSUAL_RMS = 4.0  # times that of the set's other frames: matched by chance
 STARE_DRIFT_SIGMAS = 10.0  # of the stars over the set: beyond, no pixel sees one for long
 
@@ -45,9 +48,9 @@ def register(
     s = (fwhm_px or config.default_fwhm_px) * FWHM_TO_SIGMA
     times = np.array([f.calibrated.frame.t_mid_tai_ns for f in frames], np.int64)
     cadence_ns = cadence_s * NS_PER_S
-    for attempt in range(2):  # the second time with the measured PSF, which tells stars from hot pixels
+    for attempt in range(2 if fwhm_px is None else 1):  # again with the measured PSF, which tells stars from hot pixels
         cleaned = _without_spikes(frames, s)
-        maps = [significance(f, flags, template(Trail(), s)) for f, flags in zip(frames, cleaned, strict=True)]
+        maps = _maps(frames, cleaned, Trail(), s)
         shifts = _successive_shifts(frames, maps, config)
         trail = _trail(frames, cleaned, maps, shifts, times, s)
         stars = _stars(frames, cleaned, maps, trail, s, config)
@@ -60,6 +63,11 @@ def register(
         placed, rejected = _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
     stare = _is_stare(placed)
     return [replace(r, is_stare=stare) for r in placed], rejected
+
+
+def _maps(frames: list[Flattened], cleaned: list[np.ndarray], trail: Trail, s: float) -> list[np.ndarray]:
+    """Significance of every pixel of every frame as the centre of a star."""
+    return each(lambda k: significance(frames[k], cleaned[k], template(trail, s)), range(len(frames)))
 
 
 def _is_stare(placed: list[Registered]) -> bool:
@@ -83,7 +91,7 @@ def _stars(
 ) -> list[np.ndarray]:
     """Stars (n, 3) of every frame; ``maps`` are the significance maps for points."""
     if trail.length_px > 0:
-        maps = [significance(f, flags, template(trail, s)) for f, flags in zip(frames, cleaned, strict=True)]
+        maps = _maps(frames, cleaned, trail, s)
     radius = max(2, round(0.35 * trail.length_px))
     found = [
         wide_enough(find_stars(snr, config.star_snr, radius, 2 * config.max_stars), frame, flags, trail, s)
@@ -119,7 +127,7 @@ def is_slewing(frame: Frame, config: Register) -> bool:
 
 def _without_spikes(frames: list[Flattened], s: float) -> list[np.ndarray]:
     """Flags of each frame with spikes added; a pixel that is a spike in half of the frames counts in all of them."""
-    cleaned = [spikes(frame, s) for frame in frames]
+    cleaned = each(lambda frame: spikes(frame, s), frames)
     times_seen = sum((flags != 0).astype(np.uint8) for flags in cleaned)
     always = times_seen >= max(3, (len(frames) + 1) // 2)
     return [flags | (always * np.uint8(PixelFlag.HOT)) for flags in cleaned]
@@ -133,20 +141,36 @@ def _measured_width(frames: list[Flattened], cleaned: list, stars: list, trail: 
 
 
 def _successive_shifts(frames: list[Flattened], maps: list[np.ndarray], config: Register) -> np.ndarray:
-    """Displacement (n - 1, 2) [px] of the stars from each frame to the next."""
-    clipped = [np.clip(snr, 0.0, 12.0) for snr in maps]
+    """Displacement (n - 1, 2) [px] of the stars from each frame to the next: the header's, if stars agree, else the best of it,
+    none at all, and what phase correlation finds."""
+    clipped = [np.clip(_middle(snr), 0.0, 12.0) for snr in maps]
     shifts = np.zeros((max(len(frames) - 1, 0), 2))
     for k in range(len(frames) - 1):
-        options = [np.zeros(2), phase_shift(clipped[k], clipped[k + 1], config.max_shift_px)]
-        before, after = (frames[i].calibrated.frame.camera for i in (k, k + 1))
-        if before is not None and after is not None:
-            ny, nx = maps[k].shape
-            x, y = after.pixel(before.los_icrs((nx - 1) / 2, (ny - 1) / 2))
-            predicted = np.array([x - (nx - 1) / 2, y - (ny - 1) / 2])
-            if np.isfinite(predicted).all() and np.abs(predicted).max() < min(nx, ny):
-                options.append(predicted)
-        shifts[k] = max(options, key=lambda shift: _agreement(clipped[k], clipped[k + 1], shift))
+        options = _predicted(frames[k], frames[k + 1])
+        agreements = [_agreement(clipped[k], clipped[k + 1], shift) for shift in options]
+        if not agreements or agreements[0] < PLAIN_AGREEMENT:
+            others = [np.zeros(2), phase_shift(clipped[k], clipped[k + 1], config.max_shift_px)]
+            options = others + options
+            agreements = [_agreement(clipped[k], clipped[k + 1], shift) for shift in others] + agreements
+        shifts[k] = options[int(np.argmax(agreements))]
     return shifts
+
+
+def _middle(image: np.ndarray) -> np.ndarray:
+    """The middle of a frame: enough stars to see how they move, and no more to look at."""
+    y, x = (max(size - SHIFT_WINDOW_PX, 0) // 2 for size in image.shape)
+    return np.ascontiguousarray(image[y : y + SHIFT_WINDOW_PX, x : x + SHIFT_WINDOW_PX])
+
+
+def _predicted(before: Flattened, after: Flattened) -> list[np.ndarray]:
+    """The displacement (2,) between two frames by their headers' pointing, if they have one."""
+    cameras = [frame.calibrated.frame.camera for frame in (before, after)]
+    if cameras[0] is None or cameras[1] is None:
+        return []
+    ny, nx = before.image_e.shape
+    x, y = cameras[1].pixel(cameras[0].los_icrs((nx - 1) / 2, (ny - 1) / 2))
+    shift = np.array([x - (nx - 1) / 2, y - (ny - 1) / 2])
+    return [shift] if np.isfinite(shift).all() and np.abs(shift).max() < min(nx, ny) else []
 
 
 def _agreement(before: np.ndarray, after: np.ndarray, shift: np.ndarray) -> float:

@@ -5,7 +5,6 @@ from the observer. Around each a box of velocities is summed on matched-filtered
 bound to its velocity. Where a residual of a star or of the detector itself would stand, nothing is searched.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -18,11 +17,11 @@ from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.shift_add import climb, shift_add
 from sensorproc.onboard.match import match
 from sensorproc.onboard.products import Candidate, Trail
+from sensorproc.onboard.threads import each, in_rows
 from sensorproc.onboard.tracks import Stack
 from sensorproc.theory import search_curvatures
 
 LEVELS_PER_SIGMA = 16  # int8 quantisation of filtered images: 0.006 dB
-N_THREADS = 2  # rows are shared among them; the result does not depend on their number
 REST_PX = 2.5  # displacement over the set, in PSF sigmas, below which an object stands still
 
 
@@ -100,14 +99,7 @@ def search(frames: Stack, centre: Centre, config: Search, clip_snr: float, lowes
     scale = LEVELS_PER_SIGMA * float(np.sqrt(len(t)))
     best, index = np.empty((ny, nx), np.int16), np.empty((ny, nx), np.int32)
     lowest = int((lowest_snr - config.grid_margin) * scale)
-    rows = np.linspace(0, ny, N_THREADS + 1).astype(int)
-    with ThreadPoolExecutor(N_THREADS) as pool:
-        parts = [
-            pool.submit(shift_add, phases, shifts, shifts, wanted, margin, lowest, y0, y1, best, index)
-            for y0, y1 in zip(rows, rows[1:], strict=False)
-        ]
-        for part in parts:
-            part.result()
+    in_rows(ny, lambda a, b: shift_add(phases, shifts, shifts, wanted, margin, lowest, a, b, best, index))
     found = np.empty((8 * config.max_candidates, 2), np.int64)
     count = min(local_maxima(best.astype(np.float32), float(lowest), 2, found), len(found))
     y, x = found[:count, 0], found[:count, 1]
@@ -130,19 +122,19 @@ def _phases(frames: Stack, centre: Centre, clip_snr: float, margin: int) -> np.n
     phases = np.zeros((2, 2, n, ny + 2 * margin, nx + 2 * margin), np.int8)
     trails = frames.trails(centre.vx_px_frame, centre.vy_px_frame)
     inner = np.s_[margin : margin + ny], np.s_[margin : margin + nx]
-    for k, frame in enumerate(frames.frames):
+
+    def fill(k: int) -> None:
         length, cos, sin = trails[k]
-        snr = match(frame, Trail(length * cos, length * sin), clip_snr) * np.float32(LEVELS_PER_SIGMA)
+        snr = match(frames.frames[k], Trail(length * cos, length * sin), clip_snr) * np.float32(LEVELS_PER_SIGMA)
+        x, y = centre.vx_px_frame * frames.times[k], centre.vy_px_frame * frames.times[k]
         for py in (0, 1):
             for px in (0, 1):
-                move = np.eye(3)
-                move[:2, 2] = (
-                    0.5 * px + centre.vx_px_frame * frames.times[k],
-                    0.5 * py + centre.vy_px_frame * frames.times[k],
-                )
-                to_detector = np.einsum("ij,jk->ik", np.array(frame.solved.registered.transform.inverse), move)
+                move = np.array([[1.0, 0.0, x + 0.5 * px], [0.0, 1.0, y + 0.5 * py], [0.0, 0.0, 1.0]])
+                to_detector = np.einsum("ij,jk->ik", np.array(frames.registered[k].transform.inverse), move)
                 moved = cv2.warpPerspective(snr, to_detector, (nx, ny), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
                 phases[py, px, k][inner] = np.clip(np.rint(moved), -127, 127)
+
+    each(fill, range(n))
     return phases
 
 

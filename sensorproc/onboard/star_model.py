@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 import cv2
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from sensorproc.config import Flatten, Stars
 from sensorproc.flags import PixelFlag
@@ -21,6 +22,7 @@ from sensorproc.onboard.kernels.star_bank import PHASES, fill_bank
 from sensorproc.onboard.kernels.star_fit import add_star, fit_stars
 from sensorproc.onboard.products import Candidate, Registered, Trail
 from sensorproc.onboard.psf import Psf
+from sensorproc.onboard.threads import in_rows
 
 INNER_HALF = 1.17  # variance of the mean of the inner half of unit normals, times their number
 ROUNDED = 1.0 / 12.0  # variance that sampling at whole pixels adds [px^2]
@@ -30,7 +32,7 @@ FAINT_SNR = 4.0  # of one frame: the images of fainter stars are subtracted as f
 PLACE_SIGMA_PX = 0.5  # of a star as found
 PROFILE_SNR, PROFILE_STARS, MIN_PROFILE_STARS = 25.0, 150, 8  # of one frame; stars whose residuals correct the PSF
 PER_PX, PROFILE_SIGMA_PX = 4, 0.35  # cells a pixel of that correction, and its smoothing
-GAUSS_NEWTON_STEPS = 2  # in each round of all stars
+GAUSS_NEWTON_STEPS = 1  # in each round of all stars
 BESIDE_SIGMAS, BESIDE_FRACTION = 3.5, 0.08  # nearer to a star and fainter than this part of it: its own remains
 CLUTTER_SIGMA = 4.0  # of what stands still besides the stars; less is noise
 MOVER_SIGMAS = 5.0  # PSF widths around an object seen to move in which nothing is a star
@@ -180,7 +182,7 @@ def steady_plane(
     """What stands still in the registered plane, and its noise."""
     x0, y0, mx, my = window
     steady, count = np.empty((my, mx), np.float32), np.empty((my, mx), np.uint8)
-    gather_steady(cube, weight, matrices, x0, y0, np.empty(len(cube), np.float32), steady, count)
+    in_rows(my, lambda a, b: gather_steady(cube, weight, matrices, x0, y0, a, b, steady, count))
     unseen = (count < config.min_overlap_frames).astype(np.uint8)
     share = np.sqrt(np.maximum(count, 1).astype(np.float32) / np.float32(INNER_HALF))
     level, noise = background_maps(steady * share, unseen, flatten)
@@ -204,7 +206,7 @@ def deep_image(frames: list[Registered]) -> np.ndarray:
     weight = np.stack([(f.flattened.flags == 0).astype(np.float32) for f in frames])
     matrices = np.array([f.transform.inverse for f in frames])
     image, count = np.empty(cube.shape[1:], np.float32), np.empty(cube.shape[1:], np.uint8)
-    gather_steady(cube, weight, matrices, 0, 0, np.empty(len(cube), np.float32), image, count)
+    in_rows(len(image), lambda a, b: gather_steady(cube, weight, matrices, 0, 0, a, b, image, count))
     return image
 
 
@@ -232,9 +234,9 @@ def _is_new(found: np.ndarray, known: np.ndarray, psf: Psf, trail: Trail) -> np.
     """Which of the peaks are no remains: far from every known star or not much fainter."""
     if not len(known):
         return np.ones(len(found), bool)
-    apart = np.hypot(found[:, None, 0] - known[None, :, 0], found[:, None, 1] - known[None, :, 1])
-    near = apart < BESIDE_SIGMAS * psf.core_px + 0.5 * trail.length_px
-    brightest = np.where(near, known[None, :, 2], 0.0).max(axis=1)
+    reach = BESIDE_SIGMAS * psf.core_px + 0.5 * trail.length_px
+    near = cKDTree(known[:, :2]).query_ball_point(found[:, :2], reach)
+    brightest = np.array([known[i, 2].max() if i else 0.0 for i in near])
     return found[:, 2] > BESIDE_FRACTION * brightest
 
 

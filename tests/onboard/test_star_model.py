@@ -106,7 +106,8 @@ def test_gather_takes_the_inner_half_of_the_samples(rng):
     shift = rng.integers(-2, 3, (n, 2))
     matrices = np.array([[[1.0, 0.0, dx], [0.0, 1.0, dy], [0.0, 0.0, 1.0]] for dx, dy in shift])
     steady, count = np.empty((10, 12), np.float32), np.empty((10, 12), np.uint8)
-    gather_steady(cube, weight, matrices, 5, 4, np.empty(n, np.float32), steady, count)
+    for first, last in ((0, 6), (6, 10)):
+        gather_steady(cube, weight, matrices, 5, 4, first, last, steady, count)
     for j in range(10):
         for i in range(12):
             places = [(k, 4 + j + dy, 5 + i + dx) for k, (dx, dy) in enumerate(shift)]

@@ -2,19 +2,23 @@
 
 import math
 
+import numpy as np
+
 from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, u1, void
 
 
-@kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), i8, i8, out(f4, 1), out(f4, 2), out(u1, 2)))
-def gather_steady(cube, weight, to_detector, x0, y0, scratch, steady, count):
-    """``steady`` (my, mx): mean of the inner half of the samples of each registered pixel; ``count`` of samples.
+@kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), i8, i8, i8, i8, out(f4, 2), out(u1, 2)))
+def gather_steady(cube, weight, to_detector, x0, y0, first, last, steady, count):
+    """Rows ``first`` to ``last`` of ``steady`` (my, mx): mean of the inner half of the samples of each registered pixel;
+    ``count`` of samples.
 
     Registered pixel (x0 + i, y0 + j) goes to the nearest pixel of every frame by ``to_detector`` (n, 3, 3). Pixels of zero
     weight are left out. Outer quarters fall away: a particle, a mover or a star's neighbour brightens a few frames only.
     """
     n, ny, nx = cube.shape
-    my, mx = steady.shape
-    for j in range(my):
+    mx = steady.shape[1]
+    scratch = np.empty(n, np.float32)
+    for j in range(first, last):
         for i in range(mx):
             x, y = float(x0 + i), float(y0 + j)
             m = 0
