@@ -12,7 +12,7 @@ import numpy as np
 from firmware_sim.processor_profile import Profile
 
 REFERENCE_OPS_S = 24e9  # one reference core: 3 GHz x 8 operations a cycle, nominal
-REFERENCE_VELOCITIES = 3721  # hypotheses in one search
+REFERENCE_VELOCITIES = 961  # hypotheses in one search
 REFERENCE_CANDIDATES = 450  # fitted by one acceptance
 
 
@@ -26,22 +26,24 @@ class StageCost:
 
 STAGES = {
     "calibrate": StageCost(0.005, 12),
-    "flatten": StageCost(0.095, 40),
+    "flatten": StageCost(0.035, 30),
     "subtract_fixed_pattern": StageCost(0.10, 60),
-    "register": StageCost(0.33, 90),
+    "register": StageCost(0.14, 90),
     "solve": StageCost(0.003, 1),
     "slow_movers": StageCost(0.001, 1),
-    "subtract_stars": StageCost(0.25, 150),
+    "subtract_stars": StageCost(0.35, 200),
     "mask_dead_columns": StageCost(0.004, 24),
-    "fill_shadows": StageCost(0.031, 60),
+    "fill_shadows": StageCost(0.013, 60),
+    "level_glow": StageCost(0.012, 40),
     "mask_fixed_pixels": StageCost(0.003, 20),
     "stack": StageCost(0.015, 16),
     "centres": StageCost(0.0, 0),
-    "sign_reversed": StageCost(0.016, 40),
-    "search": StageCost(0.107, 3721.0),
+    "sign_reversed": StageCost(0.012, 40),
+    "permuted": StageCost(0.001, 4),
+    "search": StageCost(0.05, 961.0),
     "accept": StageCost(0.06, 20),
     "link_points": StageCost(0.013, 20),
-    "single_streaks": StageCost(0.36, 400),
+    "single_streaks": StageCost(0.45, 400),
 }
 
 

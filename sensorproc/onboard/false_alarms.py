@@ -15,26 +15,30 @@ from sensorproc import theory
 
 PRIOR = 0.1  # false alarms seen and expected before a null search: a handful of null tracks decides, a single one hardly
 PRIOR_RUNNING = 3.0  # the same of the sets before
+MOST_EXCESS = 10.0  # of null tracks over theory, beyond which its tail is another
+STRONGEST = 5  # null tracks that tell how wide it is
 HIGHEST_SNR = 37.0  # beyond, densities underflow
 
 
 @dataclass(frozen=True, eq=False)
 class FalseAlarms:
-    """Expected false alarms of one set's search. ``excess`` multiplies theory; ``skewness`` is that of the statistic."""
+    """Expected false alarms of one set's search. ``skewness`` is that of the statistic; ``excess`` multiplies theory, ``spread``
+    divides SNRs before theory is asked."""
 
     curvatures: np.ndarray
     skewness: float
     excess: float = 1.0
+    spread: float = 1.0
 
     def expected(self, snr: float) -> float:
         """Expected false tracks of the whole set at or above ``snr``."""
-        u = min(snr, HIGHEST_SNR)
+        u = min(snr / self.spread, HIGHEST_SNR)
         tail = theory.expected_false_alarms(u, self.curvatures) * math.exp(min(self.skewness * u**3 / 6.0, 50.0))
         return self.excess * max(tail, 0.0)
 
     def threshold(self, per_set: float) -> float:
         """SNR above which ``per_set`` false tracks are expected."""
-        return theory.threshold(per_set / self.excess, self.curvatures, self.skewness)
+        return self.spread * theory.threshold(per_set / self.excess, self.curvatures, self.skewness)
 
     def log10(self, snr: float) -> float:
         """log10 of :meth:`expected`, at most 0: the calibrated probability that a track so strong is false."""
@@ -47,10 +51,17 @@ class FalseAlarms:
     def with_null(self, null: "FalseAlarms", snrs: Sequence[float], running: float) -> "FalseAlarms":
         """With the excess a null search of the set shows, or that of the sets before if it is higher.
 
-        The i-th strongest null track of SNR u should come with i expected ones; the worst ratio over all i counts.
+        The i-th strongest null track of SNR u should come with i expected ones; the worst ratio over all i counts. Where it
+        is beyond all measure, the tail is not theory's times a number: noise is wider than believed, in places. SNRs are then
+        divided by what brings the strongest null tracks to where as many are expected.
         """
-        ratios = [(i + PRIOR) / (null.expected(snr) + PRIOR) for i, snr in enumerate(sorted(snrs, reverse=True), 1)]
-        return replace(self, excess=max([1.0, running, *ratios]))
+        ranked = list(enumerate(sorted(snrs, reverse=True), 1))
+        ratios = [(i + PRIOR) / (null.expected(snr) + PRIOR) for i, snr in ranked]
+        excess = max([1.0, running, *ratios])
+        if excess <= MOST_EXCESS:
+            return replace(self, excess=excess)
+        spread = max(snr / null.threshold(float(i)) for i, snr in ranked[:STRONGEST]) if ranked else 1.0
+        return replace(self, excess=min(max(running, 1.0), MOST_EXCESS), spread=max(spread, 1.0))
 
 
 def running_excess(found: float, expected: float) -> float:

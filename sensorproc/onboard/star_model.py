@@ -203,7 +203,8 @@ def clutter(plane: Plane, psf: Psf, trail: Trail) -> np.ndarray:
 def deep_image(frames: list[Registered]) -> np.ndarray:
     """What stands still in the reference frame's field (ny, nx) [e-], without what only some frames show: for people."""
     cube = np.stack([f.flattened.image_e for f in frames])
-    weight = np.stack([(f.flattened.flags == 0).astype(np.float32) for f in frames])
+    spoilt = ~np.uint8(PixelFlag.SATURATED)  # a saturated pixel is bright all the same
+    weight = np.stack([(f.flattened.flags & spoilt == 0).astype(np.float32) for f in frames])
     matrices = np.array([f.transform.inverse for f in frames])
     image, count = np.empty(cube.shape[1:], np.float32), np.empty(cube.shape[1:], np.uint8)
     in_rows(len(image), lambda a, b: gather_steady(cube, weight, matrices, 0, 0, a, b, image, count))

@@ -24,11 +24,14 @@ from sensorproc.onboard.threads import each
 STAR_FREE_SIGMA = 0.3
 CLUTTER_ERROR = 0.5  # of what stands still without being a known star: taken at whole pixels, it is not the same in all frames
 BRIGHT_MODEL_SIGMA = 8.0  # pixels this bright in the model tell the model's error
+UPPER_QUARTILE = 1.3233  # of chi-squared with one degree of freedom
+MIN_MODEL_PIXELS, DEFAULT_MODEL_ERROR = 200, 0.03  # with fewer bright pixels the error is taken to be this
 MAX_MODEL_ERROR = 0.2  # taken around saturated stars
 SATURATED_REACH_PX = 10
 RESOLVED_SIGMA_PX = 1.2  # PSFs wider than this are told from compact particle hits by a second, narrower filter
 MIN_LINE_PX = 64  # good pixels a row or column needs before its own level is trusted
 PART_PX, MIN_PART_PX = 64, 24  # parts of a line whose levels must agree, and good pixels each needs
+STANDS_OUT = 4.0  # sigmas of its own noise at which a line's level is believed as it is
 BROKEN_LINE = 4.0  # times the usual difference between parts: the line has no one level
 SAMPLED_PX = 1_000_000  # of larger frames every fourth pixel tells the noise: to 0.1 %
 EXCESS_NOISE = 1.08  # of the filtered image, below which it is chance
@@ -55,19 +58,26 @@ def _weight(frame: Registered, flags: np.ndarray) -> np.ndarray:
 
 
 def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) -> float:
-    """Error of the star model relative to its light: what the residuals of bright stars scatter beyond their noise."""
-    excess, light = 0.0, 0.0
+    """Error of the star model relative to its light, by which bright stars' residuals are as wide as their noise.
+
+    Their upper quartile decides: saturated stars' wings and blends, which spread far wider, are few.
+    """
+    ratios = []
     for k, frame in enumerate(frames):
         star = frame.flattened.image_e - model.cube[k]
-        bright = (
-            (star > BRIGHT_MODEL_SIGMA * frame.flattened.sigma_e) & (weight[k] > 0) & ~_near_saturation(frame.flattened.flags)
-        )
+        usable = (weight[k] > 0) & ~_near_saturation(frame.flattened.flags)
+        bright = (star > BRIGHT_MODEL_SIGMA * frame.flattened.sigma_e) & usable
         s, r = star[bright].astype(float), model.cube[k][bright].astype(float)
-        noise2 = 1.0 / weight[k][bright].astype(float) + s
-        capped = np.minimum(r * r, noise2 + (MAX_MODEL_ERROR * s) ** 2)
-        excess += float(((capped - noise2) / noise2).sum())
-        light += float((s * s / noise2).sum())
-    return float(np.sqrt(np.clip(excess / light, 0.0, MAX_MODEL_ERROR**2))) if light > 0 else 0.0
+        ratios.append(np.stack([r * r, 1.0 / weight[k][bright] + s, s * s]))
+    residual2, noise2, light2 = np.concatenate(ratios, axis=1)
+    if len(residual2) < MIN_MODEL_PIXELS:
+        return DEFAULT_MODEL_ERROR
+    low, high = 0.0, MAX_MODEL_ERROR
+    for _ in range(12):
+        error = 0.5 * (low + high)
+        is_wide = np.quantile(residual2 / (noise2 + error**2 * light2), 0.75) > UPPER_QUARTILE
+        low, high = (error, high) if is_wide else (low, error)
+    return high
 
 
 def _near_saturation(flags: np.ndarray) -> np.ndarray:
@@ -94,8 +104,9 @@ def _residual(
     image = without_stripes(image, star_free)
     image = image - residual_maps(image, star_free, flatten)[0]
     share = np.where(_near_saturation(flat.flags), np.float32(MAX_MODEL_ERROR), np.float32(error))
-    variance = (_noise_scale(image, flat.sigma_e, star_free) * flat.sigma_e) ** 2 + light + (share * light) ** 2
-    variance += (CLUTTER_ERROR * cv2.dilate(np.abs(clutter), np.ones((3, 3), np.uint8))) ** 2
+    # what is wrong with a star's model shows in what stands still, too: the larger of both, not their sum
+    wrong = np.maximum(share * light, CLUTTER_ERROR * np.abs(clutter))
+    variance = (_noise_scale(image, flat.sigma_e, star_free) * flat.sigma_e) ** 2 + light + wrong**2
     image, noise = image.astype(np.float32), np.sqrt(variance).astype(np.float32)
     s = psf.filter_px
     flags, n_outliers = reject_outliers(image, noise, flags, s, match)
@@ -171,7 +182,12 @@ def without_stripes(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
 
 def line_levels(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
     """Level (ny,) of each row: the mean of its parts' medians; zero where few pixels are good, and where the parts disagree: a
-    column that is dead from some row on must not lift the part that lives."""
+    column that is dead from some row on must not lift the part that lives.
+
+    A line's own level is in all of its parts alike; noise and what is left of stars are not. Levels are shrunk to the share of
+    them that the parts have in common, over all lines, unless a line stands out: in a field half full of stars rows of few
+    good pixels would else print their noise on the frame.
+    """
     cuts = np.linspace(0, image.shape[1], max(image.shape[1] // PART_PX, 2) + 1).astype(int)
     parts = np.array([_medians(image[:, a:b], flags[:, a:b], MIN_PART_PX) for a, b in zip(cuts, cuts[1:], strict=False)])
     known = parts != 0.0
@@ -180,7 +196,16 @@ def line_levels(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
     filled = np.where(known, parts, level)  # a part with few good pixels says nothing
     unlike = filled.max(axis=0) - filled.min(axis=0)
     enough = n_known * (cuts[1] - cuts[0]) >= MIN_LINE_PX
-    return np.where(enough & (unlike <= BROKEN_LINE * float(np.median(unlike))), level, np.float32(0.0))
+    usable = enough & (unlike <= BROKEN_LINE * float(np.median(unlike)))
+    within2 = float(((parts - level) ** 2)[known].sum()) / max(int((n_known - 1).clip(0).sum()), 1)
+    noise2 = within2 / np.maximum(n_known, 1)
+    limit = 4.0 * np.sqrt(within2)
+    x = np.where(known, np.clip(parts, -limit, limit), 0.0).astype(float)[:, usable]
+    pairs = (n_known * (n_known - 1))[usable].sum()
+    common2 = max(float((x.sum(axis=0) ** 2 - (x * x).sum(axis=0)).sum()) / max(int(pairs), 1), 0.0)
+    stands_out = 1.0 - STANDS_OUT**2 * noise2 / np.maximum(level.astype(float) ** 2, 1e-30)
+    share = np.maximum(common2 / np.maximum(common2 + noise2, 1e-30), stands_out)
+    return np.where(usable, level * share, 0.0).astype(np.float32)
 
 
 def _medians(image: np.ndarray, flags: np.ndarray, min_good: int) -> np.ndarray:

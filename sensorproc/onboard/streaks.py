@@ -30,6 +30,9 @@ UNCLIPPED = 1e6
 CREST = 3.0  # clipping level of the refinement over the streak's own
 NULL_RATIO = 1.2  # by which a streak must beat the best dark line of its frame
 FIXED_FRACTION = 0.25  # of the streak's level, at the same place in the other frames
+SHORTEST_TRAIL_PX = 4.0  # of stars, whose remains can make a line
+PARALLEL = 0.98  # cosine of a line to that trail, and
+LIT_SIGMA, LIT_FRACTION = 0.25, 0.2  # the starlight that so much of the line lies on
 ALIGNED_PX = 1.5  # a line this close to a row or column is readout damage; a real one is with probability 2 / length
 LOW_FRACTION = 0.3  # of the streak's mean level: below it a piece counts as empty
 
@@ -103,7 +106,8 @@ def _lines_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], co
         if line is None:
             break
         refined = refine_line(mine, good, line, correlation_px, config.clip_snr)
-        if is_streak(residual, snr, refined, s, config) and not is_fixed(others, mine, refined):
+        is_object = not (is_fixed(others, mine, refined) or is_stars(residual, refined))
+        if is_streak(residual, snr, refined, s, config) and is_object:
             found.append(refined)
         _erase(snr, refined, 4.0 * s + 2.0)
         _erase(snr, line, 4.0 * s + 2.0)
@@ -272,6 +276,19 @@ def is_fixed(others: list[np.ndarray], mine: np.ndarray, line: Line) -> bool:
     px, py = _points(line)
     levels = [float(ndimage.map_coordinates(m, [py, px], order=1, cval=0.0).mean()) for m in (mine, *others)]
     return float(np.median(np.abs(levels[1:]))) > FIXED_FRACTION * levels[0]
+
+
+def is_stars(residual: Residual, line: Line) -> bool:
+    """Whether the line runs along the stars' own trails and over their light: remains of a few of them in a row."""
+    trail = residual.solved.registered.trail
+    if trail.length_px < SHORTEST_TRAIL_PX:
+        return False
+    ux, uy = (line.x1 - line.x0) / line.length_px, (line.y1 - line.y0) / line.length_px
+    along = abs(ux * trail.dx_px + uy * trail.dy_px) / trail.length_px
+    px, py = _points(line)
+    light = ndimage.map_coordinates(residual.template_e, [py, px], order=1, cval=0.0)
+    noise = residual.solved.registered.flattened.noise_e
+    return bool(along > PARALLEL and float(np.mean(light > LIT_SIGMA * noise)) > LIT_FRACTION)
 
 
 def lies_on(line: Line, place: np.ndarray, trail: np.ndarray, margin_px: float) -> bool:
