@@ -116,8 +116,9 @@ def _member(frames: Stack, track: Track, k: int, place: Place, scale2: float, lo
     residual, s = frames.frames[k], frames.psf_sigma_px
     length, cos, sin = (float(v) for v in track.trails[k])
     x, y, psi, phi = place.x_px, place.y_px, place.psi, place.phi
-    flux = psi / phi
-    sigma_flux = math.sqrt(1.0 / phi + max(flux, 0.0))
+    share = residual.solved.registered.flux_ratio
+    flux = psi / phi / share
+    sigma_flux = math.sqrt(1.0 / phi + max(flux * share, 0.0)) / share
     is_streak = length > STREAK_FWHM * FWHM_PER_SIGMA * s
     flags = _flags(frames, track, k, x, y, psi, phi, is_streak) | extra_flags
     angle = math.atan2(sin, cos) if length > 0 else 0.0
@@ -262,4 +263,5 @@ def _mean_magnitude(frames: Stack, track: Track) -> tuple[float | None, float]:
     if not zeros or track.flux_e <= 0 or exposure_s <= 0:
         return None, 0.0
     sigma_zero = frames.frames[0].solved.sigma_zeropoint_mag or 0.0
-    return float(np.median(zeros)) - 2.5 * math.log10(track.flux_e / exposure_s), math.hypot(1.0857 / track.snr, sigma_zero)
+    flux = track.flux_e / frames.registered[0].flux_ratio
+    return float(np.median(zeros)) - 2.5 * math.log10(flux / exposure_s), math.hypot(1.0857 / track.snr, sigma_zero)

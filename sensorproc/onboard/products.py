@@ -138,7 +138,8 @@ class Registered:
 
     ``stars`` (n, 4) float64: x, y [px], flux [e-], SNR of the stars found in this frame; ``rms_px`` of the matched
     ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences; ``is_stare`` whether the stars of the
-    set stand still over the detector.
+    set stand still over the detector; ``flux_ratio`` what a Gaussian of ``psf_sigma_px`` finds of a point's flux: its wing
+    reaches farther.
     """
 
     flattened: Flattened
@@ -150,6 +151,7 @@ class Registered:
     rms_px: float
     t_frames: float
     is_stare: bool = True
+    flux_ratio: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -113,7 +113,7 @@ def _residual(
     weight = np.where(flags == 0, 1.0 / (noise * noise), 0.0).astype(np.float32)
     weight /= filtered_noise(image, weight, flags, s, flatten) ** 2
     freeze(image, weight, flags, light)
-    solved = replace(solved, registered=replace(solved.registered, psf_sigma_px=s))
+    solved = replace(solved, registered=replace(solved.registered, psf_sigma_px=s, flux_ratio=psf.flux_ratio))
     return Residual(solved, image, weight, flags, light, n_outliers)
 
 

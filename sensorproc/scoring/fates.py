@@ -78,7 +78,7 @@ def set_rows(detections: list[Row], truth: Truth, sets: list[tuple[int, int]]) -
 
 
 def _claim(rows: list[Row], tracklet_id: int) -> float:
-    return float(next(row["log10_pfa"] for row in rows if row["tracklet_id"] == tracklet_id))
+    return float(next(row.get("log10_pfa", math.nan) for row in rows if row["tracklet_id"] == tracklet_id))
 
 
 def _fate(seen: list[tuple[int, Row]], found: list[Match], n_judged: int, truth: Truth, covariances: dict[int, Row]) -> Row:

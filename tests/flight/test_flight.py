@@ -135,7 +135,7 @@ def test_four_detectors_need_four_times_the_memory_and_share_the_link(mini, tmp_
     entries = tuple(replace(e, detector=d, read=partial(as_detector, e, d)) for e in recording.entries for d in range(4))
     four = replace(recording, entries=entries)
     with pytest.raises(BudgetError, match="frames of two sets a detector"):
-        board_with(four, memory_bytes=90_000_000)
+        board_with(four, memory_bytes=70_000_000)
     payload = board_with(four, memory_bytes=200_000_000)
     finished, lost = settled(payload)
     assert len(finished) == 8
