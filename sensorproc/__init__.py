@@ -4,4 +4,4 @@ Frames become detections on board (``onboard``), detections become CCSDS packets
 become standard observations (``ground``). Read ``conventions`` first: axes, origins, frames, time, units.
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

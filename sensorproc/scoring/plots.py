@@ -1,10 +1,13 @@
-"""Completeness along an axis as a self-contained SVG: points with intervals, and the fitted limit."""
+"""Completeness along an axis as a self-contained SVG: points with intervals, the fitted limit, and the best search's curve."""
 
 import math
+
+import numpy as np
 
 from sensorproc.scoring.metrics import estimate
 from sensorproc.scoring.reports import AXES, PLAIN_SNR, bins, members
 from sensorproc.scoring.truth import Row
+from sensorproc.theory import pd_search
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 390, 62, 52, 48, 18
 
@@ -30,6 +33,12 @@ def completeness_svg(axis: str, rows: list[Row]) -> str:
     step = _step(top)
     for k in range(int(top / step) + 1):
         marks.append(f'<text x="{px(k * step):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{k * step:g}</text>')
+    best = _best_search(rows) if axis == "snr" else None
+    if best is not None:
+        curve = [(x, float(pd_search(np.array(x), best, 4))) for x in np.linspace(0.0, top, 120)]
+        path = "L".join(f"{px(x):.1f} {py(y):.1f}" for x, y in curve)
+        marks.append(f'<path d="M{path}" fill="none" stroke="#c2571a" stroke-width="1.5" stroke-dasharray="5 3"/>')
+        marks.append(f'<text x="{WIDTH - RIGHT}" y="20" text-anchor="end" fill="#c2571a">best search possible</text>')
     for x, e in table:
         marks.append(f'<path d="M{px(x):.1f} {py(e.low):.1f}V{py(e.high):.1f}" stroke="#1b6e8c" stroke-width="2"/>')
         marks.append(f'<circle cx="{px(x):.1f}" cy="{py(e.value):.1f}" r="4.5" fill="#1b6e8c"><title>n = {e.n}</title></circle>')
@@ -41,6 +50,12 @@ def completeness_svg(axis: str, rows: list[Row]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {frame}><rect width="100%" height="100%" fill="white"/>{"".join(marks)}</svg>\n'
     )
+
+
+def _best_search(rows: list[Row]) -> float | None:
+    """Threshold of the best search possible, if all rows have the same within a tenth of a sigma."""
+    known = [row.get("limit_snr", math.nan) for row in rows]
+    return _median(known) if known and max(known) - min(known) < 0.1 else None
 
 
 def _limit(rows: list[Row]) -> str:

@@ -1,0 +1,73 @@
+"""Tables of ``docs/detection.md`` from a run of the limits suite, and its picture.
+
+Usage: python -m benchmarks.limits_table OUT/result.json [--svg FILE]
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from sensorproc.scoring.intervals import Estimate
+from sensorproc.scoring.metrics import estimate, select
+from sensorproc.scoring.plots import completeness_svg
+
+MOVERS = {
+    "movers": "body-fixed, 0.5-4 px/frame against the stars",
+    "stare": "sidereal stare, the same",
+    "track": "rate track, 0-1 px/frame over the detector",
+    "slow": "stare, 0.3-0.5 px/frame",
+    "creeping": "stare, 0.05-0.3 px/frame",
+    "crowded": "Milky Way",
+    "tumbling": "tumbling, 1.8 mag peak to peak",
+    "glinting": "glinting, 1.5 mag",
+    "hits_100": "100 hits per 1024 x 1024, 1 % hot pixels",
+    "hits_900": "900 hits, 1 % hot pixels",
+}
+EMPTY = {"empty_body": "body-fixed", "empty_stare": "sidereal stare", "empty_track": "rate track"}
+CLAIMS = ("false_alarms_over_expected", "false_alarms_over_expected_0.3", "false_alarms_over_expected_0.1")
+
+
+def interval(e: Estimate, digits: int = 2) -> str:
+    """Value and interval as text."""
+    return f"{e.value:.{digits}f} ({e.low:.{digits}f} to {e.high:.{digits}f})" if e.n else "-"
+
+
+def found(e: Estimate) -> str:
+    """Found of all."""
+    return f"{round(e.value * e.n)}/{e.n}" if e.n else "-"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("result", type=Path)
+    parser.add_argument("--svg", type=Path)
+    options = parser.parse_args(argv)
+    result = json.loads(options.result.read_text("utf-8"))
+    rows, sets = result["targets"], result["sets"]
+    print("| targets | n | loss [dB], 95 % | found at rho 6-7 | 7-8 | 8-9.5 | >= 9.5 | false tracks a set, 95 % | flux |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for case, name in MOVERS.items():
+        mine, skies = select(rows, {"case": case}), select(sets, {"case": case})
+        if not skies:
+            continue
+        loss = estimate("loss_db", mine, skies)
+        cells = [found(estimate("completeness", select(mine, {"snr": [a, b]}), skies)) for a, b in ((6, 7), (7, 8), (8, 9.5))]
+        bright = found(estimate("completeness", select(mine, {"snr": [9.5, float("inf")]}), skies))
+        false, flux = estimate("false_tracklets_per_set", mine, skies), estimate("flux_bias", mine, skies)
+        print(
+            f"| {name} | {loss.n} | {interval(loss)} | {' | '.join(cells)} | {bright} | {interval(false)} | {flux.value:+.3f} |"
+        )
+    print("\n| empty skies, reported down to 1 expected | sets | observed / expected at 1 | at 0.3 | at 0.1 |")
+    print("|---|---|---|---|---|")
+    cases = [([case], name) for case, name in EMPTY.items()] + [(list(EMPTY), "all three")]
+    for case, name in cases:
+        skies = select(sets, {"case": case})
+        claims = [interval(estimate(metric, [], skies)) for metric in CLAIMS]
+        print(f"| {name} | {len(skies)} | {' | '.join(claims)} |")
+    if options.svg:
+        options.svg.write_text(completeness_svg("snr", select(rows, {"case": ["movers", "stare"]})), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
