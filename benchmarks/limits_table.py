@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         claims = [interval(estimate(metric, [], skies)) for metric in CLAIMS]
         print(f"| {name} | {len(skies)} | {' | '.join(claims)} |")
     if options.svg:
-        options.svg.write_text(completeness_svg("snr", select(rows, {"case": ["movers", "stare"]})), "utf-8")
+        options.svg.write_text(
+            completeness_svg("snr", select(rows, {"case": ["movers", "stare"], "rate_px_frame": [0.0, 3.9]})), "utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 
 from sensorproc.ground.observations import Row
 from sensorproc.onboard.products import Processed, Registered
-from sensorproc.onboard.star_model import deep_image
+from sensorproc.onboard.steady_plane import deep_image
 from sensorproc.replay import Outcome
 from sensorproc.review.style import STYLE
 

@@ -38,7 +38,7 @@ def completeness_svg(axis: str, rows: list[Row]) -> str:
         curve = [(x, float(pd_search(np.array(x), best, 4))) for x in np.linspace(0.0, top, 120)]
         path = "L".join(f"{px(x):.1f} {py(y):.1f}" for x, y in curve)
         marks.append(f'<path d="M{path}" fill="none" stroke="#c2571a" stroke-width="1.5" stroke-dasharray="5 3"/>')
-        marks.append(f'<text x="{WIDTH - RIGHT}" y="20" text-anchor="end" fill="#c2571a">best search possible</text>')
+        marks.append(f'<text x="{WIDTH - RIGHT}" y="38" text-anchor="end" fill="#c2571a">best search possible</text>')
     for x, e in table:
         marks.append(f'<path d="M{px(x):.1f} {py(e.low):.1f}V{py(e.high):.1f}" stroke="#1b6e8c" stroke-width="2"/>')
         marks.append(f'<circle cx="{px(x):.1f}" cy="{py(e.value):.1f}" r="4.5" fill="#1b6e8c"><title>n = {e.n}</title></circle>')

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sensorproc.onboard.kernels.insertion import insert
 from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, u1, void
 
 
@@ -30,11 +31,7 @@ def gather_steady(cube, weight, to_detector, x0, y0, first, last, steady, count)
                 if u < 0 or v < 0 or u >= nx or v >= ny or weight[k, v, u] == 0.0:
                     continue
                 value = cube[k, v, u]
-                p = m
-                while p > 0 and scratch[p - 1] > value:
-                    scratch[p] = scratch[p - 1]
-                    p -= 1
-                scratch[p] = value
+                insert(scratch, m, value)
                 m += 1
             count[j, i] = m
             outer = m // 4

@@ -1,5 +1,6 @@
 """Median over frames of the valid samples of each pixel, by insertion sort (sets hold few frames)."""
 
+from sensorproc.onboard.kernels.insertion import insert
 from sensorproc.onboard.kernels.jit import f4, kernel, out, ro, u1, void
 
 
@@ -14,11 +15,7 @@ def temporal_median(cube, invalid, scratch, median, count):
                 if invalid[k, y, x] != 0:
                     continue
                 value = cube[k, y, x]
-                p = m
-                while p > 0 and scratch[p - 1] > value:
-                    scratch[p] = scratch[p - 1]
-                    p -= 1
-                scratch[p] = value
+                insert(scratch, m, value)
                 m += 1
             count[y, x] = m
             if m == 0:
