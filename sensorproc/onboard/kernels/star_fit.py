@@ -8,7 +8,6 @@ from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.kernels.jit import boolean, f4, f8, i8, kernel, out, ro, void
 
 MAX_STEP_PX = 0.3
-FLAT_E = 1e-4  # of a star's flux per pixel: where its image falls below this fraction of its noise nothing is subtracted
 
 
 @kernel(boolean(f8, f8, i8, i8, i8, out(i8, 1), out(f8, 1)))
