@@ -20,7 +20,7 @@ TRAIL_GAIN = 1.02  # misfit of a trail over that of the best point: more, and a 
 def template(trail: Trail, s: float, offset: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
     """Unit-flux image (odd, odd) float64 of a trailed source, its centre at the middle pixel plus ``offset``."""
     length = trail.length_px
-    cos, sin = (trail.dx_px / length, trail.dy_px / length) if length > 0 else (1.0, 0.0)
+    cos, sin = trail.direction
     half_x = int(np.ceil(4.0 * s + 0.5 * abs(trail.dx_px)))
     half_y = int(np.ceil(4.0 * s + 0.5 * abs(trail.dy_px)))
     image = np.empty((2 * half_y + 1, 2 * half_x + 1))
@@ -151,7 +151,7 @@ def _misfit(flattened: Flattened, flags: np.ndarray, box: tuple, trail: Trail, s
     good = flags[box] == 0
     data = flattened.image_e[box]
     length = trail.length_px
-    cos, sin = (trail.dx_px / length, trail.dy_px / length) if length > 0 else (1.0, 0.0)
+    cos, sin = trail.direction
     model = np.empty(data.shape)
     draw_trail(data.shape[1] // 2 + offset[0], data.shape[0] // 2 + offset[1], length, cos, sin, s, model)
     flux = float((model * data)[good].sum()) / float((model * model)[good].sum())

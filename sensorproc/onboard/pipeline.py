@@ -129,10 +129,10 @@ def _search_set(
     residuals = list(frames.frames)  # views of the stack: the arrays they had before are free
     found = do(centres, frames, cadence_s, config.search.box_px_frame)
     theory = false_alarms(frames, len(found), config.search, _skewness(frames))
-    running = running_excess(state.null_found, state.null_expected)
-    null = null_search(do(sign_reversed, frames, config.match), found, theory.reversed(), config, do)
-    theory_threshold = theory.reversed().threshold(config.search.false_alarms_per_set) + config.search.margin_snr
-    calibrated = theory.with_null(theory.reversed(), null, running)
+    mirrored = theory.reversed()
+    null = null_search(do(sign_reversed, frames, config.match), found, mirrored, config, do)
+    theory_threshold = mirrored.threshold(config.search.false_alarms_per_set) + config.search.margin_snr
+    calibrated = theory.with_null(mirrored, null, running_excess(state.null_found, state.null_expected))
     threshold = calibrated.threshold(config.search.false_alarms_per_set) + config.search.margin_snr
     faint, n_velocities = search_centres(frames, found, config, threshold - config.search.candidate_margin, do)
     candidates = [*movers, *do(link_points, frames, config.search), *faint]

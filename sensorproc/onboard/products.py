@@ -111,6 +111,12 @@ class Trail:
     def length_px(self) -> float:
         return float(np.hypot(self.dx_px, self.dy_px))
 
+    @property
+    def direction(self) -> tuple[float, float]:
+        """Cosines to x and y; along x where there is no trail."""
+        length = self.length_px
+        return (self.dx_px / length, self.dy_px / length) if length > 0 else (1.0, 0.0)
+
 
 @dataclass(frozen=True)
 class Transform:

@@ -83,7 +83,7 @@ def _scan(frame: Registered, s: float) -> tuple[np.ndarray, ...]:
     reach = HALF_WIDTHS * s
     stars = _lonely(frame.stars, 1.5 * reach + trail.length_px, flat.image_e.shape)
     length = trail.length_px
-    cos, sin = (trail.dx_px / length, trail.dy_px / length) if length > 0 else (1.0, 0.0)
+    cos, sin = trail.direction
     inverse = np.where(flat.flags == 0, 1.0 / flat.sigma_e**2, 0.0).astype(np.float32)
     n = len(stars)
     misfit = np.empty((n, len(WING_RATIOS), len(WIDTHS)))

@@ -21,9 +21,7 @@ def image_banks(psf: Psf, trail: Trail) -> tuple[np.ndarray, np.ndarray]:
     half = FULL_SIGMAS * psf.wing_ratio * high if psf.wing_fraction > 0 else FULL_SIGMAS * 1.5 * high
     hx, hy = (int(np.ceil(half + 0.5 * abs(d))) for d in (trail.dx_px, trail.dy_px))
     banks = np.empty((n, PHASES + 1, PHASES + 1, 2 * hy + 1, 2 * hx + 1), np.float32)
-    length = trail.length_px
-    cos, sin = (trail.dx_px / length, trail.dy_px / length) if length > 0 else (1.0, 0.0)
-    fill_bank(length, cos, sin, widths, psf.wing_fraction, psf.wing_ratio, banks)
+    fill_bank(trail.length_px, *trail.direction, widths, psf.wing_fraction, psf.wing_ratio, banks)
     return widths, banks
 
 

@@ -32,15 +32,13 @@ MOVER_SIGMAS = 5.0  # PSF widths around an object seen to move in which nothing 
 @dataclass(frozen=True, eq=False)
 class StarList:
     """Stars and how they are drawn. ``places`` (m, 3): registered x, y [px] and flux [e-]; ``paths`` (m, n, 2) on the
-    detector; ``width`` (m,) index of the image bank; ``fit_half``, ``full_half`` (m, 2): half-windows in y, x [px]; ``chi2``
-    (m,): misfit per pixel."""
+    detector; ``width`` (m,) index of the image bank; ``fit_half``, ``full_half`` (m, 2): half-windows in y, x [px]."""
 
     places: np.ndarray
     paths: np.ndarray
     width: np.ndarray
     fit_half: np.ndarray
     full_half: np.ndarray
-    chi2: np.ndarray
 
     def with_more(self, others: "StarList") -> "StarList":
         """Both lists, these first."""
@@ -186,7 +184,7 @@ def _drawn(
     reach = FIT_SIGMAS * widths[-1] + 0.5 * np.abs([trail.dy_px, trail.dx_px])
     fit_half = np.tile(np.minimum(np.ceil(reach).astype(int), top), (len(places), 1))
     full_half = np.where((snr > FAINT_SNR)[:, None], top[None, :], np.minimum(fit_half + 1, top))
-    return StarList(places, paths, width, fit_half, full_half, np.zeros(len(places)))
+    return StarList(places, paths, width, fit_half, full_half)
 
 
 def _fit(
@@ -196,11 +194,10 @@ def _fit(
     state = np.zeros_like(stars.places)
     state[:, 2] = stars.places[:, 2]
     order = np.lexsort((stars.places[:, 0], -stars.places[:, 2]))
-    chi2, signal = np.zeros(len(state)), np.zeros(len(state))
     for _ in range(config.fit_rounds):
         fit_stars(
             cube, weight, banks, stars.width, stars.paths, order, stars.fit_half, stars.full_half, GAUSS_NEWTON_STEPS,
-            PLACE_SIGMA_PX, state, signal, chi2,
+            PLACE_SIGMA_PX, state,
         )  # fmt: skip
     places = np.column_stack([stars.places[:, :2] + state[:, :2], state[:, 2]])
-    return replace(stars, places=places, paths=_paths(places, frames), chi2=chi2)
+    return replace(stars, places=places, paths=_paths(places, frames))

@@ -42,11 +42,11 @@ def subtract_stars(
 ) -> list[Residual]:
     """Frames without stars, their weights and outlier flags. Sets too short to tell stars from objects keep them all."""
     registered = [f.registered for f in frames]
-    cleaned = each(lambda f: spikes(f.flattened, f.psf_sigma_px), registered)
-    weight = np.stack([_weight(f, flags) for f, flags in zip(registered, cleaned, strict=True)])
     psf = measure_psf(registered, registered[0].psf_sigma_px)
     if len(frames) < config.min_overlap_frames:
         return [_residual(f, f.registered.flattened.image_e, None, psf, 0.0, 0, match, flatten) for f in frames]
+    cleaned = each(lambda f: spikes(f.flattened, f.psf_sigma_px), registered)
+    weight = np.stack([_weight(f, flags) for f, flags in zip(registered, cleaned, strict=True)])
     model = model_stars(registered, weight, psf, movers, config, flatten)
     error = model_error(registered, model, weight)
     least = config.min_overlap_frames

@@ -106,8 +106,7 @@ def _lines_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], co
         if line is None:
             break
         refined = refine_line(mine, good, line, correlation_px, config.clip_snr)
-        is_object = not (is_fixed(others, mine, refined) or is_stars(residual, refined))
-        if is_streak(residual, snr, refined, s, config) and is_object:
+        if is_streak(residual, snr, refined, s, config) and not (is_fixed(others, mine, refined) or is_stars(residual, refined)):
             found.append(refined)
         _erase(snr, refined, 4.0 * s + 2.0)
         _erase(snr, line, 4.0 * s + 2.0)
@@ -284,7 +283,8 @@ def is_stars(residual: Residual, line: Line) -> bool:
     if trail.length_px < SHORTEST_TRAIL_PX:
         return False
     ux, uy = (line.x1 - line.x0) / line.length_px, (line.y1 - line.y0) / line.length_px
-    along = abs(ux * trail.dx_px + uy * trail.dy_px) / trail.length_px
+    cos, sin = trail.direction
+    along = abs(ux * cos + uy * sin)
     px, py = _points(line)
     light = ndimage.map_coordinates(residual.template_e, [py, px], order=1, cval=0.0)
     noise = residual.solved.registered.flattened.noise_e

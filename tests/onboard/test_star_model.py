@@ -89,7 +89,7 @@ def test_places_and_fluxes_of_blended_stars_come_out(rng):
     width, order = np.zeros(3, np.int64), np.array([0, 1, 2])
     half = np.full((3, 2), 5, np.int64)
     for _ in range(12):
-        fit_stars(cube, weight, banks, width, paths, order, half, half + 4, 2, 0.5, state, np.zeros(3), np.zeros(3))
+        fit_stars(cube, weight, banks, width, paths, order, half, half + 4, 2, 0.5, state)
     point = noise * np.sqrt(4 * np.pi * s * (s + length / 3.5) / n)  # electrons of one sigma, about
     found = start[:, :2] + state[:, :2]
     np.testing.assert_allclose(state[:, 2], truth[:, 2], atol=6 * point, rtol=0.01)

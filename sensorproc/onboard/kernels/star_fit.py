@@ -61,17 +61,16 @@ def add_star(cube, bank, path, dx, dy, flux, hy, hx, sign):
 
 @kernel(
     void(
-        out(f4, 3), ro(f4, 3), ro(f4, 5), ro(i8, 1), ro(f8, 3), ro(i8, 1), ro(i8, 2), ro(i8, 2), i8, f8, out(f8, 2), out(f8, 1),
-        out(f8, 1),
+        out(f4, 3), ro(f4, 3), ro(f4, 5), ro(i8, 1), ro(f8, 3), ro(i8, 1), ro(i8, 2), ro(i8, 2), i8, f8, out(f8, 2),
     )
 )  # fmt: skip
-def fit_stars(cube, weight, banks, width, paths, order, fit_half, full_half, n_steps, place_sigma, stars, signal, chi2):
+def fit_stars(cube, weight, banks, width, paths, order, fit_half, full_half, n_steps, place_sigma, stars):
     """Gauss-Newton on (dx, dy, flux) of every star in ``order`` with the others' light subtracted.
 
     ``cube`` (n, ny, nx) holds what all present models leave, and is kept so; ``weight`` is 1/variance without stars, zero
     where pixels are bad. ``paths`` (m, n, 2) [px]; ``stars`` (m, 3): dx, dy, flux [e-]; ``fit_half`` and ``full_half``
     (m, 2): half-widths in y, x of the pixels fitted and of the image subtracted. ``place_sigma`` [px] holds the places of
-    faint stars to where they were found. ``signal`` (m,) receives the flux's SNR, ``chi2`` (m,) the misfit per pixel.
+    faint stars to where they were found.
     """
     n, ny, nx = cube.shape
     whole, part = np.empty(4, np.int64), np.empty(2)
@@ -86,7 +85,6 @@ def fit_stars(cube, weight, banks, width, paths, order, fit_half, full_half, n_s
             normal[:] = 0.0
             rhs[:] = 0.0
             flux = stars[m, 2]
-            power, count = 0.0, 0
             for k in range(n):
                 if not corner(path[k, 0] + stars[m, 0], path[k, 1] + stars[m, 1], bank.shape[0] - 1, ny, nx, whole, part):
                     continue
@@ -113,8 +111,6 @@ def fit_stars(cube, weight, banks, width, paths, order, fit_half, full_half, n_s
                         n10 += w * py * px
                         n20 += w * p * px
                         n21 += w * p * py
-                        power += w * r * r
-                        count += w > 0
                 rhs[0] += flux * s0
                 rhs[1] += flux * s1
                 rhs[2] += s2
@@ -126,8 +122,6 @@ def fit_stars(cube, weight, banks, width, paths, order, fit_half, full_half, n_s
                 normal[2, 1] += flux * n21
             if not normal[2, 2] > 0.0:
                 break
-            signal[m] = flux * math.sqrt(normal[2, 2])
-            chi2[m] = power / max(count, 1)
             normal[0, 1], normal[0, 2], normal[1, 2] = normal[1, 0], normal[2, 0], normal[2, 1]
             for a in range(2):
                 normal[a, a] += 1.0 / (place_sigma * place_sigma)
