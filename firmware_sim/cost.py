@@ -37,7 +37,7 @@ STAGES = {
     "level_glow": StageCost(0.012, 40),
     "mask_fixed_pixels": StageCost(0.003, 20),
     "stack": StageCost(0.015, 16),
-    "centres": StageCost(0.0, 0),
+    "boxes": StageCost(0.0, 0),
     "sign_reversed": StageCost(0.012, 40),
     "permuted": StageCost(0.001, 4),
     "search": StageCost(0.05, 961.0),

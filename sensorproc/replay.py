@@ -23,10 +23,11 @@ from sensorproc.errors import InputError
 from sensorproc.ground.decode import Decoded, write_products
 from sensorproc.ground.release import Marking, check_mode
 from sensorproc.onboard import report
-from sensorproc.onboard.pipeline import prepared, search_set
+from sensorproc.onboard.pipeline import call, prepared, search_set
 from sensorproc.onboard.products import Frame, Processed, Rejection, SensorFacts
 from sensorproc.onboard.state import PayloadState, StarTable
 from sensorproc.recording import Entry, Recording, pad
+from sensorproc.review.stages import StageKeeper
 from sensorproc.sky import Sky
 
 LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "astropy", "pydantic", "spacepackets", "fastcrc")
@@ -47,9 +48,9 @@ class Outcome:
 
 def process(
     recording: Recording, config: Config, table: StarTable | None, mark: Marking | None, out: Path, argv: list[str],
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = lambda stage, done, total: None, keep_stages: bool = False,
 ) -> Outcome:  # fmt: skip
-    """Process a recording into ``out``.
+    """Process a recording into ``out``; with ``keep_stages``, what every set went through as well, in ``out/stages``.
 
     Raises
     ------
@@ -84,7 +85,10 @@ def process(
         state = states.get(detector) or PayloadState(recording.dark_e_s, recording.bad)
         items = [prepared(frame, state, config) for frame in frames] + [rejection for rejection, _ in unreadable]
         items.sort(key=lambda item: item.t_mid_tai_ns)
-        processed, states[detector] = search_set(items, state, sky.stars(frames), config)
+        kept = StageKeeper() if keep_stages else None
+        processed, states[detector] = search_set(items, state, sky.stars(frames), config, kept.do if kept else call)
+        if kept and not kept.write(out / "stages" / f"set_{k:04d}.fits", processed):
+            problems.append(f"set {k}: nothing to keep, it was rejected as a whole")
         rejections = processed.rejections
         if k == 0:
             rejections += tuple(unopened(recording, sets))

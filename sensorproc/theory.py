@@ -95,17 +95,17 @@ def expected_false_alarms(u: float, curvatures: Sequence[float] | np.ndarray) ->
     return sum(float(c) * ec_density(d, u) for d, c in enumerate(curvatures))
 
 
-def search_curvatures(area_px: float, s: float, frame_times: Sequence[float], box_px_frame: float) -> np.ndarray:
-    """Search volume of linear motion: ``area_px`` unmasked pixels, both velocities in +-``box_px_frame``.
+def search_curvatures(area_px: float, s: float, frame_times: Sequence[float], velocity_area: float) -> np.ndarray:
+    """Search volume of linear motion: ``area_px`` unmasked pixels and ``velocity_area`` [px^2/frame^2] of velocities.
 
-    One frame (or a zero box) is a search in x and y alone. The metric is 1/(2 s^2) in position and
+    One frame (or no velocities) is a search in x and y alone. The metric is 1/(2 s^2) in position and
     var(t)/(2 s^2) in velocity.
     """
     side = math.sqrt(area_px) / (math.sqrt(2.0) * s)
     spread = float(np.std(np.asarray(frame_times, float)))
-    if len(frame_times) < 2 or box_px_frame <= 0:
+    if len(frame_times) < 2 or velocity_area <= 0:
         return box_curvatures(side, side)
-    velocity = 2.0 * box_px_frame * spread / (math.sqrt(2.0) * s)
+    velocity = math.sqrt(velocity_area) * spread / (math.sqrt(2.0) * s)
     return box_curvatures(side, side, velocity, velocity)
 
 

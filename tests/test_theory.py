@@ -52,7 +52,7 @@ def test_expected_false_alarms_of_a_search_in_one_frame(rng):
 
 
 def test_threshold_inverts_the_expectation_and_matches_the_study():
-    curvatures = theory.search_curvatures(1024 * 1024, S, range(16), 2.0)
+    curvatures = theory.search_curvatures(1024 * 1024, S, range(16), 16.0)
     u = theory.threshold(0.01, curvatures)
     assert theory.expected_false_alarms(u, curvatures) == pytest.approx(0.01, rel=1e-6)
     assert u == pytest.approx(7.01, abs=0.01)

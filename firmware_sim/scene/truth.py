@@ -9,6 +9,7 @@ from firmware_sim.scene import clock
 from firmware_sim.scene.exposure import Exposure, Seen
 from firmware_sim.scene.optics import point_noise_e
 from firmware_sim.scene.render import Renderer
+from sensorproc.conventions import ARCSEC_PER_RAD, EARTH_RATE_RAD_S
 
 EDGE_PX = 3.0
 PLAIN_SNR = 5.0
@@ -68,6 +69,16 @@ def _target(renderer: Renderer, exposure: Exposure, number: int, item: Seen) -> 
     }  # fmt: skip
 
 
+def rest_px_frame(renderer: Renderer) -> dict[str, list[float]]:
+    """Motion over the detector, x and y, of what stands still: in the detector, among the stars, over the turning Earth."""
+    attitude, sensor = renderer.attitude, renderer.sensor
+    line = attitude.middle[:, 2]
+    turns = {"detector": attitude.spin, "stars": np.zeros(3), "co-rotating": np.array([0.0, 0.0, EARTH_RATE_RAD_S])}
+    per_frame = ARCSEC_PER_RAD / sensor.ifov_arcsec * sensor.cadence_s
+    moved = {name: attitude.middle.T @ np.cross(turn - attitude.spin, line) * per_frame for name, turn in turns.items()}
+    return {name: [float(v[0]), float(v[1])] for name, v in moved.items()}
+
+
 def scene_truth(renderer: Renderer, frames: list[Row]) -> Row:
     """The whole file."""
     scene = renderer.scene
@@ -77,6 +88,7 @@ def scene_truth(renderer: Renderer, frames: list[Row]) -> Row:
         "seed": scene.seed,
         "exposure_s": scene.sensor.exposure_s,
         "cadence_s": scene.sensor.cadence_s,
+        "rest_px_frame": rest_px_frame(renderer),
         "hits_per_frame": scene.radiation.hits_per_frame,
         "stars_per_mpix": _stars_per_mpix(renderer),
         "n_stars_in_table": renderer.stars.n_listed,

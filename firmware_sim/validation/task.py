@@ -35,15 +35,24 @@ def _flown(case: Case, place: int, run_seed: int, k: int, over: dict[str, Any], 
     config: Config = parse(merged(asdict(scenario.payload), over))  # type: ignore[call-overload]
     replay.process(open_recording(folder / "rec"), config, None, None, folder / "run", ["validate"])
     truth = load_truth(folder / "rec" / "truth.json")
-    about = {"case": case.name, "seed": k, "preset": case.preset or "", "limit_snr": limit_snr(scenario.scene, config)}
+    rest = json.loads((folder / "rec" / "truth.json").read_text("utf-8"))["rest_px_frame"]
+    about = {"case": case.name, "seed": k, "preset": case.preset or "", "limit_snr": limit_snr(scenario.scene, config, rest)}
     return fates_and_sets(read_run(folder / "run"), truth, about)
 
 
-def limit_snr(scene: Scene, config: Config) -> float:
-    """Threshold of a perfect search of one set: the whole frame, one box of velocities, the configured false alarms."""
+def limit_snr(scene: Scene, config: Config, rest_px_frame: dict[str, list[float]]) -> float:
+    """Threshold of a perfect search of one set: the whole frame, a box of velocities around everything that may be at rest,
+    the configured false alarms."""
     sensor, search = scene.sensor, config.search
     s = sampled_sigma(sensor.psf_fwhm_px / FWHM_PER_SIGMA)
-    curvatures = search_curvatures(
-        float(np.prod(sensor.shape_px)), s, list(range(min(scene.set_frames, scene.n_frames))), search.box_px_frame
-    )
-    return threshold(search.false_alarms_per_set, curvatures)
+    times = list(range(min(scene.set_frames, scene.n_frames)))
+    area = squares_area(np.array(list(rest_px_frame.values())), 2.0 * search.box_px_frame)
+    return threshold(search.false_alarms_per_set, search_curvatures(float(np.prod(sensor.shape_px)), s, times, area))
+
+
+def squares_area(middles: np.ndarray, side: float) -> float:
+    """Area of the union of squares around ``middles`` (n, 2), exact: their edges cut the plane into cells."""
+    edges = [np.unique([m - 0.5 * side, m + 0.5 * side]) for m in middles.T]
+    x, y = (0.5 * (e[1:] + e[:-1]) for e in edges)
+    covered = [(abs(x[None, :] - u) < 0.5 * side) & (abs(y[:, None] - v) < 0.5 * side) for u, v in middles]
+    return float((np.any(covered, axis=0) * np.diff(edges[1])[:, None] * np.diff(edges[0])[None, :]).sum())

@@ -12,7 +12,9 @@ import numpy as np
 
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.find_stars import correlate, template
+from sensorproc.onboard.kernels.filtered import add_clipped
 from sensorproc.onboard.products import Residual, Trail, freeze
+from sensorproc.onboard.threads import each, in_rows
 
 MIN_FRAMES = 3
 TEST_SIGMA = 4.0
@@ -66,9 +68,20 @@ def mask_dead_columns(residuals: list[Residual]) -> list[Residual]:
 
 def _lasting(residuals: list[Residual], clip: float = CLIP_SIGMA) -> np.ndarray:
     """SNR (ny, nx) of what each pixel holds in all frames."""
-    signal = total([np.clip(r.image_e * np.sqrt(r.weight), -clip, clip) for r in residuals])
-    seen = total([(r.weight > 0).astype(np.float32) for r in residuals])
+    signal, seen = _summed(residuals, clip)
     return np.where(seen > 0, signal / np.sqrt(np.maximum(seen, 1.0)), 0.0).astype(np.float32)
+
+
+def _summed(residuals: list[Residual], clip: float, roots: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Sum over frames of each pixel's clipped SNR times ``roots`` of its weight's root, and how many frames see it."""
+    signal, seen = np.zeros(residuals[0].image_e.shape, np.float32), np.zeros(residuals[0].image_e.shape, np.float32)
+
+    def add(first: int, last: int) -> None:
+        for r in residuals:
+            add_clipped(r.image_e, r.weight, clip, roots, first, last, signal, seen)
+
+    in_rows(len(signal), add)
+    return signal, seen
 
 
 def fill_shadows(residuals: list[Residual]) -> list[Residual]:
@@ -76,9 +89,7 @@ def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     if not _shows_what_is_fixed(residuals):
         return residuals
     weight = total([r.weight for r in residuals])
-    roots = [np.sqrt(r.weight) for r in residuals]
-    clipped = [np.clip(r.image_e * root, -CLIP_SIGMA, CLIP_SIGMA) for r, root in zip(residuals, roots, strict=True)]
-    signal = total([image * root for image, root in zip(clipped, roots, strict=True)])
+    signal, _ = _summed(residuals, CLIP_SIGMA, roots=1)
     kernel = template(Trail(), SHADOW_PX)
     smooth, norm = correlate(signal, kernel), correlate(weight, kernel)
     energy = correlate(weight, kernel * kernel)
@@ -86,6 +97,8 @@ def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     is_dark = (smooth < -TEST_SIGMA * np.sqrt(np.maximum(energy, 0.0))) & (norm > 0)
     reach = cv2.dilate(is_dark.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     shadow = np.where(reach, np.minimum(depth, np.float32(0.0)), np.float32(0.0))
+    if not shadow.any():
+        return residuals
     filled = [r.image_e - shadow for r in residuals]
     freeze(*filled)
     return [replace(r, image_e=image) for r, image in zip(residuals, filled, strict=True)]
@@ -97,9 +110,8 @@ def level_glow(residuals: list[Residual]) -> list[Residual]:
     add up under an object at rest."""
     if len(residuals) < MIN_FRAMES:
         return residuals
-    lasting = _lasting(residuals, GLOW_CLIP)
-    roots = [np.sqrt(r.weight) for r in residuals]
-    seen = total([(root > 0).astype(np.float32) for root in roots])
+    signal, seen = _summed(residuals, GLOW_CLIP)
+    lasting = signal / np.sqrt(np.maximum(seen, 1.0))
     compact = (np.abs(lasting) > TEST_SIGMA) | (seen < MIN_FRAMES)
     usable = np.where(compact, np.float32(0.0), np.float32(1.0))
     mean = usable * lasting / np.sqrt(np.maximum(seen, 1.0))  # of a frame's sigmas
@@ -108,12 +120,15 @@ def level_glow(residuals: list[Residual]) -> list[Residual]:
     noise = 1.0 / np.sqrt(np.maximum(seen, 1.0) * 4.0 * np.pi * GLOW_PX**2 * np.maximum(norm, 0.1))
     sure = cv2.dilate((np.abs(glow) > GLOW_SIGMA * noise).astype(np.uint8), np.ones((2 * round(GLOW_PX) + 1,) * 2, np.uint8))
     glow = np.where(sure > 0, glow, np.float32(0.0)).astype(np.float32)
-    levelled = [
-        np.where(root > 0, r.image_e - glow / np.maximum(root, 1e-12), r.image_e)
-        for r, root in zip(residuals, roots, strict=True)
-    ]
-    freeze(*levelled)
-    return [replace(r, image_e=image) for r, image in zip(residuals, levelled, strict=True)]
+    return each(lambda r: _without_glow(r, glow), residuals)
+
+
+def _without_glow(residual: Residual, glow: np.ndarray) -> Residual:
+    """Less a glow given in each pixel's own sigmas."""
+    root = np.sqrt(residual.weight)
+    image = np.where(root > 0, residual.image_e - glow / np.maximum(root, 1e-12), residual.image_e)
+    freeze(image)
+    return replace(residual, image_e=image)
 
 
 def total(images: list[np.ndarray]) -> np.ndarray:

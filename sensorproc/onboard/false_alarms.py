@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import special
 
 from sensorproc import theory
 
+CHANCE = 0.02  # of as many null tracks, below which they are no chance
 PRIOR = 0.1  # false alarms seen and expected before a null search: a handful of null tracks decides, a single one hardly
 PRIOR_RUNNING = 3.0  # the same of the sets before
 MOST_EXCESS = 10.0  # of null tracks over theory, beyond which its tail is another
@@ -51,12 +53,18 @@ class FalseAlarms:
     def with_null(self, null: "FalseAlarms", snrs: Sequence[float], running: float) -> "FalseAlarms":
         """With the excess a null search of the set shows, or that of the sets before if it is higher.
 
-        The i-th strongest null track of SNR u should come with i expected ones; the worst ratio over all i counts. Where it
-        is beyond all measure, the tail is not theory's times a number: noise is wider than believed, in places. SNRs are then
-        divided by what brings the strongest null tracks to where as many are expected.
+        The i-th strongest null track of SNR u should come with i expected ones. The worst ratio of found over expected counts,
+        of those that chance does not explain: what it explains is left to the running excess, or every other set would ask for
+        more than theory. Where the ratio is beyond all measure, the tail is not theory's times a number: noise is wider than
+        believed, in places. SNRs are then divided by what brings the strongest null tracks to where as many are expected.
         """
         ranked = list(enumerate(sorted(snrs, reverse=True), 1))
-        ratios = [(i + PRIOR) / (null.expected(snr) + PRIOR) for i, snr in ranked]
+        due = [null.expected(snr) for _, snr in ranked]
+        ratios = [
+            (i + PRIOR) / (mean + PRIOR)
+            for (i, _), mean in zip(ranked, due, strict=True)
+            if special.gammainc(i, max(mean, 1e-300)) < CHANCE  # probability of i or more (Poisson)
+        ]
         excess = max([1.0, running, *ratios])
         if excess <= MOST_EXCESS:
             return replace(self, excess=excess)

@@ -5,6 +5,7 @@ import numpy as np
 
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.flatten import typical
+from sensorproc.onboard.kernels.filtered import best_near, to_snr, weights
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.trail import draw_trail
@@ -12,6 +13,7 @@ from sensorproc.onboard.products import Flattened, Trail
 
 OPTICAL_MARGIN = 0.35  # of the PSF's neighbour ratio; below it a spike is no star whatever the focus
 SPIKE_SIGMA = 6.0
+STAR_ENERGY = 0.3  # of the typical template energy that a star needs on good pixels
 WIDTHS = np.geomspace(0.45, 4.0, 28)  # of PSFs tried [px]
 MIN_LONELY, MAX_LONELY = 3, 60  # isolated stars for a measurement
 TRAIL_GAIN = 1.02  # misfit of a trail over that of the best point: more, and a camera that turned held still meanwhile
@@ -42,13 +44,24 @@ def spikes(flattened: Flattened, s: float) -> np.ndarray:
     return marked
 
 
+def inverse_variance(sigma_e: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    """Weight (ny, nx) float32 of every pixel: 1/variance, 0 where flagged."""
+    weight = np.empty(sigma_e.shape, np.float32)
+    weights(sigma_e, flags, weight)
+    return weight
+
+
+def filtered(image: np.ndarray, weight: np.ndarray, kernel: np.ndarray, least: float) -> np.ndarray:
+    """Matched-filter SNR (ny, nx) float32 of a template centred on every pixel, 0 where less than ``least`` of the typical
+    template energy lies on good pixels."""
+    psi, phi = correlate(image * weight, kernel), correlate(weight, kernel * kernel)
+    to_snr(psi, phi, max(least * typical(phi), 1e-30))
+    return psi
+
+
 def significance(flattened: Flattened, flags: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Matched-filter SNR of every pixel for the given template, flagged pixels left out."""
-    weight = np.where(flags == 0, 1.0 / flattened.sigma_e**2, 0.0).astype(np.float32)
-    psi = correlate(flattened.image_e * weight, kernel)
-    phi = correlate(weight, kernel * kernel)
-    enough = 0.3 * typical(phi)
-    return np.where(phi > enough, psi / np.sqrt(np.maximum(phi, enough)), 0.0).astype(np.float32)
+    return filtered(flattened.image_e, inverse_variance(flattened.sigma_e, flags), kernel, STAR_ENERGY)
 
 
 def find_stars(snr: np.ndarray, threshold: float, radius: int, n_max: int) -> np.ndarray:
@@ -72,10 +85,11 @@ def wide_enough(stars: np.ndarray, flattened: Flattened, flags: np.ndarray, trai
     """
     narrow = max(0.5 * s, 0.45)
     expected = 2.0 * s * narrow / (s * s + narrow * narrow)
-    snr = significance(flattened, flags, template(trail, narrow))
-    y = np.clip(np.round(stars[:, 1]).astype(int), 1, snr.shape[0] - 2)
-    x = np.clip(np.round(stars[:, 0]).astype(int), 1, snr.shape[1] - 2)
-    sharpest = np.max([snr[y + dy, x + dx] for dy in (-1, 0, 1) for dx in (-1, 0, 1)], axis=0)
+    kernel = template(trail, narrow).astype(np.float32)
+    middles = np.rint(stars[:, :2]).astype(np.int64)
+    sharpest = np.empty(len(stars))
+    least = STAR_ENERGY * float((kernel * kernel).sum()) / flattened.noise_e**2
+    best_near(flattened.image_e, inverse_variance(flattened.sigma_e, flags), kernel, middles, least, sharpest)
     return stars[sharpest < (0.75 + 0.25 * expected) * stars[:, 2] + 2.0]
 
 

@@ -62,13 +62,21 @@ def residual_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tupl
     No cell is an outlier there, and smoothing the mesh would bend the background it follows.
     """
     edges_y, edges_x = (_edges(size, config.mesh_px) for size in image.shape)
+    mean, sigma, count = cell_means(image, flags, edges_y, edges_x)
+    mean, sigma, usable = _usable_mesh(mean, sigma, count, config)
+    return _enlarge(_filled(mean, usable), image.shape), _noise_map(sigma, usable, image.shape)
+
+
+def cell_means(
+    image: np.ndarray, flags: np.ndarray, edges_y: np.ndarray, edges_x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clipped mean, noise and count of the good pixels of every cell between the edges."""
     shape = len(edges_y) - 1, len(edges_x) - 1
     mean, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
     count = np.empty(shape, np.int64)
     scale = 1.4826 * typical(np.abs(image))
     cell_moments(image, flags, edges_y, edges_x, scale, MOMENTS_CLIP, MOMENTS_RMS, mean, sigma, count)
-    mean, sigma, usable = _usable_mesh(mean, sigma, count, config)
-    return _enlarge(_filled(mean, usable), image.shape), _noise_map(sigma, usable, image.shape)
+    return mean, sigma, count
 
 
 def _usable_mesh(

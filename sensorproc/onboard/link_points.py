@@ -7,8 +7,8 @@ from sensorproc.onboard.kernels.link_pairs import linked_pairs
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.match import match
 from sensorproc.onboard.products import Candidate, Trail
-from sensorproc.onboard.search import REST_PX
 from sensorproc.onboard.tracks import Stack
+from sensorproc.onboard.velocities import REST_PX, span
 
 MIN_FRAMES = 4
 MIN_FRACTION = 0.6  # of the frames of a set
@@ -22,8 +22,7 @@ def link_points(frames: Stack, config: Search) -> list[Candidate]:
     clouds = [bright_points(frames, k, config) for k in range(len(t))]
     points = np.concatenate(clouds)
     first = np.cumsum([0] + [len(cloud) for cloud in clouds])
-    span = float(t.max() - t.min())
-    slowest = REST_PX * frames.psf_sigma_px / span
+    slowest = REST_PX * frames.psf_sigma_px / span(frames)
     needed = max(MIN_FRAMES, int(np.ceil(MIN_FRACTION * len(t))))
     pairs = np.empty((20000, 3), np.int64)
     limits = slowest, config.max_speed_px_frame, 2.0 * config.link_radius_px, needed

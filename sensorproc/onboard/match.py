@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from sensorproc.onboard.find_stars import correlate, template
-from sensorproc.onboard.flatten import typical
+from sensorproc.onboard.find_stars import filtered, template
 from sensorproc.onboard.products import Residual, Trail
 
 MIN_PHI = 0.15  # of the frame's typical template energy; with less the pixel is not searched
@@ -12,8 +11,5 @@ MIN_PHI = 0.15  # of the frame's typical template energy; with less the pixel is
 def match(residual: Residual, trail: Trail, clip_snr: float) -> np.ndarray:
     """Matched-filter SNR (ny, nx) float32, clipped at +-``clip_snr``, 0 where too much of the template is masked."""
     kernel = template(trail, residual.solved.registered.psf_sigma_px)
-    psi = correlate(residual.image_e * residual.weight, kernel)
-    phi = correlate(residual.weight, kernel * kernel)
-    floor = MIN_PHI * typical(phi)
-    snr = np.where(phi > max(floor, 1e-30), psi / np.sqrt(np.maximum(phi, 1e-30)), 0.0)
-    return np.clip(snr, -clip_snr, clip_snr).astype(np.float32)
+    snr = filtered(residual.image_e, residual.weight, kernel, MIN_PHI)
+    return np.clip(snr, -clip_snr, clip_snr, out=snr)

@@ -10,20 +10,24 @@ import numpy as np
 from sensorproc.config import Match
 from sensorproc.onboard.defects import fixed_pixels
 from sensorproc.onboard.false_alarms import permutation
-from sensorproc.onboard.products import freeze
+from sensorproc.onboard.products import Residual, freeze
 from sensorproc.onboard.stars import reject_outliers
+from sensorproc.onboard.threads import each
 from sensorproc.onboard.tracks import Stack
 
 
 def sign_reversed(frames: Stack, config: Match) -> Stack:
     """The set with its sign changed and the outlier rejection of the real search applied to it."""
     image, weight = -frames.image_e, np.empty_like(frames.weight)
-    residuals = []
-    for k, residual in enumerate(frames.frames):
-        noise = (1.0 / np.sqrt(np.where(residual.weight > 0, residual.weight, 1.0))).astype(np.float32)
+
+    def reversed_frame(k: int) -> Residual:
+        residual = frames.frames[k]
+        noise = (1.0 / np.sqrt(np.where(residual.weight > 0, residual.weight, np.float32(1.0)))).astype(np.float32)
         flags, _ = reject_outliers(image[k], noise, residual.flags, frames.psf_sigma_px, config)
         weight[k] = np.where(flags == 0, residual.weight, np.float32(0.0))
-        residuals.append(replace(residual, image_e=image[k], weight=weight[k], flags=flags))
+        return replace(residual, image_e=image[k], weight=weight[k], flags=flags)
+
+    residuals = each(reversed_frame, range(len(frames.frames)))
     fixed = fixed_pixels(residuals)
     if fixed is not None:
         weight[:, fixed] = 0.0

@@ -33,12 +33,13 @@ from sensorproc.onboard.products import (
 )
 from sensorproc.onboard.refine import accept
 from sensorproc.onboard.register import is_slewing, register
-from sensorproc.onboard.search import Centre, centres, false_alarms, search
+from sensorproc.onboard.search import false_alarms, search
 from sensorproc.onboard.solve import solve
 from sensorproc.onboard.stars import subtract_stars
 from sensorproc.onboard.state import PayloadState, StarTable
 from sensorproc.onboard.streaks import find_streaks, lies_on
 from sensorproc.onboard.tracks import Stack, Track, stack
+from sensorproc.onboard.velocities import Box, boxes
 from sensorproc.theory import poisson_skewness
 
 Do = Callable[..., Any]
@@ -127,14 +128,14 @@ def _search_set(
     residuals = do(mask_fixed_pixels, residuals)
     frames = do(stack, residuals, cadence_s)
     residuals = list(frames.frames)  # views of the stack: the arrays they had before are free
-    found = do(centres, frames, cadence_s, config.search.box_px_frame)
-    theory = false_alarms(frames, len(found), config.search, _skewness(frames))
+    found = do(boxes, frames, cadence_s, config.search.box_px_frame)
+    theory = false_alarms(frames, found, config.search, _skewness(frames))
     mirrored = theory.reversed()
     null = null_search(do(sign_reversed, frames, config.match), found, mirrored, config, do)
     theory_threshold = mirrored.threshold(config.search.false_alarms_per_set) + config.search.margin_snr
     calibrated = theory.with_null(mirrored, null, running_excess(state.null_found, state.null_expected))
     threshold = calibrated.threshold(config.search.false_alarms_per_set) + config.search.margin_snr
-    faint, n_velocities = search_centres(frames, found, config, threshold - config.search.candidate_margin, do)
+    faint, n_velocities = search_boxes(frames, found, config, threshold - config.search.candidate_margin, do)
     candidates = [*movers, *do(link_points, frames, config.search), *faint]
     tracks, cleaned = do(accept, frames, candidates, threshold, config.measure)
     tracklets = tuple(tracklet(frames, track, calibrated, config.measure) for track in tracks)
@@ -181,19 +182,19 @@ def register_set(
     return flattened, registered, unplaced
 
 
-def null_search(frames: Stack, found: list[Centre], false: FalseAlarms, config: Config, do: Do) -> list[float]:
+def null_search(frames: Stack, found: list[Box], false: FalseAlarms, config: Config, do: Do) -> list[float]:
     """SNRs of the tracks that the same search finds where no object is, down to a few tenths of an expected one."""
     lowest = false.threshold(config.search.null_false_alarms)
-    candidates, _ = search_centres(frames, found, config, lowest - config.search.candidate_margin, do)
+    candidates, _ = search_boxes(frames, found, config, lowest - config.search.candidate_margin, do)
     tracks, _ = do(accept, frames, candidates, lowest, config.measure)
     return [track.snr for track in tracks]
 
 
-def search_centres(frames: Stack, found: list[Centre], config: Config, lowest: float, do: Do) -> tuple[list[Candidate], int]:
-    """Candidates around every centre and the number of velocities summed."""
+def search_boxes(frames: Stack, found: list[Box], config: Config, lowest: float, do: Do) -> tuple[list[Candidate], int]:
+    """Candidates of every box and the number of velocities summed."""
     candidates, n_velocities = [], 0
-    for centre in found:
-        near, n = do(search, frames, centre, config.search, config.match.clip_snr, lowest)
+    for box in found:
+        near, n = do(search, frames, box, config.search, config.match.clip_snr, lowest)
         candidates += near
         n_velocities += n
     return candidates, n_velocities

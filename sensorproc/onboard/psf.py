@@ -11,6 +11,7 @@ import numpy as np
 
 from sensorproc.onboard.kernels.psf_scan import psf_scan
 from sensorproc.onboard.products import Registered
+from sensorproc.onboard.threads import each
 
 WIDTHS = np.geomspace(0.5, 3.5, 50)  # of cores tried [px], 4 % apart
 WING_RATIOS = (2.0, 2.5, 3.0, 3.6, 4.5)  # of wings over cores tried
@@ -57,7 +58,7 @@ def off_axis(x: np.ndarray, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
 def measure_psf(frames: list[Registered], believed_px: float) -> Psf:
     """PSF from the bright lonely stars of some frames; a core of ``believed_px`` where there are too few."""
     picked = sorted({round(k) for k in np.linspace(0, len(frames) - 1, SAMPLED_FRAMES)})
-    scans = [_scan(frames[k], believed_px) for k in picked]
+    scans = each(lambda k: _scan(frames[k], believed_px), picked)
     where, misfit, amplitude, snr = (np.concatenate(item) for item in zip(*scans, strict=True))
     if len(where) < MIN_STARS:
         return Psf(believed_px)

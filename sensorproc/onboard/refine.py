@@ -8,9 +8,9 @@ from sensorproc.config import Measure
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Candidate
-from sensorproc.onboard.search import REST_PX, detector_rest
 from sensorproc.onboard.steady import without_steady_light
 from sensorproc.onboard.tracks import HALF_SIGMAS, Stack, Track
+from sensorproc.onboard.velocities import REST_PX, at_rest, span
 from sensorproc.theory import trail_energy
 
 ITERATIONS = 14
@@ -196,9 +196,9 @@ def _is_fixed_spot(frames: Stack, track: Track) -> bool:
 def _stands_still(frames: Stack, track: Track, config: Measure) -> bool:
     """Nothing real is fixed to the sky once its stars are gone, nor, in a stare, to the detector."""
     c = track.candidate
-    span = float(frames.times.max() - frames.times.min())
-    rest = detector_rest(frames)
-    in_detector = span * np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame)
     least = config.fixed_motion_px if c.origin == "mover" else REST_PX * frames.psf_sigma_px
-    on_sky = span * np.hypot(c.vx_px_frame, c.vy_px_frame)
-    return bool(on_sky < least or (frames.registered[0].is_stare and in_detector < least))
+    return any(
+        span(frames) * np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame)
+        < (least if rest.name == "stars" else REST_PX * frames.psf_sigma_px)
+        for rest in at_rest(frames)
+    )

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import fft
+from scipy.spatial import cKDTree
 
 from sensorproc.config import Register
 from sensorproc.conventions import ARCSEC_PER_RAD
@@ -25,6 +26,7 @@ TINY_IFOV_RAD = 1e-6
 FWHM_TO_SIGMA = 0.42466
 POSITION_FLOOR_PX = 0.03
 SHORTEST_TRAIL = 0.4  # in PSF sigmas: a shorter one is a point
+SAME_TRAIL = 0.3  # PSF sigmas by which a trail may differ from the one stars were found with
 CLEAR_GAIN = 1.15  # in SNR, of a trail over a point
 MIN_FRAMES_FOR_DRIFT = 3
 SHIFT_WINDOW_PX = 1024  # middle of the frame in which the steps between frames are looked for
@@ -57,12 +59,12 @@ def register(
         if attempt == 0 and fwhm_px is None:
             s = _measured_width(frames, cleaned, stars, trail) or s
     placed, rejected = _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
-    trail = _finer_trail(placed) if len(placed) >= MIN_FRAMES_FOR_DRIFT else trail
-    if trail.length_px > 0:
+    found_with, trail = trail, _finer_trail(placed) if len(placed) >= MIN_FRAMES_FOR_DRIFT else trail
+    if np.hypot(trail.dx_px - found_with.dx_px, trail.dy_px - found_with.dy_px) > SAME_TRAIL * s:
         stars = _stars(frames, cleaned, maps, trail, s, config)
         placed, rejected = _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
     stare = _is_stare(placed)
-    return [replace(r, is_stare=stare) for r in placed], rejected
+    return [replace(r, trail=trail, is_stare=stare) for r in placed], rejected
 
 
 def _maps(frames: list[Flattened], cleaned: list[np.ndarray], trail: Trail, s: float) -> list[np.ndarray]:
@@ -93,11 +95,12 @@ def _stars(
     if trail.length_px > 0:
         maps = _maps(frames, cleaned, trail, s)
     radius = max(2, round(0.35 * trail.length_px))
-    found = [
-        wide_enough(find_stars(snr, config.star_snr, radius, 2 * config.max_stars), frame, flags, trail, s)
-        for snr, frame, flags in zip(maps, frames, cleaned, strict=True)
-    ]
-    return [stars[: config.max_stars] for stars in found]
+
+    def of_frame(k: int) -> np.ndarray:
+        stars = find_stars(maps[k], config.star_snr, radius, 2 * config.max_stars)
+        return wide_enough(stars, frames[k], cleaned[k], trail, s)[: config.max_stars]
+
+    return each(of_frame, range(len(frames)))
 
 
 def _finer_trail(placed: list[Registered]) -> Trail:
@@ -353,9 +356,8 @@ def match_nearest(points: np.ndarray, others: np.ndarray, radius: float) -> tupl
     """Indices of mutual nearest neighbours within ``radius``, in the order of ``points``."""
     if len(points) == 0 or len(others) == 0:
         return np.empty(0, int), np.empty(0, int)
-    distance = np.hypot(points[:, None, 0] - others[None, :, 0], points[:, None, 1] - others[None, :, 1])
-    nearest = np.argmin(distance, axis=1)
-    back = np.argmin(distance, axis=0)
-    rows = np.arange(len(points))
-    mutual = (back[nearest] == rows) & (distance[rows, nearest] <= radius)
-    return rows[mutual], nearest[mutual]
+    distance, nearest = cKDTree(others).query(points, distance_upper_bound=radius)
+    back = cKDTree(points).query(others, distance_upper_bound=radius)[1]
+    rows = np.flatnonzero(np.isfinite(distance))
+    rows = rows[back[nearest[rows]] == rows]
+    return rows, nearest[rows]

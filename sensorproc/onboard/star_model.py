@@ -13,17 +13,19 @@ from scipy.spatial import cKDTree
 from sensorproc.config import Flatten, Stars
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.find_stars import correlate, find_stars, template
-from sensorproc.onboard.kernels.star_fit import add_star, fit_stars
+from sensorproc.onboard.kernels.star_fit import add_stars, fit_stars
 from sensorproc.onboard.products import Candidate, Registered, Trail
 from sensorproc.onboard.psf import Psf
 from sensorproc.onboard.star_images import image_banks, with_profile
 from sensorproc.onboard.steady_plane import Plane, clutter, steady_plane, window
+from sensorproc.onboard.threads import each, in_rows
 
 ROUNDED = 1.0 / 12.0  # variance that sampling at whole pixels adds [px^2]
 FIT_SIGMAS = 3.0  # half-window of the fit, in cores
 FAINT_SNR = 4.0  # of one frame: the images of fainter stars are subtracted as far as they are fitted
 PLACE_SIGMA_PX = 0.5  # of a star as found
 PROFILE_SNR, PROFILE_STARS, MIN_PROFILE_STARS = 25.0, 150, 8  # of one frame; stars whose residuals correct the PSF
+MOST_BANDS, MAX_SHIFT_PX = 8, 4.0  # of the field, and how far fits and rotation between frames may bring stars nearer
 GAUSS_NEWTON_STEPS = 1  # in each round of all stars
 BESIDE_SIGMAS, BESIDE_FRACTION = 3.5, 0.08  # nearer to a star and fainter than this part of it: its own remains
 MOVER_SIGMAS = 5.0  # PSF widths around an object seen to move in which nothing is a star
@@ -64,7 +66,8 @@ def model_stars(
     trail, seen = frames[0].trail, window(frames)
     widths, banks = image_banks(psf, trail)
     matrices = np.array([f.transform.inverse for f in frames])
-    noise_e = 1.0 / float(np.sqrt(np.median(weight[weight > 0])))
+    sampled = weight[:, ::7, ::7]
+    noise_e = 1.0 / float(np.sqrt(np.median(sampled[sampled > 0])))
     stars = _drawn(np.empty((0, 3)), frames, psf, widths, banks, noise_e)
     plane = steady_plane(cube, weight, matrices, seen, config, flatten)
     for threshold in (config.bright_snr, config.find_snr):
@@ -82,9 +85,8 @@ def model_stars(
 
 def _add(cube: np.ndarray, banks: np.ndarray, stars: StarList, sign: float) -> None:
     """Add all stars to the cube, or take them out."""
-    for m in range(len(stars.places)):
-        bank, half = banks[stars.width[m]], stars.full_half[m]
-        add_star(cube, bank, stars.paths[m], 0.0, 0.0, stars.places[m, 2], *half, sign)
+    flux = np.ascontiguousarray(stars.places[:, 2])
+    in_rows(len(cube), lambda a, b: add_stars(cube, banks, stars.width, stars.paths, flux, stars.full_half, sign, a, b))
 
 
 def _corrected(
@@ -104,11 +106,14 @@ def _corrected(
 def _is_saturated(stars: StarList, frames: list[Registered]) -> np.ndarray:
     """Which stars (m,) have a saturated pixel within their image in any frame: they have another shape."""
     found = np.zeros(len(stars.places), bool)
+    reach = stars.full_half[:, ::-1] + 1
     for k, frame in enumerate(frames):
         y, x = np.nonzero(frame.flattened.flags & PixelFlag.SATURATED)
-        for u, v in zip(x.tolist(), y.tolist(), strict=True):
-            reach = stars.full_half[:, ::-1] + 1
-            found |= (np.abs(stars.paths[:, k] - (u, v)) <= reach).all(axis=1)
+        if not len(x):
+            continue
+        near = cKDTree(stars.paths[:, k]).query_ball_point(np.stack([x, y], axis=1).astype(float), float(reach.max()), p=np.inf)
+        for u, v, candidates in zip(x.tolist(), y.tolist(), near, strict=True):
+            found[candidates] |= (np.abs(stars.paths[candidates, k] - (u, v)) <= reach[candidates]).all(axis=1)
     return found
 
 
@@ -190,14 +195,30 @@ def _drawn(
 def _fit(
     cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, stars: StarList, frames: list[Registered], config: Stars
 ) -> StarList:
-    """All stars fitted again, brightest first; ``cube`` is kept without their light."""
+    """All stars fitted again, brightest first in each of the bands that are fitted side by side; ``cube`` is kept without
+    their light."""
     state = np.zeros_like(stars.places)
     state[:, 2] = stars.places[:, 2]
-    order = np.lexsort((stars.places[:, 0], -stars.places[:, 2]))
-    for _ in range(config.fit_rounds):
+
+    def fit(order: np.ndarray) -> None:
         fit_stars(
             cube, weight, banks, stars.width, stars.paths, order, stars.fit_half, stars.full_half, GAUSS_NEWTON_STEPS,
             PLACE_SIGMA_PX, state,
         )  # fmt: skip
+
+    for _ in range(config.fit_rounds):
+        for bands in _bands(stars):
+            each(fit, bands)
     places = np.column_stack([stars.places[:, :2] + state[:, :2], state[:, 2]])
     return replace(stars, places=places, paths=_paths(places, frames))
+
+
+def _bands(stars: StarList) -> list[list[np.ndarray]]:
+    """Stars in horizontal bands higher than any two images, by every other band: those of one list share no pixel."""
+    apart = 2 * int(stars.full_half[:, 0].max()) + int(np.ceil(2.0 * MAX_SHIFT_PX)) + 2
+    y = stars.places[:, 1]
+    n = int(np.clip(np.ptp(y) / apart, 1, MOST_BANDS))
+    band = np.minimum(((y - y.min()) / max(float(np.ptp(y)), 1e-9) * n).astype(int), n - 1)
+    order = np.lexsort((stars.places[:, 0], -stars.places[:, 2]))
+    ordered = [order[band[order] == i] for i in range(n)]
+    return [ordered[0::2], ordered[1::2]]

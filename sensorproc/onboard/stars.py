@@ -11,10 +11,9 @@ import numpy as np
 
 from sensorproc.config import Flatten, Match, Stars
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.find_stars import correlate, spikes, template
-from sensorproc.onboard.flatten import MOMENTS_CLIP, MOMENTS_RMS, residual_maps, typical
+from sensorproc.onboard.find_stars import correlate, filtered, inverse_variance, spikes, template
+from sensorproc.onboard.flatten import MOMENTS_CLIP, MOMENTS_RMS, cell_means, residual_maps
 from sensorproc.onboard.kernels.gather import scatter_plane
-from sensorproc.onboard.kernels.line_medians import line_medians
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.products import Candidate, Registered, Residual, Solved, Trail, freeze
 from sensorproc.onboard.psf import Psf, measure_psf
@@ -34,6 +33,7 @@ PART_PX, MIN_PART_PX = 64, 24  # parts of a line whose levels must agree, and go
 STANDS_OUT = 4.0  # sigmas of its own noise at which a line's level is believed as it is
 BROKEN_LINE = 4.0  # times the usual difference between parts: the line has no one level
 SAMPLED_PX = 1_000_000  # of larger frames every fourth pixel tells the noise: to 0.1 %
+MIN_ENERGY = 0.15  # of the typical template energy: with less a place tells nothing of the noise
 EXCESS_NOISE = 1.08  # of the filtered image, below which it is chance
 
 
@@ -54,7 +54,7 @@ def subtract_stars(
 
 
 def _weight(frame: Registered, flags: np.ndarray) -> np.ndarray:
-    return np.where(flags == 0, 1.0 / frame.flattened.sigma_e**2, 0.0).astype(np.float32)
+    return inverse_variance(frame.flattened.sigma_e, flags)
 
 
 def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) -> float:
@@ -62,13 +62,15 @@ def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) 
 
     Their upper quartile decides: saturated stars' wings and blends, which spread far wider, are few.
     """
-    ratios = []
-    for k, frame in enumerate(frames):
-        star = frame.flattened.image_e - model.cube[k]
-        usable = (weight[k] > 0) & ~_near_saturation(frame.flattened.flags)
-        bright = (star > BRIGHT_MODEL_SIGMA * frame.flattened.sigma_e) & usable
+
+    def of_frame(k: int) -> np.ndarray:
+        star = frames[k].flattened.image_e - model.cube[k]
+        usable = (weight[k] > 0) & ~_near_saturation(frames[k].flattened.flags)
+        bright = (star > BRIGHT_MODEL_SIGMA * frames[k].flattened.sigma_e) & usable
         s, r = star[bright].astype(float), model.cube[k][bright].astype(float)
-        ratios.append(np.stack([r * r, 1.0 / weight[k][bright] + s, s * s]))
+        return np.stack([r * r, 1.0 / weight[k][bright] + s, s * s])
+
+    ratios = each(of_frame, range(len(frames)))
     residual2, noise2, light2 = np.concatenate(ratios, axis=1)
     if len(residual2) < MIN_MODEL_PIXELS:
         return DEFAULT_MODEL_ERROR
@@ -110,7 +112,7 @@ def _residual(
     image, noise = image.astype(np.float32), np.sqrt(variance).astype(np.float32)
     s = psf.filter_px
     flags, n_outliers = reject_outliers(image, noise, flags, s, match)
-    weight = np.where(flags == 0, 1.0 / (noise * noise), 0.0).astype(np.float32)
+    weight = inverse_variance(noise, flags)
     weight /= filtered_noise(image, weight, flags, s, flatten) ** 2
     freeze(image, weight, flags, light)
     solved = replace(solved, registered=replace(solved.registered, psf_sigma_px=s, flux_ratio=psf.flux_ratio))
@@ -134,11 +136,8 @@ def filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: 
     Faint unresolved stars and the edges of stray light are correlated over the PSF and pass the filter; measured
     after it, they cost sensitivity instead of false alarms.
     """
-    kernel = template(Trail(), s)
-    phi = correlate(weight, kernel * kernel)
-    enough = phi > 0.15 * typical(phi)
-    snr = np.where(enough, correlate(image * weight, kernel) / np.sqrt(np.maximum(phi, 1e-30)), 0.0).astype(np.float32)
-    unusable = flags | (~enough).astype(np.uint8)
+    snr = filtered(image, weight, template(Trail(), s), MIN_ENERGY)
+    unusable = flags | (snr == 0.0).astype(np.uint8)
     noise = residual_maps(snr, unusable, flatten)[1]
     return np.where(noise > EXCESS_NOISE, noise, np.float32(1.0))
 
@@ -173,30 +172,32 @@ def _compact_hits(image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: fl
 
 
 def without_stripes(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
-    """The image less the median of its rows and columns: readout structure that a mesh cannot follow."""
-    for is_column in (False, True):
-        level = line_levels(*(np.ascontiguousarray(v.T if is_column else v) for v in (image, flags)))
-        image = image - (level[None, :] if is_column else level[:, None])
-    return image
+    """The image less the level of its rows and columns: readout structure that a mesh cannot follow."""
+    image = image - line_levels(image, flags, rows=True)[:, None]
+    return np.asarray(image - line_levels(image, flags, rows=False)[None, :])
 
 
-def line_levels(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
-    """Level (ny,) of each row: the mean of its parts' medians; zero where few pixels are good, and where the parts disagree: a
-    column that is dead from some row on must not lift the part that lives.
+def line_levels(image: np.ndarray, flags: np.ndarray, rows: bool) -> np.ndarray:
+    """Level of each row or column: the mean of its parts' clipped means; zero where few pixels are good, and where the parts
+    disagree: a column that is dead from some row on must not lift the part that lives.
 
     A line's own level is in all of its parts alike; noise and what is left of stars are not. Levels are shrunk to the share of
     them that the parts have in common, over all lines, unless a line stands out: in a field half full of stars rows of few
     good pixels would else print their noise on the frame.
     """
-    cuts = np.linspace(0, image.shape[1], max(image.shape[1] // PART_PX, 2) + 1).astype(int)
-    parts = np.array([_medians(image[:, a:b], flags[:, a:b], MIN_PART_PX) for a, b in zip(cuts, cuts[1:], strict=False)])
-    known = parts != 0.0
+    n_lines, length = image.shape if rows else image.shape[::-1]
+    cuts = np.linspace(0, length, max(length // PART_PX, 2) + 1).astype(int)
+    lines = np.arange(n_lines + 1)
+    mean, sigma, count = cell_means(image, flags, *((lines, cuts) if rows else (cuts, lines)))
+    mean, sigma, enough = (v.T if rows else v for v in (mean, sigma, count >= MIN_PART_PX))
+    known = enough & (sigma > 0)
+    parts = np.where(known, mean, np.float32(0.0))
     n_known = known.sum(axis=0)
     level = (parts.sum(axis=0) / np.maximum(n_known, 1)).astype(np.float32)
     filled = np.where(known, parts, level)  # a part with few good pixels says nothing
     unlike = filled.max(axis=0) - filled.min(axis=0)
-    enough = n_known * (cuts[1] - cuts[0]) >= MIN_LINE_PX
-    usable = enough & (unlike <= BROKEN_LINE * float(np.median(unlike)))
+    is_dead = (enough & ~known).any(axis=0)  # no noise at all
+    usable = ~is_dead & (n_known * (cuts[1] - cuts[0]) >= MIN_LINE_PX) & (unlike <= BROKEN_LINE * float(np.median(unlike)))
     within2 = float(((parts - level) ** 2)[known].sum()) / max(int((n_known - 1).clip(0).sum()), 1)
     noise2 = within2 / np.maximum(n_known, 1)
     limit = 4.0 * np.sqrt(within2)
@@ -206,10 +207,3 @@ def line_levels(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
     stands_out = 1.0 - STANDS_OUT**2 * noise2 / np.maximum(level.astype(float) ** 2, 1e-30)
     share = np.maximum(common2 / np.maximum(common2 + noise2, 1e-30), stands_out)
     return np.where(usable, level * share, 0.0).astype(np.float32)
-
-
-def _medians(image: np.ndarray, flags: np.ndarray, min_good: int) -> np.ndarray:
-    level = np.empty(len(image), np.float32)
-    scratch = np.empty(image.shape[1], np.float32)
-    line_medians(np.ascontiguousarray(image), np.ascontiguousarray(flags), min_good, scratch, level)
-    return level

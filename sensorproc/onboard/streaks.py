@@ -1,11 +1,6 @@
-"""Streaks in one frame: fast Radon transform of the PSF-filtered residual, then a straight line refined on it.
+"""Streaks in one frame: candidate lines of the PSF-filtered residual, refined on it and tested, clearest first."""
 
-PSF filtering before the Radon transform is what makes the sum along a line a matched filter (Nir, Zackay & Ofek
-2018, AJ 156, 229). Filtered values are clipped, so that a spike makes no line. Thresholds come from the number of
-independent lines searched (:func:`sensorproc.theory.streak_curvatures`).
-"""
-
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,11 +8,10 @@ from scipy import ndimage, optimize
 
 from sensorproc.config import Streaks
 from sensorproc.onboard.kernels.peaks import local_maxima
-from sensorproc.onboard.kernels.radon import best_line, join_blocks
+from sensorproc.onboard.line_search import Line, search_lines
 from sensorproc.onboard.match import match
 from sensorproc.onboard.products import Residual, Trail
 from sensorproc.onboard.threads import each
-from sensorproc.theory import streak_curvatures, threshold
 
 MIN_FRAMES = 3
 POINT_SNR = 4.0
@@ -37,28 +31,12 @@ ALIGNED_PX = 1.5  # a line this close to a row or column is readout damage; a re
 LOW_FRACTION = 0.3  # of the streak's mean level: below it a piece counts as empty
 
 
-@dataclass(frozen=True)
-class Line:
-    """A streak: ends [px], significance, and the threshold for lines of its length."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-    snr: float
-    threshold: float
-
-    @property
-    def length_px(self) -> float:
-        return float(np.hypot(self.x1 - self.x0, self.y1 - self.y0))
-
-
 def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, Line]]:
     """Streaks (frame of the set, line), brightest first in each frame.
 
     What the other frames show at the same place is fixed to the detector and is no streak.
     """
-    maps = [np.where(r.weight > 0, match(r, Trail(), UNCLIPPED), np.float32(0.0)) for r in residuals]
+    maps = each(lambda r: np.where(r.weight > 0, match(r, Trail(), UNCLIPPED), np.float32(0.0)), residuals)
     if len(residuals) < MIN_FRAMES:  # too few to take the stars out: at least their cores must not line up
         maps = [_without_points(snr, r.solved.registered.psf_sigma_px) for snr, r in zip(maps, residuals, strict=True)]
     numbered = each(lambda k: _of_frame(residuals[k], k, maps, config), range(len(residuals)))
@@ -101,73 +79,25 @@ def _lines_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], co
     snr, good = np.clip(mine, -config.clip_snr, config.clip_snr), (residual.weight > 0).astype(np.float32)
     correlation_px = 2.0 * np.sqrt(np.pi) * s  # of filtered noise along a line
     found: list[Line] = []
+    candidates = search_lines(snr, s, config)
     for _ in range(MAX_STREAKS):
-        line = _best_line(snr, good, correlation_px, s, config)
-        if line is None:
+        if not candidates:
             break
+        line = candidates[0]
         refined = refine_line(mine, good, line, correlation_px, config.clip_snr)
         if is_streak(residual, snr, refined, s, config) and not (is_fixed(others, mine, refined) or is_stars(residual, refined)):
             found.append(refined)
         _erase(snr, refined, 4.0 * s + 2.0)
         _erase(snr, line, 4.0 * s + 2.0)
+        candidates = [other for other in candidates[1:] if _is_left(snr, other, correlation_px)]
     return found
 
 
-def _best_line(snr: np.ndarray, good: np.ndarray, correlation_px: float, s: float, config: Streaks) -> Line | None:
-    """Most significant piece over all lengths and the four quarter turns, None if none is above its threshold."""
-    best: Line | None = None
-    excess = 0.0
-    for transposed in (False, True):
-        a, b = (snr.T, good.T) if transposed else (snr, good)
-        for flipped in (False, True):
-            rows = np.s_[::-1] if flipped else np.s_[:]
-            for z, u, ends in _pieces(a[rows], b[rows], correlation_px, s, config):
-                if z - u > excess:
-                    excess = z - u
-                    x0, y0, x1, y1 = ends
-                    if flipped:
-                        y0, y1 = a.shape[0] - 1 - y0, a.shape[0] - 1 - y1
-                    best = Line(y0, x0, y1, x1, z, u) if transposed else Line(x0, y0, x1, y1, z, u)
-    return best
-
-
-def _pieces(snr: np.ndarray, good: np.ndarray, correlation_px: float, s: float, config: Streaks) -> list[tuple]:
-    """Best (significance, threshold, ends) of each length, for slopes between 0 and 1."""
-    ny, nx = snr.shape
-    n_columns = 1 << int(np.ceil(np.log2(nx)))
-    sums = np.zeros((n_columns, 1, ny), np.float32)
-    counts = np.zeros((n_columns, 1, ny), np.float32)
-    sums[:nx, 0], counts[:nx, 0] = snr.T, good.T
-    pieces = []
-    while sums.shape[0] > 1:
-        n_blocks, width = sums.shape[0] // 2, 2 * sums.shape[1]
-        upper, upper_counts = (np.empty((n_blocks, width, ny), np.float32) for _ in range(2))
-        join_blocks(sums, upper)
-        join_blocks(counts, upper_counts)
-        sums, counts = upper, upper_counts
-        if width < config.min_length_px or width > 2 * nx:
-            continue
-        u = threshold(config.false_alarms_per_frame, streak_curvatures(float(ny * nx), s, float(width)))
-        found = np.empty((1, 4), np.float32)
-        scale = np.sqrt(correlation_px)
-        u *= _line_noise(sums, counts, 0.5 * width, scale)
-        if best_line(sums, counts, u * scale, 0.5 * width, found) == 0:
-            continue
-        z, block, shift, row = (float(v) for v in found[0])
-        x0 = block * width
-        pieces.append((z / scale, u, (x0, row, min(x0 + width - 1, nx - 1), row + shift)))
-    return pieces
-
-
-def _line_noise(sums: np.ndarray, counts: np.ndarray, min_count: float, scale: float) -> float:
-    """Measured spread of line sums over the expected one, at least 1: structure such as stray light is not white."""
-    some = np.s_[:, :: max(sums.shape[1] // 8, 1), :: max(sums.shape[2] // 128, 1)]
-    enough = counts[some] >= min_count
-    if enough.sum() < 100:
-        return 1.0
-    z = sums[some][enough] / (scale * np.sqrt(counts[some][enough]))
-    low, high = np.percentile(z, [15.87, 84.13])
-    return max(0.5 * float(high - low), 1.0)
+def _is_left(snr: np.ndarray, line: Line, correlation_px: float) -> bool:
+    """Whether a line is still significant once others have been blanked."""
+    px, py = _points(line)
+    values = snr[np.rint(py).astype(int).clip(0, snr.shape[0] - 1), np.rint(px).astype(int).clip(0, snr.shape[1] - 1)]
+    return float(values.sum()) > line.threshold * np.sqrt(len(px) * correlation_px)
 
 
 def refine_line(snr: np.ndarray, good: np.ndarray, line: Line, correlation_px: float, clip_snr: float) -> Line:

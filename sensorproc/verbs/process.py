@@ -20,6 +20,7 @@ def process(
     stars: Path | None = None,
     marking: str | None = None,
     data_mode: DataMode | None = None,
+    keep_stages: bool = False,
     json: bool = False,
 ) -> int:
     """Run the onboard chain on recorded frames, then downlink and decode.
@@ -40,6 +41,8 @@ def process(
         classification marking, for messages.
     data_mode
         data mode, for messages.
+    keep_stages
+        also write residuals, noise, flags, starlight and candidates of every set to OUT/stages: FITS, 13 bytes a pixel and frame.
     json
         print the summary as JSON.
     """
@@ -61,7 +64,7 @@ def process(
     for text in source.notes:
         note(f"using {text}")
     with progress("processing") as report:
-        outcome = replay.process(source, config, table, mark, out, argv, report)
+        outcome = replay.process(source, config, table, mark, out, argv, report, keep_stages)
     write_report(out / "report.html", source.path.name, outcome)
     rejected = [row for row in outcome.decoded.tables["events"] if row["severity"].startswith("WARNING")]
     reasons = [f"frame {row['frame']} rejected: {row['event']}" for row in rejected if row["event"] != "UNREADABLE"]

@@ -4,17 +4,20 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import ndimage
 
 from sensorproc.onboard.find_stars import template
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
-from sensorproc.onboard.kernels.line_medians import line_medians
+from sensorproc.onboard.kernels.gather import gather_steady
 from sensorproc.onboard.kernels.link_pairs import linked_pairs
 from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 from sensorproc.onboard.kernels.peaks import local_maxima
-from sensorproc.onboard.kernels.radon import best_line, join_blocks
+from sensorproc.onboard.kernels.radon import best_pieces, join_blocks
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.shift_add import climb, shift_add
+from sensorproc.onboard.kernels.sorting import sort_columns
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Trail
@@ -105,19 +108,53 @@ def test_a_climb_ends_on_the_objects_path(rng):
     np.testing.assert_allclose(seeds[0], (x, y, vx, vy), atol=0.3)
 
 
-def test_radon_equals_the_definition_of_its_lines(rng):
-    image = rng.normal(size=(24, 16)).astype(np.float32)
-    sums = np.ascontiguousarray(image.T[:, None, :])
-    while sums.shape[0] > 1:
-        upper = np.empty((sums.shape[0] // 2, 2 * sums.shape[1], 24), np.float32)
-        join_blocks(sums, upper)
-        sums = upper
+def _levels(image, sign):
+    """Radon levels of an image by height."""
+    levels, h = {1: image}, 1
+    while 2 * h <= len(image):
+        upper = np.empty_like(image)
+        join_blocks(levels[h], h, sign, 0, upper)
+        h *= 2
+        levels[h] = upper
+    return levels
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_radon_equals_the_definition_of_its_lines(rng, sign):
+    image = rng.integers(-120, 120, (16, 24)).astype(np.int16)
+    sums = _levels(image, sign)[16]
+    mirrored = image if sign > 0 else image[:, ::-1]
     for shift in (0, 5, 15):
-        for row in (0, 7, 20):
-            assert sums[0, shift, row] == pytest.approx(slow.line_sum(image, 0, 16, row, shift), abs=1e-4)
-    found = np.empty((1, 4), np.float32)
-    assert best_line(sums, np.full_like(sums, 16.0), 0.0, 1.0, found) == 1
-    assert found[0, 0] == pytest.approx(sums.max() / 4, rel=1e-5)
+        for x in (0, 7, 20):
+            column = x if sign > 0 else 23 - x
+            assert sums[shift, column] == slow.line_sum(mirrored.T, 0, 16, x, shift)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("first", "second", "start"), [(8, 0, 0), (4, 4, 4), (8, 4, 0), (4, 8, 4)])
+def test_best_pieces_are_the_best_lines_across_two_blocks(rng, sign, first, second, start):
+    image = rng.integers(-120, 120, (32, 24)).astype(np.int16)
+    levels = _levels(image, sign)
+    height = first + second
+    found = np.empty((50, 5))
+    limits = np.full(height, 300.0, np.float32)
+    lower = levels[second] if second else levels[first]
+    n = best_pieces(levels[first], lower, first, second, start, 8, sign, 0, 0, limits, 0, found)
+    assert n > 0
+    mirrored = image if sign > 0 else image[:, ::-1]
+    best: dict[tuple[int, int], float] = {}
+    for top in range(start, 32 - height + 1, 8):
+        for shift in range(height):
+            one, two = shift * first // height, shift * second // height
+            rest = shift - two if second else 0
+            for x in range(24 - rest):
+                upper = slow.line_sum(mirrored.T, top, first, x, one)
+                total = upper + (slow.line_sum(mirrored.T, top + first, second, x + rest, two) if second else 0)
+                column = x if sign > 0 else 23 - x
+                cell = top, column // height
+                best[cell] = max(best.get(cell, 0.0), total / 300.0)
+    wanted = sorted(v for v in best.values() if v > 1.0)
+    np.testing.assert_allclose(sorted(found[:n, 0]), wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("length", "angle"), [(0.0, 0.0), (9.0, 0.4), (22.0, -1.2)])
@@ -182,15 +219,30 @@ def test_linked_pairs_needs_hits():
     assert linked_pairs(line, first, t, 2, 0.5, 10.0, 1.0, 6, found) == 0
 
 
-def test_line_medians_are_those_of_the_good_pixels(rng):
-    image = rng.normal(size=(31, 90)).astype(np.float32)
-    flags = (rng.random(image.shape) < 0.3).astype(np.uint8)
-    flags[4, 10:] = 1
-    level = np.empty(31, np.float32)
-    line_medians(image, flags, 20, np.empty(90, np.float32), level)
-    expected = np.nanmedian(np.where(flags == 0, image, np.nan), axis=1)
-    expected[4] = 0.0
-    np.testing.assert_allclose(level, expected, atol=1e-6)
+@given(st.integers(1, 33), st.integers(0, 2**32 - 1))
+def test_columns_are_sorted_whatever_their_length(n, seed):
+    rows = np.random.default_rng(seed).normal(size=(n, 5)).astype(np.float32)
+    expected = np.sort(rows, axis=0)
+    sort_columns(rows)
+    np.testing.assert_array_equal(rows, expected)
+
+
+def test_the_steady_plane_is_the_mean_of_the_inner_half_of_the_good_samples(rng):
+    cube = rng.normal(size=(9, 12, 14)).astype(np.float32)
+    weight = (rng.random(cube.shape) > 0.3).astype(np.float32)
+    moved = np.array([[[1.0, 0.0, k - 4.0], [0.0, 1.0, 0.4 * (k - 4.0)], [0.0, 0.0, 1.0]] for k in range(9)])
+    steady, count = np.empty((20, 22), np.float32), np.empty((20, 22), np.uint8)
+    for first, last in ((0, 7), (7, 20)):
+        gather_steady(cube, weight, moved, -3, -2, first, last, steady, count)
+    for j, i in ((0, 0), (5, 9), (10, 12), (19, 21)):
+        x, y = i - 3, j - 2
+        places = [(int(np.floor(x + k - 4.0 + 0.5)), int(np.floor(y + 0.4 * (k - 4.0) + 0.5))) for k in range(9)]
+        inside = [(k, v, u) for k, (u, v) in enumerate(places) if 0 <= u < 14 and 0 <= v < 12]
+        samples = np.sort([cube[place] for place in inside if weight[place] > 0])
+        assert count[j, i] == len(samples)
+        if len(samples):
+            outer = len(samples) // 4
+            assert steady[j, i] == pytest.approx(samples[outer : len(samples) - outer].mean(), abs=1e-6)
 
 
 @pytest.mark.parametrize("alive", [40, 85, 250])

@@ -39,6 +39,15 @@ def test_the_clairvoyant_snr_is_that_of_theory(renderer):
     assert target["snr"] == pytest.approx(expected, rel=0.08)  # the halo adds a little, stars near by take some
 
 
+def test_rest_motions_are_those_of_the_rendered_stars(renderer):
+    rest = scene_truth(renderer, [])["rest_px_frame"]
+    half = 0.5 * renderer.sensor.cadence_s
+    line = renderer.attitude.middle[:, 2][None, :]
+    before, after = (renderer.lens.project(line, renderer.attitude.ideal(t))[0] for t in (-half, half))
+    assert rest["stars"] == pytest.approx((after - before).tolist(), abs=0.01)
+    assert rest["detector"] == [0.0, 0.0]
+
+
 def test_frames_depend_on_the_seed_alone(renderer):
     again = Renderer(renderer.scene, catalog.shipped())
     third = again.expose(3).data_dn

@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 
-from sensorproc.onboard.kernels.insertion import insert
 from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, u1, void
+from sensorproc.onboard.kernels.sorting import sort_columns
+
+MISSING = np.float32(3.4e38)  # sorts behind every sample
 
 
 @kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), i8, i8, i8, i8, out(f4, 2), out(u1, 2)))
@@ -18,26 +20,28 @@ def gather_steady(cube, weight, to_detector, x0, y0, first, last, steady, count)
     """
     n, ny, nx = cube.shape
     mx = steady.shape[1]
-    scratch = np.empty(n, np.float32)
+    samples = np.empty((n, mx), np.float32)
     for j in range(first, last):
-        for i in range(mx):
-            x, y = float(x0 + i), float(y0 + j)
-            m = 0
-            for k in range(n):
-                t = to_detector[k]
+        count[j] = 0
+        for k in range(n):
+            t, row, flat, seen = to_detector[k], samples[k], cube[k], weight[k]
+            y = float(y0 + j)
+            for i in range(mx):
+                x = float(x0 + i)
                 w = t[2, 0] * x + t[2, 1] * y + t[2, 2]
                 u = int(math.floor((t[0, 0] * x + t[0, 1] * y + t[0, 2]) / w + 0.5))
                 v = int(math.floor((t[1, 0] * x + t[1, 1] * y + t[1, 2]) / w + 0.5))
-                if u < 0 or v < 0 or u >= nx or v >= ny or weight[k, v, u] == 0.0:
-                    continue
-                value = cube[k, v, u]
-                insert(scratch, m, value)
-                m += 1
-            count[j, i] = m
+                row[i] = MISSING
+                if u >= 0 and v >= 0 and u < nx and v < ny and seen[v, u] > 0.0:
+                    row[i] = flat[v, u]
+                    count[j, i] += 1
+        sort_columns(samples)
+        for i in range(mx):
+            m = int(count[j, i])
             outer = m // 4
             total = f4(0.0)
             for p in range(outer, m - outer):
-                total += scratch[p]
+                total += samples[p, i]
             steady[j, i] = total / f4(max(m - 2 * outer, 1))
 
 

@@ -87,28 +87,47 @@ def cell_statistics(image, flags, edges_y, edges_x, clip, center, sigma, count):
 @kernel(void(ro(f4, 2), ro(u1, 2), ro(i8, 1), ro(i8, 1), f8, f8, f8, out(f4, 2), out(f4, 2), out(i8, 2)))
 def cell_moments(image, flags, edges_y, edges_x, scale, clip, kept_rms, mean, sigma, count):
     """Mean and noise of each cell of a residual without sources: pixels within ``clip`` sigma, three times over from a
-    sigma of ``scale``. ``kept_rms`` is what that clipping leaves of a unit normal's rms."""
+    sigma of ``scale``. ``kept_rms`` is what that clipping leaves of a unit normal's rms.
+
+    All cells of a row of cells at once, column by column of the image: whole rows are summed side by side.
+    """
+    nx = image.shape[1]
+    n_cells = len(edges_x) - 1
+    middle, reach = np.empty(nx, np.float32), np.empty(nx, np.float32)
+    total, square = np.empty(nx, np.float32), np.empty(nx, np.float32)
+    inner, good = np.empty(nx, np.float32), np.empty(nx, np.float32)
     for j in range(len(edges_y) - 1):
-        for i in range(len(edges_x) - 1):
-            middle, noise, n, n_good = 0.0, 2.0 * scale, 0, 0
-            for _ in range(4):
-                total, square, n, n_good = 0.0, 0.0, 0, 0
-                reach = clip * noise
-                for y in range(edges_y[j], edges_y[j + 1]):
-                    for x in range(edges_x[i], edges_x[i + 1]):
-                        d = image[y, x] - middle
-                        good = flags[y, x] == 0
-                        inner = good and abs(d) < reach
-                        n_good += good
-                        if inner:
-                            total += d
-                            square += d * d
-                            n += 1
-                if n < 8:
-                    break
-                shift = total / n
-                middle += shift
-                noise = math.sqrt(max(square / n - shift * shift, 0.0)) / kept_rms
-            count[j, i] = n_good
-            mean[j, i] = middle if n >= 8 else 0.0
-            sigma[j, i] = noise if n >= 8 else 0.0
+        mean[j] = 0.0
+        sigma[j] = 2.0 * scale
+        for _ in range(4):
+            for i in range(n_cells):
+                for x in range(edges_x[i], edges_x[i + 1]):
+                    middle[x], reach[x] = mean[j, i], f4(clip) * sigma[j, i]
+            total[:] = 0.0
+            square[:] = 0.0
+            inner[:] = 0.0
+            good[:] = 0.0
+            for y in range(edges_y[j], edges_y[j + 1]):
+                for x in range(nx):
+                    d = image[y, x] - middle[x]
+                    one = f4(1.0) if flags[y, x] == 0 else f4(0.0)
+                    counted = one if abs(d) < reach[x] else f4(0.0)
+                    value = d * counted
+                    good[x] += one
+                    inner[x] += counted
+                    total[x] += value
+                    square[x] += value * value
+            for i in range(n_cells):
+                first, second, n, n_good = 0.0, 0.0, 0.0, 0.0
+                for x in range(edges_x[i], edges_x[i + 1]):
+                    first += total[x]
+                    second += square[x]
+                    n += inner[x]
+                    n_good += good[x]
+                count[j, i] = int(n_good)
+                if n < 8.0:
+                    mean[j, i], sigma[j, i] = 0.0, 0.0
+                    continue
+                shift = first / n
+                mean[j, i] += f4(shift)
+                sigma[j, i] = math.sqrt(max(second / n - shift * shift, 0.0)) / kept_rms

@@ -1,46 +1,94 @@
-"""Fast discrete Radon transform (Brady 1998; Götz & Druck 1996), keeping the best line piece of every block.
+"""Fast discrete Radon transform (Brady 1998; Götz & Druck 1996) in 16-bit integers, and the best pieces of lines in it.
 
-Level m joins blocks of 2^m columns: row y with shift d is the sum along the line from (left edge, y) to
-(right edge, y + d), built from two halves of the level below. Slopes 0..1; the caller flips and transposes.
+A level of height h holds blocks of h rows; its row ``block * h + shift`` is, at x, the sum along the line that enters the
+block's first row at x and leaves its last row at x + sign * shift. Slopes 0 to 1 only; the caller mirrors and transposes.
 """
 
-from sensorproc.onboard.kernels.jit import f4, i8, kernel, out, ro, void
+import numpy as np
+
+from sensorproc.onboard.kernels.jit import f4, f8, i2, i8, kernel, out, ro, void
 
 
-@kernel(void(ro(f4, 3), out(f4, 3)))
-def join_blocks(lower, upper):
-    """One level up: ``lower`` (n_blocks, w, ny) -> ``upper`` (n_blocks / 2, 2 w, ny), index [block, shift, row]."""
-    n_blocks, width, ny = lower.shape
-    for block in range(n_blocks // 2):
-        left, right = lower[2 * block], lower[2 * block + 1]
-        for shift in range(2 * width):
+@kernel(void(ro(i2, 2), i8, i8, i8, out(i2, 2)))
+def join_blocks(lower, height, sign, halve, upper):
+    """One level up from blocks of ``height`` rows; sums are shifted right by ``halve`` bits."""
+    ny, nx = lower.shape
+    for top in range(0, ny, 2 * height):
+        for shift in range(2 * height):
             half = shift // 2
             rest = shift - half
-            a, b, target = left[half], right[half], upper[block, shift]
-            for y in range(ny):
-                yy = y + rest
-                target[y] = a[y] + b[yy] if yy < ny else a[y]
+            a, b, target = lower[top + half], lower[top + height + half], upper[top + shift]
+            if sign > 0:
+                for x in range(nx - rest):
+                    target[x] = i2((a[x] + b[x + rest]) >> halve)
+                for x in range(max(nx - rest, 0), nx):
+                    target[x] = a[x] >> halve
+            else:
+                for x in range(min(rest, nx)):
+                    target[x] = a[x] >> halve
+                for x in range(rest, nx):
+                    target[x] = i2((a[x] + b[x - rest]) >> halve)
 
 
-@kernel(i8(ro(f4, 3), ro(f4, 3), f4, f4, out(f4, 2)))
-def best_line(sums, counts, threshold, min_count, found):
-    """The most significant piece above ``threshold``: sum over root of the number of good pixels under it.
+@kernel(i2(ro(i2, 1)))
+def highest(a):
+    """Largest of a row."""
+    top = i2(-32768)
+    for x in range(len(a)):
+        top = max(top, a[x])
+    return top
 
-    ``found`` (1, 4) receives significance, block, shift and row of the first best one; returns 1 if there is any.
+
+@kernel(i2(ro(i2, 1), ro(i2, 1), i8, i8))
+def highest_sum(a, b, bits1, bits2):
+    """Largest sum of two rows, each shifted right."""
+    top = i2(-32768)
+    for x in range(len(a)):
+        top = max(top, i2((a[x] >> bits1) + (b[x] >> bits2)))
+    return top
+
+
+@kernel(i8(ro(i2, 2), ro(i2, 2), i8, i8, i8, i8, i8, i8, i8, ro(f4, 1), i8, out(f8, 2)))
+def best_pieces(first, second, h1, h2, start, step, sign, bits1, bits2, limits, n, found):
+    """Most significant lines across a block of ``h1`` rows and the one of ``h2`` rows below it.
+
+    Pairs start at rows ``start``, ``start + step``, ...; ``h2 = 0``: blocks of ``first`` alone. Sums of the two are shifted
+    right by ``bits1`` and ``bits2`` before they are added. ``limits`` (h1 + h2,): threshold of every shift. Of each pair and
+    each stretch of h1 + h2 columns the line that exceeds its threshold most is written to ``found`` (most, 5) from row ``n``
+    on: ratio to the threshold, first row, rows, shift, column; returns the rows filled.
     """
-    n_blocks, n_shifts, ny = sums.shape
-    best = threshold
-    n = 0
-    for block in range(n_blocks):
-        for shift in range(n_shifts):
-            total, good = sums[block, shift], counts[block, shift]
-            for y in range(ny):
-                if total[y] <= 0.0 or good[y] < min_count or total[y] * total[y] <= best * best * good[y]:
-                    continue
-                best = total[y] / f4(good[y] ** 0.5)
-                found[0, 0] = best
-                found[0, 1] = block
-                found[0, 2] = shift
-                found[0, 3] = y
-                n = 1
+    ny, nx = first.shape
+    height = h1 + h2
+    n_cells = (nx + height - 1) // height
+    best, best_shift, best_x = np.empty(n_cells, np.float32), np.empty(n_cells, np.int64), np.empty(n_cells, np.int64)
+    for top in range(start, ny - height + 1, step):
+        best[:] = 1.0
+        some = False
+        for shift in range(height):
+            part1, part2 = shift * h1 // height, shift * h2 // height
+            rest = shift - part2 if h2 > 0 else 0
+            if rest >= nx:
+                break
+            limit = limits[shift]
+            low, high = (0, nx - rest) if sign > 0 else (rest, nx)
+            width = high - low
+            a = first[top + part1, low:high]
+            b = second[top + h1 + part2, low + sign * rest : high + sign * rest] if h2 > 0 else a
+            if (highest_sum(a, b, bits1, bits2) if h2 > 0 else highest(a)) <= limit:
+                continue
+            some = True
+            for x in range(width):
+                total = (a[x] >> bits1) + (b[x] >> bits2) if h2 > 0 else a[x]
+                if total > limit:
+                    cell = (low + x) // height
+                    ratio = f4(total) / limit
+                    if ratio > best[cell]:
+                        best[cell], best_shift[cell], best_x[cell] = ratio, shift, low + x
+        if not some:
+            continue
+        for cell in range(n_cells):
+            if best[cell] > 1.0 and n < len(found):
+                found[n, 0], found[n, 1], found[n, 2] = best[cell], top, height
+                found[n, 3], found[n, 4] = best_shift[cell], best_x[cell]
+                n += 1
     return n

@@ -41,15 +41,15 @@ def stamp(bank, py, px, fy, fx, hy, hx, value, d_x, d_y):
             d_y[v, u] = n * ((one - gx) * (q10 - q00) + gx * (q11 - q01))
 
 
-@kernel(void(out(f4, 3), ro(f4, 4), ro(f8, 2), f8, f8, f8, i8, i8, f8))
-def add_star(cube, bank, path, dx, dy, flux, hy, hx, sign):
-    """Add ``sign`` times a star to every frame of ``cube`` (n, ny, nx) at ``path`` (n, 2) + (dx, dy), in place."""
-    n, ny, nx = cube.shape
+@kernel(void(out(f4, 3), ro(f4, 4), ro(f8, 2), f8, f8, f8, i8, i8, f8, i8, i8))
+def add_star(cube, bank, path, dx, dy, flux, hy, hx, sign, first, last):
+    """Add ``sign`` times a star to frames ``first`` to ``last`` of ``cube`` (n, ny, nx) at ``path`` (n, 2) + (dx, dy)."""
+    ny, nx = cube.shape[1:]
     whole, part = np.empty(4, np.int64), np.empty(2)
     value = np.empty((2 * hy + 1, 2 * hx + 1), np.float32)
     d_x, d_y = np.empty_like(value), np.empty_like(value)
     scale = f4(sign * flux)
-    for k in range(n):
+    for k in range(first, last):
         if not corner(path[k, 0] + dx, path[k, 1] + dy, bank.shape[0] - 1, ny, nx, whole, part):
             continue
         stamp(bank, whole[3], whole[2], part[1], part[0], hy, hx, value, d_x, d_y)
@@ -59,13 +59,20 @@ def add_star(cube, bank, path, dx, dy, flux, hy, hx, sign):
                 cube[k, y0 + v, x0 + u] += scale * value[v, u]
 
 
+@kernel(void(out(f4, 3), ro(f4, 5), ro(i8, 1), ro(f8, 3), ro(f8, 1), ro(i8, 2), f8, i8, i8))
+def add_stars(cube, banks, width, paths, flux, full_half, sign, first, last):
+    """Add ``sign`` times all stars to frames ``first`` to ``last`` of ``cube``; arguments as of :func:`fit_stars`."""
+    for m in range(len(flux)):
+        add_star(cube, banks[width[m]], paths[m], 0.0, 0.0, flux[m], full_half[m, 0], full_half[m, 1], sign, first, last)
+
+
 @kernel(
     void(
         out(f4, 3), ro(f4, 3), ro(f4, 5), ro(i8, 1), ro(f8, 3), ro(i8, 1), ro(i8, 2), ro(i8, 2), i8, f8, out(f8, 2),
     )
 )  # fmt: skip
 def fit_stars(cube, weight, banks, width, paths, order, fit_half, full_half, n_steps, place_sigma, stars):
-    """Gauss-Newton on (dx, dy, flux) of every star in ``order`` with the others' light subtracted.
+    """Gauss-Newton on (dx, dy, flux) of every star in ``order``, one after the other, with the others' light subtracted.
 
     ``cube`` (n, ny, nx) holds what all present models leave, and is kept so; ``weight`` is 1/variance without stars, zero
     where pixels are bad. ``paths`` (m, n, 2) [px]; ``stars`` (m, 3): dx, dy, flux [e-]; ``fit_half`` and ``full_half``
@@ -129,8 +136,8 @@ def fit_stars(cube, weight, banks, width, paths, order, fit_half, full_half, n_s
                 break
             dx, dy = min(max(step[0], -MAX_STEP_PX), MAX_STEP_PX), min(max(step[1], -MAX_STEP_PX), MAX_STEP_PX)
             fy, fx = full_half[m, 0], full_half[m, 1]
-            add_star(cube, bank, path, stars[m, 0], stars[m, 1], flux, fy, fx, 1.0)
+            add_star(cube, bank, path, stars[m, 0], stars[m, 1], flux, fy, fx, 1.0, 0, n)
             stars[m, 0] += dx
             stars[m, 1] += dy
             stars[m, 2] = max(flux + step[2], 0.0)
-            add_star(cube, bank, path, stars[m, 0], stars[m, 1], stars[m, 2], fy, fx, -1.0)
+            add_star(cube, bank, path, stars[m, 0], stars[m, 1], stars[m, 2], fy, fx, -1.0, 0, n)

@@ -1,0 +1,71 @@
+"""Element by element in one pass: memory, not arithmetic, is what whole frames cost."""
+
+import math
+
+from sensorproc.onboard.kernels.jit import f4, f8, i1, i8, kernel, out, ro, u1, void
+
+
+@kernel(void(ro(f4, 2), ro(u1, 2), out(f4, 2)))
+def weights(sigma, flags, weight):
+    """``weight``: 1 / sigma^2, 0 where flagged."""
+    ny, nx = sigma.shape
+    one = f4(1.0)
+    for y in range(ny):
+        for x in range(nx):
+            weight[y, x] = one / (sigma[y, x] * sigma[y, x]) if flags[y, x] == 0 else f4(0.0)
+
+
+@kernel(void(out(f4, 2), ro(f4, 2), f8))
+def to_snr(psi, phi, least):
+    """``psi`` / sqrt(``phi``) in place, 0 where ``phi`` is not above ``least``."""
+    ny, nx = psi.shape
+    limit = f4(least)
+    for y in range(ny):
+        for x in range(nx):
+            psi[y, x] = psi[y, x] / f4(math.sqrt(max(phi[y, x], limit))) if phi[y, x] > limit else f4(0.0)
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), ro(f4, 2), ro(i8, 2), f8, out(f8, 1)))
+def best_near(image, weight, template, places, least, best):
+    """Highest matched-filter SNR of ``template`` on and around each of ``places`` (m, 2: x, y), at least 0; what has no more
+    than ``least`` of the template's energy on good pixels does not count."""
+    ny, nx = image.shape
+    ky, kx = template.shape
+    for m in range(len(places)):
+        best[m] = 0.0
+        for dy in range(-1, 2):
+            for dx in range(-1, 2):
+                y0, x0 = places[m, 1] + dy - ky // 2, places[m, 0] + dx - kx // 2
+                psi, phi = 0.0, 0.0
+                for v in range(max(-y0, 0), min(ky, ny - y0)):
+                    for u in range(max(-x0, 0), min(kx, nx - x0)):
+                        w, t = weight[y0 + v, x0 + u], template[v, u]
+                        psi += w * t * image[y0 + v, x0 + u]
+                        phi += w * t * t
+                if phi > least:
+                    best[m] = max(best[m], psi / math.sqrt(phi))
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), f8, i8, i8, i8, out(f4, 2), out(f4, 2)))
+def add_clipped(image, weight, clip, roots, first, last, total, seen):
+    """Add a frame's SNR by the pixel, within +-``clip``, times ``roots`` powers of its weight's root to rows ``first`` to
+    ``last`` of ``total``, and 1 to ``seen`` where the pixel is good."""
+    nx = image.shape[1]
+    high = f4(clip)
+    for y in range(first, last):
+        for x in range(nx):
+            root = f4(math.sqrt(weight[y, x]))
+            snr = min(max(image[y, x] * root, -high), high)
+            total[y, x] += snr * root if roots > 0 else snr
+            seen[y, x] += f4(1.0) if root > 0.0 else f4(0.0)
+
+
+@kernel(void(ro(f4, 2), f8, i8, out(i1, 2)))
+def quantise(image, levels, margin, rounded):
+    """``image`` (ny, nx) times ``levels``, rounded, within ``rounded`` (ny + 2 margin, nx + 2 margin); ends at +-127."""
+    ny, nx = image.shape
+    scale, low, high = f4(levels), f4(-127.0), f4(127.0)
+    for y in range(ny):
+        row = rounded[y + margin]
+        for x in range(nx):
+            row[margin + x] = i1(math.floor(min(max(image[y, x] * scale, low), high) + f4(0.5)))
