@@ -20,6 +20,7 @@ MIN_FRAMES = 3
 TEST_SIGMA = 4.0
 DEAD_SIGMA = 6.0  # below their surroundings over the set: no light takes charge away, these pixels are dead
 AROUND_PX = 5
+MEMORY = 0.95  # of earlier sets' evidence: in the end a warm pixel counts as if seen in five sets
 DEAD_RUN_PX = 9  # along a column; single dark pixels are left, for they tell the null search how wrong the dark map is
 CLIP_SIGMA = 8.0  # of a single sample, so that one particle hit makes no defect
 GLOW_PX = 5.0  # smoothing of the mean residual in which glow is looked for: wider than objects, narrower than the mesh
@@ -32,21 +33,40 @@ def _shows_what_is_fixed(residuals: list[Residual]) -> bool:
     return len(residuals) >= MIN_FRAMES and not residuals[0].solved.registered.is_stare
 
 
-def mask_fixed_pixels(residuals: list[Residual]) -> list[Residual]:
-    """Residuals with :func:`fixed_pixels` flagged HOT."""
-    fixed = fixed_pixels(residuals)
-    return residuals if fixed is None else [_masked(r, fixed) for r in residuals]
+def mask_fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> tuple[list[Residual], np.ndarray | None]:
+    """Residuals with :func:`fixed_pixels` flagged HOT, and the map of earlier sets with this one's evidence added.
+
+    A stare adds none, but knows what earlier sets have shown.
+    """
+    shows = _shows_what_is_fixed(residuals)
+    known = _remembered(residuals, warm_snr) if shows else warm_snr
+    if known is None or known.shape != residuals[0].image_e.shape:
+        return residuals, warm_snr
+    fixed = _sharp(known, residuals)
+    return [_masked(r, fixed) for r in residuals], known
 
 
-def fixed_pixels(residuals: list[Residual]) -> np.ndarray | None:
+def fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray | None:
     """Lasting single-pixel excesses (ny, nx) bool; None in a stare, where stars last as long.
 
-    Each pixel's own SNR is compared with the best the PSF filter finds on and around it: for a delta the filter has
-    less, for an object it has more.
+    ``warm_snr`` (ny, nx) is what earlier sets have shown: a pixel too faint for one set, or bright at times, adds up.
     """
-    if not _shows_what_is_fixed(residuals):
-        return None
+    return _sharp(_remembered(residuals, warm_snr), residuals) if _shows_what_is_fixed(residuals) else None
+
+
+def _remembered(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray:
+    """SNR of every pixel's lasting excess over this set and, fading, the ones before: of unit variance where nothing lasts."""
     pixel = _lasting(residuals)
+    if warm_snr is None or warm_snr.shape != pixel.shape:
+        return pixel
+    return (pixel + np.float32(MEMORY) * warm_snr) / np.float32(np.hypot(1.0, MEMORY))
+
+
+def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
+    """Significant excesses that no light makes: each pixel's own SNR against the best the PSF filter finds on and around it.
+
+    For a delta the filter has less, for an object, though it stood still over the detector through all sets, more.
+    """
     kernel = template(Trail(), residuals[0].solved.registered.psf_sigma_px)
     filtered = correlate(pixel, kernel) / np.float32(np.sqrt((kernel * kernel).sum()))
     return np.asarray((pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8))))

@@ -16,8 +16,9 @@ from sensorproc.onboard.threads import each
 from sensorproc.onboard.tracks import Stack
 
 
-def sign_reversed(frames: Stack, config: Match) -> Stack:
-    """The set with its sign changed and the outlier rejection of the real search applied to it."""
+def sign_reversed(frames: Stack, warm_snr: np.ndarray | None, config: Match) -> Stack:
+    """The set, and what earlier ones have shown of its pixels, with their signs changed, and the outlier rejection of the real
+    search applied to them."""
     image, weight = -frames.image_e, np.empty_like(frames.weight)
 
     def reversed_frame(k: int) -> Residual:
@@ -28,7 +29,7 @@ def sign_reversed(frames: Stack, config: Match) -> Stack:
         return replace(residual, image_e=image[k], weight=weight[k], flags=flags)
 
     residuals = each(reversed_frame, range(len(frames.frames)))
-    fixed = fixed_pixels(residuals)
+    fixed = fixed_pixels(residuals, None if warm_snr is None else -warm_snr)
     if fixed is not None:
         weight[:, fixed] = 0.0
     freeze(image, weight)

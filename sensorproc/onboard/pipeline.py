@@ -101,8 +101,8 @@ def search_set(
     rejected = [frame for frame in frames if isinstance(frame, Rejection)]
     _demand_one_shape([frame.image_e.shape for frame in flattened])
     try:
-        processed = _search_set(flattened, rejected, state, table, config, _cadence_s(frames, config), do)
-        return processed, state.after_set(processed.null_found, processed.null_expected)
+        processed, warm_snr = _search_set(flattened, rejected, state, table, config, _cadence_s(frames, config), do)
+        return processed, state.after_set(processed.null_found, processed.null_expected, warm_snr)
     except FrameSetRejected as reason:
         rejected += [_rejection(f.calibrated.frame, reason) for f in flattened]
         return Processed.nothing(frames[0].detector, tuple(rejected), state.digest()), state.after_set()
@@ -111,7 +111,7 @@ def search_set(
 def _search_set(
     flattened: list[Flattened], rejected: list[Rejection], state: PayloadState, table: StarTable | None, config: Config,
     cadence_s: float, do: Do,
-) -> Processed:  # fmt: skip
+) -> tuple[Processed, np.ndarray | None]:  # fmt: skip
     if not flattened:
         raise FrameSetRejected("NO_FRAMES")
     if len(flattened) > 1 and (cadence_s <= 0.0 or np.median(np.diff([f.t_mid_tai_ns for f in flattened])) <= 0):
@@ -125,13 +125,13 @@ def _search_set(
     residuals = do(mask_dead_columns, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)
-    residuals = do(mask_fixed_pixels, residuals)
+    residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
     frames = do(stack, residuals, cadence_s)
     residuals = list(frames.frames)  # views of the stack: the arrays they had before are free
     found = do(boxes, frames, cadence_s, config.search.box_px_frame)
     theory = false_alarms(frames, found, config.search, _skewness(frames))
     mirrored = theory.reversed()
-    null = null_search(do(sign_reversed, frames, config.match), found, mirrored, config, do)
+    null = null_search(do(sign_reversed, frames, state.warm_snr, config.match), found, mirrored, config, do)
     theory_threshold = mirrored.threshold(config.search.false_alarms_per_set) + config.search.margin_snr
     calibrated = theory.with_null(mirrored, null, running_excess(state.null_found, state.null_expected))
     threshold = calibrated.threshold(config.search.false_alarms_per_set) + config.search.margin_snr
@@ -143,7 +143,7 @@ def _search_set(
     if config.search.permuted_every and state.n_sets % config.search.permuted_every == config.search.permuted_every - 1:
         nulls["time"] = null_search(do(permuted, frames, cleaned), found, theory, config, do)
     streaks = do(single_streaks, frames, cleaned, tracks, config)
-    return Processed(
+    processed = Processed(
         detector=registered[0].flattened.calibrated.frame.detector,
         residuals=tuple(residuals),
         tracklets=tracklets,
@@ -159,6 +159,7 @@ def _search_set(
         null_expected=config.search.null_false_alarms * len(nulls),
         state_digest=state.digest(),
     )
+    return processed, warm_snr
 
 
 def register_set(

@@ -5,6 +5,7 @@ stands still in the registered plane, brightest first, then fitted in the frames
 them: place and flux of each, on what all others leave. Same code for points and trails.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from sensorproc.config import Flatten, Stars
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.find_stars import correlate, find_stars, template
 from sensorproc.onboard.kernels.star_fit import add_stars, fit_stars
+from sensorproc.onboard.kernels.steadiness import unsteadiness
 from sensorproc.onboard.products import Candidate, Registered, Trail
 from sensorproc.onboard.psf import Psf
 from sensorproc.onboard.star_images import image_banks, with_profile
@@ -28,6 +30,7 @@ PROFILE_SNR, PROFILE_STARS, MIN_PROFILE_STARS = 25.0, 150, 8  # of one frame; st
 MOST_BANDS, MAX_SHIFT_PX = 8, 4.0  # of the field, and how far fits and rotation between frames may bring stars nearer
 GAUSS_NEWTON_STEPS = 1  # in each round of all stars
 BESIDE_SIGMAS, BESIDE_FRACTION = 3.5, 0.08  # nearer to a star and fainter than this part of it: its own remains
+PASSING_CHI2, PASSING_SNR = 9.5, 8.0  # one faint star in twenty by chance, left as it is; brighter ones vary for other reasons
 MOVER_SIGMAS = 5.0  # PSF widths around an object seen to move in which nothing is a star
 
 
@@ -41,6 +44,10 @@ class StarList:
     width: np.ndarray
     fit_half: np.ndarray
     full_half: np.ndarray
+
+    def chosen(self, which: np.ndarray) -> "StarList":
+        """Some of the stars."""
+        return StarList(*(np.ascontiguousarray(getattr(self, f.name)[which]) for f in fields(self)))
 
     def with_more(self, others: "StarList") -> "StarList":
         """Both lists, these first."""
@@ -69,10 +76,14 @@ def model_stars(
     sampled = weight[:, ::7, ::7]
     noise_e = 1.0 / float(np.sqrt(np.median(sampled[sampled > 0])))
     stars = _drawn(np.empty((0, 3)), frames, psf, widths, banks, noise_e)
+    passing = np.empty((0, 2))
     plane = steady_plane(cube, weight, matrices, seen, config, flatten)
     for threshold in (config.bright_snr, config.find_snr):
         found = _new_stars(plane, psf, trail, threshold, stars.places, movers, frames, config)
         new = _drawn(found, frames, psf, widths, banks, noise_e)
+        if threshold == config.find_snr:
+            moves = _is_passing(cube, weight, banks, new, frames)
+            passing, new = new.places[moves, :2], new.chosen(~moves)
         _add(cube, banks, new, -1.0)
         stars = stars.with_more(new)
         if len(stars.places):
@@ -80,7 +91,8 @@ def model_stars(
         if threshold == config.bright_snr:
             banks = _corrected(cube, weight, banks, stars, frames, noise_e * np.sqrt(4.0 * np.pi) * psf.core_px)
         plane = steady_plane(cube, weight, matrices, seen, config, flatten)
-    return StarModel(stars, cube, plane, clutter(_without_movers(plane, movers, frames), psf, trail))
+    moving = [*_mover_places(movers, frames), *passing.tolist()]
+    return StarModel(stars, cube, plane, clutter(_without(plane, moving, MOVER_SIGMAS * frames[0].psf_sigma_px), psf, trail))
 
 
 def _add(cube: np.ndarray, banks: np.ndarray, stars: StarList, sign: float) -> None:
@@ -155,12 +167,24 @@ def _is_mover(found: np.ndarray, movers: list[Candidate], frames: list[Registere
     return on_path
 
 
-def _without_movers(plane: Plane, movers: list[Candidate], frames: list[Registered]) -> Plane:
+def _is_passing(cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, found: StarList, frames: list[Registered]) -> np.ndarray:
+    """Which of the faint stars found (m,) come, pass and go: slow objects, of which a star would take a part."""
+    snr, chi2 = np.zeros(len(found.places)), np.zeros(len(found.places))
+    if len(snr):
+        times = np.array([f.t_frames for f in frames])
+        unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, chi2)
+    return (chi2 > PASSING_CHI2) & (snr < PASSING_SNR)
+
+
+def _without(plane: Plane, places: list[Sequence[float]], radius: float) -> Plane:
     """The plane without what slow objects left in it: their light is no clutter."""
     steady = plane.steady_e.copy()
     y, x = np.ogrid[plane.y0 : plane.y0 + steady.shape[0], plane.x0 : plane.x0 + steady.shape[1]]
-    for u, v in _mover_places(movers, frames):
-        steady[(x - u) ** 2 + (y - v) ** 2 < (MOVER_SIGMAS * frames[0].psf_sigma_px) ** 2] = 0.0
+    reach = int(np.ceil(radius))
+    for u, v in places:
+        j, i = round(v) - plane.y0, round(u) - plane.x0
+        rows, columns = (slice(max(c - reach, 0), max(c + reach + 1, 0)) for c in (j, i))
+        steady[rows, columns][(x[:, columns] - u) ** 2 + (y[rows] - v) ** 2 < radius**2] = 0.0
     return replace(plane, steady_e=steady)
 
 

@@ -16,7 +16,8 @@ class PayloadState:
 
     ``dark_e_s`` (ny, nx) float32 [e-/s] or None; ``bad`` (ny, nx) uint8 :class:`~sensorproc.flags.PixelFlag` or
     None; ``n_sets`` frame sets processed so far; ``null_found`` tracks of null searches where ``null_expected`` were
-    expected, older sets fading.
+    expected, older sets fading; ``warm_snr`` (ny, nx) float32 or None: the lasting excess of every pixel over what is known of
+    it, over the sets whose stars swept the detector, older ones fading.
     """
 
     dark_e_s: np.ndarray | None = None
@@ -24,24 +25,28 @@ class PayloadState:
     n_sets: int = 0
     null_found: float = 0.0
     null_expected: float = 0.0
+    warm_snr: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        freeze(*(array for array in (self.dark_e_s, self.bad) if array is not None))
+        freeze(*(array for array in (self.dark_e_s, self.bad, self.warm_snr) if array is not None))
 
     def digest(self) -> bytes:
         """First 8 bytes of SHA-256 over the content."""
         content = hashlib.sha256(f"{self.n_sets} {self.null_found!r} {self.null_expected!r}".encode())
-        for array in (self.dark_e_s, self.bad):
+        for array in (self.dark_e_s, self.bad, self.warm_snr):
             content.update(b"-" if array is None else repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return content.digest()[:8]
 
-    def after_set(self, null_found: float = 0.0, null_expected: float = 0.0) -> "PayloadState":
-        """State for the next frame set, with what this one's null searches found and should have."""
+    def after_set(
+        self, null_found: float = 0.0, null_expected: float = 0.0, warm_snr: np.ndarray | None = None
+    ) -> "PayloadState":
+        """State for the next frame set, with what this one's null searches found and should have, and the new map if any."""
         return replace(
             self,
             n_sets=self.n_sets + 1,
             null_found=FADING * self.null_found + null_found,
             null_expected=FADING * self.null_expected + null_expected,
+            warm_snr=self.warm_snr if warm_snr is None else warm_snr,
         )
 
 

@@ -1,0 +1,68 @@
+"""Whether the light at a place is there in all frames alike, or comes, passes and goes."""
+
+import math
+
+import numpy as np
+
+from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, void
+from sensorproc.onboard.kernels.star_fit import corner, stamp
+
+
+@kernel(f8(ro(f8, 1), ro(f8, 1), ro(f8, 1)))
+def trend(t, signal, power):
+    """Squared significance of ``signal`` growing with ``t``, whatever its mean; ``power`` (n,) is its variance."""
+    total, mean = 0.0, 0.0
+    for k in range(len(t)):
+        total += power[k]
+        mean += power[k] * t[k]
+    if not total > 0.0:
+        return 0.0
+    mean /= total
+    score, variance = 0.0, 0.0
+    for k in range(len(t)):
+        score += (t[k] - mean) * signal[k]
+        variance += (t[k] - mean) ** 2 * power[k]
+    return score * score / variance if variance > 0.0 else 0.0
+
+
+@kernel(void(ro(f4, 3), ro(f4, 3), ro(f4, 5), ro(i8, 1), ro(f8, 3), ro(i8, 2), ro(f8, 1), out(f8, 1), out(f8, 1)))
+def unsteadiness(cube, weight, banks, width, paths, half, times, snr, chi2):
+    """``snr`` (m,) of a constant star at each of ``paths`` (m, n, 2), and ``chi2`` (m,), of four degrees of freedom for one:
+    of a trend and a curvature of its flux over ``times`` (n,) and of a drift of its place in x and in y."""
+    n, ny, nx = cube.shape
+    whole, part = np.empty(4, np.int64), np.empty(2)
+    shape = 2 * np.max(half[:, 0]) + 1, 2 * np.max(half[:, 1]) + 1
+    value, d_x, d_y = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32)
+    psi, phi, square = np.zeros(n), np.zeros(n), np.zeros(n)
+    gx, hx, gy, hy = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    for m in range(len(paths)):
+        for k in range(n):
+            psi[k], phi[k], gx[k], hx[k], gy[k], hy[k] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            bank = banks[width[m]]
+            if not corner(paths[m, k, 0], paths[m, k, 1], bank.shape[0] - 1, ny, nx, whole, part):
+                continue
+            ry, rx = half[m, 0], half[m, 1]
+            x0, y0 = whole[0] - rx, whole[1] - ry
+            if x0 + 2 * rx < 0 or y0 + 2 * ry < 0 or x0 >= nx or y0 >= ny:
+                continue
+            stamp(bank, whole[3], whole[2], part[1], part[0], ry, rx, value, d_x, d_y)
+            for v in range(max(-y0, 0), min(2 * ry + 1, ny - y0)):
+                for u in range(max(-x0, 0), min(2 * rx + 1, nx - x0)):
+                    w, r = weight[k, y0 + v, x0 + u], cube[k, y0 + v, x0 + u]
+                    psi[k] += w * value[v, u] * r
+                    phi[k] += w * value[v, u] * value[v, u]
+                    gx[k] += w * d_x[v, u] * r
+                    hx[k] += w * d_x[v, u] * d_x[v, u]
+                    gy[k] += w * d_y[v, u] * r
+                    hy[k] += w * d_y[v, u] * d_y[v, u]
+        total = phi.sum()
+        snr[m] = psi.sum() / math.sqrt(total) if total > 0.0 else 0.0
+        chi2[m] = trend(times, psi, phi) + trend(times, gx, hx) + trend(times, gy, hy)
+        # curvature: what t^2 has beyond a straight line
+        s1, s2, s3 = (phi * times).sum(), (phi * times**2).sum(), (phi * times**3).sum()
+        lever = s2 * total - s1 * s1
+        if not lever > 0.0:
+            continue
+        slope = (s3 * total - s2 * s1) / lever
+        square[:] = times**2 - slope * times
+        chi2[m] += trend(square, psi, phi)

@@ -1,0 +1,80 @@
+"""What stays with the detector: warm pixels add up over sets, objects at rest over the detector are left alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.bench_process import made_up_frames
+from benchmarks.cases import BODY_FIXED
+from sensorproc.config import Config
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard import pipeline
+from sensorproc.onboard.defects import mask_fixed_pixels
+from sensorproc.onboard.find_stars import template
+from sensorproc.onboard.products import Trail
+from sensorproc.onboard.state import PayloadState
+
+WARM, OBJECT = (40, 60), (90, 100)  # y, x
+
+
+@pytest.fixture(scope="module")
+def residuals():
+    """Residuals of a body-fixed set, before what is fixed is looked for."""
+    kept = {}
+
+    def do(stage, *arguments):
+        kept.setdefault(stage.__name__, arguments)
+        return stage(*arguments)
+
+    _, state = pipeline.process_set(made_up_frames(160, 8, BODY_FIXED), PayloadState(), None, Config(), do)
+    assert state.warm_snr is not None
+    assert state.warm_snr.std() == pytest.approx(1.0, abs=0.15)
+    return kept["mask_fixed_pixels"][0]
+
+
+def noisy(residuals, rng):
+    """New noise, a pixel of SNR 0.9 in a frame, 2.5 in a set, and an object of SNR 20 in a set at rest."""
+    s = residuals[0].solved.registered.psf_sigma_px
+    shape = template(Trail(), s)
+    shape *= 20.0 / np.sqrt(8.0 * (shape * shape).sum())
+    h = shape.shape[0] // 2
+    made = []
+    for r in residuals:
+        z = rng.normal(size=r.image_e.shape)
+        z[WARM] += 0.9
+        z[OBJECT[0] - h : OBJECT[0] + h + 1, OBJECT[1] - h : OBJECT[1] + h + 1] += shape
+        weight = np.full(z.shape, 0.04, np.float32)
+        made.append(replace(r, image_e=(5.0 * z).astype(np.float32), weight=weight, flags=np.zeros(z.shape, np.uint8)))
+    return made
+
+
+def _as_stare(solved):
+    return replace(solved, registered=replace(solved.registered, is_stare=True))
+
+
+def test_a_warm_pixel_adds_up_and_an_object_at_rest_is_no_pixel(residuals, rng):
+    warm, seen = None, []
+    for _ in range(12):
+        masked, warm = mask_fixed_pixels(noisy(residuals, rng), warm)
+        hot = masked[0].flags & PixelFlag.HOT > 0
+        seen.append(bool(hot[WARM]))
+        assert not hot[OBJECT[0] - 3 : OBJECT[0] + 4, OBJECT[1] - 3 : OBJECT[1] + 4].any()
+        assert hot.mean() < 5e-4
+    assert not seen[0]
+    assert all(seen[-3:])
+    assert warm.std() == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_stare_knows_what_was_learned_and_adds_nothing(residuals, rng):
+    warm = None
+    for _ in range(12):
+        _, warm = mask_fixed_pixels(noisy(residuals, rng), warm)
+    stare = [
+        replace(r, solved=replace(r.solved, registered=replace(r.solved.registered, is_stare=True)))
+        for r in noisy(residuals, rng)
+    ]
+    masked, same = mask_fixed_pixels(stare, warm)
+    assert same is warm
+    assert all(r.flags[WARM] & PixelFlag.HOT and r.weight[WARM] == 0.0 for r in masked)
+    assert mask_fixed_pixels(stare, None) == (stare, None)
