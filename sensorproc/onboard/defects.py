@@ -18,10 +18,11 @@ from sensorproc.onboard.threads import each, in_rows
 
 MIN_FRAMES = 3
 TEST_SIGMA = 4.0
-DEAD_SIGMA = 6.0  # below their surroundings over the set: no light takes charge away, these pixels are dead
-AROUND_PX = 5
+DEAD_SIGMA = 7.0  # of a run of pixels over the set, below nothing and below its neighbours: no light takes charge away
+DEAD_RUN_PX = 17  # along a column; single dark pixels are left, for they tell the null search how wrong the dark map is
+DEAD_CLIP = 6.0  # of a pixel of the run: one or two make none
+BESIDE_PX, WIDE_FRACTION = 3, 0.4  # columns to either side that are not half as dark
 MEMORY = 0.95  # of earlier sets' evidence: in the end a warm pixel counts as if seen in five sets
-DEAD_RUN_PX = 9  # along a column; single dark pixels are left, for they tell the null search how wrong the dark map is
 CLIP_SIGMA = 8.0  # of a single sample, so that one particle hit makes no defect
 GLOW_PX = 5.0  # smoothing of the mean residual in which glow is looked for: wider than objects, narrower than the mesh
 GLOW_SIGMA, GLOW_CLIP = 4.0, 3.0  # its significance, and the clip of a single sample
@@ -73,17 +74,18 @@ def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
 
 
 def mask_dead_columns(residuals: list[Residual]) -> list[Residual]:
-    """Residuals with dead columns or parts of them that no calibration names flagged HOT: lasting, dark, and narrow.
+    """Residuals with dead columns or parts of them that no calibration names flagged HOT: lasting, dark, long and narrow.
 
-    A shadow of dust is as dark but wide: the median of its surroundings is dark too. It is not for here.
+    A shadow of dust is as dark but wide, what is over-subtracted of a star is short: neither is for here.
     """
-    if not _shows_what_is_fixed(residuals):
+    if len(residuals) < MIN_FRAMES:
         return residuals
-    pixel = _lasting(residuals)
-    dark = (pixel - cv2.medianBlur(pixel, AROUND_PX) < -DEAD_SIGMA).astype(np.uint8)
-    whole = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((AROUND_PX, 1), np.uint8))  # a star has crossed it
-    dead = cv2.morphologyEx(whole, cv2.MORPH_OPEN, np.ones((DEAD_RUN_PX, 1), np.uint8)) > 0
-    return [_masked(r, dead) for r in residuals]
+    pixel = np.clip(_lasting(residuals), -DEAD_CLIP, DEAD_CLIP)
+    run = cv2.blur(pixel, (1, DEAD_RUN_PX)) * np.float32(np.sqrt(DEAD_RUN_PX))
+    beside = np.minimum(*(np.roll(run, shift, axis=1) for shift in (-BESIDE_PX, BESIDE_PX)))
+    dark = ((run < -DEAD_SIGMA) & (run - beside < -DEAD_SIGMA) & (beside > WIDE_FRACTION * run)).astype(np.uint8)
+    dead = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((DEAD_RUN_PX, 1), np.uint8)) > 0
+    return [_masked(r, dead) for r in residuals] if dead.any() else residuals
 
 
 def _lasting(residuals: list[Residual], clip: float = CLIP_SIGMA) -> np.ndarray:

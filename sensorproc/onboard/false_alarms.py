@@ -55,19 +55,19 @@ class FalseAlarms:
 
         The i-th strongest null track of SNR u should come with i expected ones. The worst ratio of found over expected counts,
         of those that chance does not explain: what it explains is left to the running excess, or every other set would ask for
-        more than theory. Where the ratio is beyond all measure, the tail is not theory's times a number: noise is wider than
-        believed, in places. SNRs are then divided by what brings the strongest null tracks to where as many are expected.
+        more than theory. Where the ratio is beyond all measure, for more than one track, the tail is not theory's times a
+        number: noise is wider than believed, in places. SNRs are then divided by what brings the strongest null tracks to
+        where as many are expected.
         """
         ranked = list(enumerate(sorted(snrs, reverse=True), 1))
         due = [null.expected(snr) for _, snr in ranked]
-        ratios = [
-            (i + PRIOR) / (mean + PRIOR)
+        ratios = {
+            i: (i + PRIOR) / (mean + PRIOR)
             for (i, _), mean in zip(ranked, due, strict=True)
             if special.gammainc(i, max(mean, 1e-300)) < CHANCE  # probability of i or more (Poisson)
-        ]
-        excess = max([1.0, running, *ratios])
-        if excess <= MOST_EXCESS:
-            return replace(self, excess=excess)
+        }
+        if max((ratio for i, ratio in ratios.items() if i > 1), default=0.0) <= MOST_EXCESS:
+            return replace(self, excess=max(1.0, running, min(max(ratios.values(), default=1.0), MOST_EXCESS)))
         spread = max(snr / null.threshold(float(i)) for i, snr in ranked[:STRONGEST]) if ranked else 1.0
         return replace(self, excess=min(max(running, 1.0), MOST_EXCESS), spread=max(spread, 1.0))
 

@@ -184,7 +184,9 @@ def _without(plane: Plane, places: list[Sequence[float]], radius: float) -> Plan
     for u, v in places:
         j, i = round(v) - plane.y0, round(u) - plane.x0
         rows, columns = (slice(max(c - reach, 0), max(c + reach + 1, 0)) for c in (j, i))
-        steady[rows, columns][(x[:, columns] - u) ** 2 + (y[rows] - v) ** 2 < radius**2] = 0.0
+        around = steady[rows, columns]
+        is_near = (x[:, columns] - u) ** 2 + (y[rows] - v) ** 2 < radius**2
+        around[is_near] = np.minimum(around[is_near], 0.0)  # what is darker than the sky is no object's
     return replace(plane, steady_e=steady)
 
 

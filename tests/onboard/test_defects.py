@@ -10,7 +10,7 @@ from benchmarks.cases import BODY_FIXED
 from sensorproc.config import Config
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard import pipeline
-from sensorproc.onboard.defects import mask_fixed_pixels
+from sensorproc.onboard.defects import mask_dead_columns, mask_fixed_pixels
 from sensorproc.onboard.find_stars import template
 from sensorproc.onboard.products import Trail
 from sensorproc.onboard.state import PayloadState
@@ -78,3 +78,19 @@ def test_a_stare_knows_what_was_learned_and_adds_nothing(residuals, rng):
     assert same is warm
     assert all(r.flags[WARM] & PixelFlag.HOT and r.weight[WARM] == 0.0 for r in masked)
     assert mask_fixed_pixels(stare, None) == (stare, None)
+
+
+@pytest.mark.parametrize("is_stare", [False, True])
+def test_part_of_a_column_a_little_too_dark_is_found_and_a_shadow_is_not(residuals, rng, is_stare):
+    frames = []
+    for r in noisy(residuals, rng):
+        image = r.image_e.copy()
+        image[70:, 30] -= 1.2 * 5.0
+        image[20:60, 110:122] -= 1.2 * 5.0  # dust
+        image[100:104, 140:144] -= 5.0 * 5.0  # a star, over-subtracted
+        frames.append(replace(r, image_e=image, solved=_as_stare(r.solved) if is_stare else r.solved))
+    hot = mask_dead_columns(frames)[0].flags & PixelFlag.HOT > 0
+    assert hot[85:, 30].all()
+    assert not hot[:50, 30].any()
+    assert hot[:, 29].sum() + hot[:, 31].sum() == 0
+    assert not hot[:, 100:].any()

@@ -39,6 +39,9 @@ def test_a_burst_of_null_tracks_raises_the_threshold_and_a_lone_faint_one_hardly
     assert healthy.excess == 1.0
     assert lone.threshold(0.01) == false.threshold(0.01)  # one in four sets has one
     assert burst.threshold(0.01) > u + 1.0
+    single = false.with_null(false, [u + 5.0], 1.0)  # one artefact is no reason to be blind
+    assert single.excess == pytest.approx(10.0)
+    assert single.spread == 1.0
     assert false.with_null(false, [], 2.5).excess == 2.5
 
 

@@ -12,6 +12,7 @@ from sensorproc.onboard import pipeline
 from sensorproc.onboard.kernels.gather import gather_steady
 from sensorproc.onboard.kernels.star_bank import PHASES, fill_bank
 from sensorproc.onboard.kernels.star_fit import add_star, fit_stars
+from sensorproc.onboard.kernels.steadiness import unsteadiness
 from sensorproc.onboard.psf import Psf, measure_psf
 from sensorproc.onboard.state import PayloadState
 from tests.oracles import slow
@@ -61,6 +62,29 @@ def test_nothing_is_subtracted_away_from_stars(stages):
     """A median template would take noise off every pixel; a model takes none where no star is."""
     for residual in stages["stare"]["subtract_stars"]:
         assert (residual.template_e < 0.3 * residual.solved.registered.flattened.noise_e).mean() > 0.75
+
+
+@pytest.mark.parametrize("length", [0.0, 2.0])
+def test_light_that_passes_is_told_from_light_that_stays(rng, length):
+    """Four degrees of freedom by chance; a mover of SNR 12 over the set, 6 px long, is plain."""
+    s, n, shape, noise = 0.9, 16, (40, 60), 10.0
+    bank = np.empty((1, PHASES + 1, PHASES + 1, 13, 15), np.float32)
+    fill_bank(length, 1.0, 0.0, np.array([s]), 0.0, 3.0, bank)
+    times = np.arange(n) - 7.5
+    template = slow.trail(30.0, 20.0, length, 0.0, s, shape)
+    flux = 12.0 * noise / np.sqrt(n * (template**2).sum())
+    weight = np.full((n, *shape), 1.0 / noise**2, np.float32)
+    paths = np.tile([[[30.0, 20.0]]], (1, n, 1))
+    width, half, chi2, snr = np.zeros(1, np.int64), np.full((1, 2), 5, np.int64), np.empty(1), np.empty(1)
+    found = {0.0: [], 0.4: []}
+    for rate, values in found.items():
+        images = [flux * slow.trail(30.0 + rate * t, 20.0, length, 0.0, s, shape) for t in times]
+        for _ in range(60):
+            cube = (np.array(images) + rng.normal(0.0, noise, weight.shape)).astype(np.float32)
+            unsteadiness(cube, weight, bank, width, paths, half, times, snr, chi2)
+            values.append(float(chi2[0]))
+    assert np.mean(found[0.0]) == pytest.approx(4.0, abs=4.0 * np.sqrt(8.0 / 60))
+    assert np.mean(np.array(found[0.4]) > 9.5) > 0.95
 
 
 def test_too_few_stars_leave_the_believed_width(stages):

@@ -1,0 +1,111 @@
+"""Maximum-likelihood fit of one straight, uniform streak to the pixels of a frame: both ends and its brightness.
+
+The trailed Gaussian (Veres et al. 2012) of :mod:`sensorproc.onboard.kernels.trail`, its light per pixel of length times a
+profile. Ends move along and across the line by Gauss-Newton steps with damping; moving an end across turns the line.
+"""
+
+import math
+
+import numpy as np
+
+from sensorproc.onboard.kernels.cholesky import solve_symmetric
+from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, void
+
+MIN_LENGTH_SIGMAS = 1.0  # a shorter one is a point, whose ends cannot be told apart
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), ro(f8, 1), f8, f8, out(f8, 2), out(f8, 1)))
+def sums(image, weight, line, s, half, normal, rhs):
+    """Normal equations (5, 5) and right-hand side (7,) of the ends' steps (along and across at the first, along and across at
+    the second) and of the brightness; rhs[5] and rhs[6] receive the matched filter's psi and phi.
+
+    ``line`` (5,): x0, y0, x1, y1 [px], brightness [e-/px of length]. Pixels within ``half`` of it count.
+    """
+    ny, nx = image.shape
+    normal[:] = 0.0
+    rhs[:] = 0.0
+    x0, y0, x1, y1, bright = line[0], line[1], line[2], line[3], line[4]
+    length = math.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2)
+    cos, sin = (x1 - x0) / length, (y1 - y0) / length
+    norm, root = 1.0 / (s * math.sqrt(2.0 * math.pi)), s * math.sqrt(2.0)
+    jac = np.empty(5)
+    first, last = max(int(math.ceil(min(y0, y1) - half)), 0), min(int(math.floor(max(y0, y1) + half)) + 1, ny)
+    for v in range(first, last):
+        # the columns of this row within reach of the line
+        left, right = min(x0, x1) - half, max(x0, x1) + half
+        if abs(sin) > 1e-6:
+            middle, reach = x0 + (v - y0) * cos / sin, half / abs(sin)
+            left, right = max(left, middle - reach), min(right, middle + reach)
+        for u in range(max(int(math.ceil(left)), 0), min(int(math.floor(right)) + 1, nx)):
+            w = weight[v, u]
+            a, b = (u - x0) * cos + (v - y0) * sin, (v - y0) * cos - (u - x0) * sin
+            if w == 0.0 or abs(b) > half:
+                continue
+            across = norm * math.exp(-0.5 * (b / s) ** 2)
+            along = 0.5 * (math.erf(a / root) - math.erf((a - length) / root))
+            share = min(max(a / length, 0.0), 1.0)
+            turn = bright * along * across * b / (s * s)
+            jac[0] = -bright * norm * math.exp(-0.5 * (a / s) ** 2) * across
+            jac[1] = turn * (1.0 - share)
+            jac[2] = bright * norm * math.exp(-0.5 * ((a - length) / s) ** 2) * across
+            jac[3] = turn * share
+            jac[4] = along * across
+            data = float(image[v, u])
+            residual = data - bright * jac[4]
+            rhs[5] += w * jac[4] * data
+            rhs[6] += w * jac[4] * jac[4]
+            for i in range(5):
+                rhs[i] += w * jac[i] * residual
+                for j in range(i + 1):
+                    normal[i, j] += w * jac[i] * jac[j]
+
+
+@kernel(f8(ro(f4, 2), ro(f4, 2), f8, f8, i8, f8, out(f8, 1), out(f8, 2)))
+def fit_streak(image, weight, s, half, n_iterations, max_step, line, normal):
+    """Fit ``line`` (5,) in place from a first guess and return its SNR, 0 if there is nothing to fit.
+
+    ``normal`` (5, 5): the equations at the answer, in the directions along and across the line at each end, and brightness.
+    """
+    trial, rhs, delta = line.copy(), np.zeros(7), np.zeros(5)
+    matrix, lower = np.zeros((5, 5)), np.zeros((5, 5))
+    best, damping = -1e30, 1e-2
+    for _ in range(n_iterations):
+        sums(image, weight, trial, s, half, normal, rhs)
+        if not rhs[6] > 0.0:
+            break
+        snr = rhs[5] / math.sqrt(rhs[6])
+        if snr > best:
+            gained = snr - best
+            best = snr
+            trial[4] = max(rhs[5] / rhs[6], 1e-6)
+            line[:] = trial
+            damping = max(0.2 * damping, 1e-4)
+            sums(image, weight, line, s, half, normal, rhs)
+            if gained < 1e-4:
+                break
+        else:
+            damping = max(8.0 * damping, 1e-2)
+            if damping > 1e3:
+                break
+            sums(image, weight, line, s, half, normal, rhs)
+        for i in range(5):
+            for j in range(i + 1):
+                matrix[i, j] = normal[i, j]
+                matrix[j, i] = normal[i, j]
+        for i in range(5):
+            matrix[i, i] = matrix[i, i] * (1.0 + damping) + 1e-12
+        if not solve_symmetric(matrix, rhs[:5].copy(), lower, delta):
+            break
+        length = math.sqrt((line[2] - line[0]) ** 2 + (line[3] - line[1]) ** 2)
+        cos, sin = (line[2] - line[0]) / length, (line[3] - line[1]) / length
+        for i in range(4):
+            delta[i] = min(max(delta[i], -max_step), max_step)
+        trial[0] = line[0] + delta[0] * cos - delta[1] * sin
+        trial[1] = line[1] + delta[0] * sin + delta[1] * cos
+        trial[2] = line[2] + delta[2] * cos - delta[3] * sin
+        trial[3] = line[3] + delta[2] * sin + delta[3] * cos
+        trial[4] = line[4]
+        if (trial[2] - trial[0]) * cos + (trial[3] - trial[1]) * sin < MIN_LENGTH_SIGMAS * s:
+            break
+    sums(image, weight, line, s, half, normal, rhs)
+    return max(best, 0.0)
