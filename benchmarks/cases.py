@@ -31,6 +31,18 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Crossing:
+    """An object that streaks through one frame: its middle [px], length [px], angle [rad] and electrons."""
+
+    frame: int
+    x: float
+    y: float
+    length_px: float
+    angle_rad: float
+    flux_e: float
+
+
+@dataclass(frozen=True)
 class Case:
     """One recording."""
 
@@ -50,6 +62,7 @@ class Case:
     jitter_px: float = 0.2
     seed: int = 1
     targets: tuple[Target, ...] = field(default_factory=tuple)
+    crossings: tuple[Crossing, ...] = field(default_factory=tuple)
 
 
 def draw(image: np.ndarray, x: float, y: float, flux_e: float, s: float, trail: tuple[float, float]) -> None:
@@ -89,6 +102,10 @@ def render(case: Case) -> np.ndarray:
         for t in case.targets:
             trail = t.vx * fraction, t.vy * fraction
             draw(image, t.x + t.vx * k + drift[k, 0], t.y + t.vy * k + drift[k, 1], t.flux_e, case.psf_sigma_px, trail)
+        for c in case.crossings:
+            if c.frame == k:
+                trail = c.length_px * np.cos(c.angle_rad), c.length_px * np.sin(c.angle_rad)
+                draw(image, c.x, c.y, c.flux_e, case.psf_sigma_px, trail)
         image[hot] += hot_e
         noisy = rng.poisson(image) + rng.normal(0.0, case.read_noise_e, case.shape)
         for _ in range(case.n_hits):

@@ -142,8 +142,8 @@ class Streaks:
     """Streaks in single frames."""
 
     enabled: bool = True
-    false_alarms_per_frame: Fraction = 0.001
-    min_length_px: Annotated[int, Field(ge=8)] = 24
+    false_alarms_per_frame: Fraction = 3e-4  # expected
+    min_length_px: Annotated[int, Field(ge=8)] = 10
     clip_snr: Positive = 4.0  # of a pixel's filtered value, so that one spike makes no line
     min_filled_fraction: Fraction = 0.6  # of the streak's pieces that must be bright by themselves
 

@@ -3,7 +3,7 @@
 Blocks of a fast Radon transform and pairs of neighbouring ones give lines of h and 1.5 h rows that start every h rows:
 half-overlapped, at lengths a factor of 1.4 apart, so that no streak falls between two blocks. The PSF-filtered image makes
 the sum along a line a matched filter (Nir, Zackay & Ofek 2018, AJ 156, 229); its values are clipped, so that a spike makes
-no line. The threshold of each length comes from the number of independent lines (:func:`sensorproc.theory.streak_curvatures`).
+no line. The threshold comes from the number of independent lines (:func:`sensorproc.theory.streak_curvatures`).
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,9 @@ from sensorproc.theory import streak_curvatures, threshold
 
 LEVELS_PER_SIGMA = 31  # a clip at 4 sigma keeps below 127, and
 PLAIN_ROWS = 128  # sums over so many rows below half of 16 bits; beyond, each doubling drops the lowest bit
+CANDIDATE_MARGIN = 1.2  # SNR below the threshold from which lines are fitted: what the worst piece misses of a streak
 MOST_FOUND = 4000  # a quarter turn
+N_ANGLES = 64  # over which the room for streaks is averaged
 MOST_LINES = 400  # that are worth a look
 
 
@@ -36,22 +38,36 @@ class Line:
         return float(np.hypot(self.x1 - self.x0, self.y1 - self.y0))
 
 
+def curvatures(shape: tuple[int, ...], s: float, config: Streaks) -> np.ndarray:
+    """Search volume of streaks of every length in a frame: lengths a factor of sqrt(2) apart are taken for independent, and
+    each has the places in which it lies in the frame as a whole."""
+    ny, nx = shape
+    volume, length = np.zeros(4), float(config.min_length_px)
+    angles = (np.arange(N_ANGLES) + 0.5) * np.pi / N_ANGLES
+    while length < max(np.hypot(nx, ny), 2.0 * config.min_length_px):
+        room = np.maximum(nx - length * np.abs(np.cos(angles)), 0.0) * np.maximum(ny - length * np.sin(angles), 0.0)
+        volume += streak_curvatures(max(float(room.mean()), 1.0), s, length)
+        length *= np.sqrt(2.0)
+    return volume
+
+
 def search_lines(snr: np.ndarray, s: float, config: Streaks) -> list[Line]:
-    """Lines above the threshold of their length in a map (ny, nx) of filtered, clipped values; clearest first.
+    """Lines in a map (ny, nx) of filtered, clipped values whose fit may exceed the threshold; clearest first.
 
     Neighbouring pieces of one streak are all listed. ``s`` is the PSF's sigma [px].
     """
+    asked = threshold(config.false_alarms_per_frame, curvatures(snr.shape, s, config))
     image = np.rint(snr * np.float32(min(LEVELS_PER_SIGMA, 127.0 / config.clip_snr))).astype(np.int16)
     found: list[Line] = []
     for transposed in (False, True):
         turned = np.ascontiguousarray(image.T) if transposed else image
         for sign in (1, -1):
-            for z, u, x0, y0, x1, y1 in _pieces(turned, sign, s, config):
+            for z, u, x0, y0, x1, y1 in _pieces(turned, sign, s, asked, config):
                 found.append(Line(y0, x0, y1, x1, z, u) if transposed else Line(x0, y0, x1, y1, z, u))
     return sorted(found, key=lambda f: (f.threshold - f.snr, f.x0, f.y0))[:MOST_LINES]
 
 
-def _pieces(image: np.ndarray, sign: int, s: float, config: Streaks) -> list[tuple[float, ...]]:
+def _pieces(image: np.ndarray, sign: int, s: float, asked: float, config: Streaks) -> list[tuple[float, ...]]:
     """Significance, threshold and ends of lines with slopes dx / dy between 0 and ``sign``."""
     ny, nx = image.shape
     tallest = 1 << int(np.log2(ny))
@@ -61,7 +77,7 @@ def _pieces(image: np.ndarray, sign: int, s: float, config: Streaks) -> list[tup
     found = np.empty((MOST_FOUND, 5))
     pieces: list[tuple[float, ...]] = []
     levels = min(LEVELS_PER_SIGMA, 127.0 / config.clip_snr)
-    area, h = float(ny * nx), 1
+    h = 1
     while 2 * h <= tallest:
         dropped = _bits(2 * h) - _bits(h)
         join_blocks(lower, h, sign, dropped, upper)
@@ -76,11 +92,11 @@ def _pieces(image: np.ndarray, sign: int, s: float, config: Streaks) -> list[tup
             rows = h1 + h2
             if rows < 0.5 * config.min_length_px:
                 continue
-            u = threshold(config.false_alarms_per_frame, streak_curvatures(area, s, float(rows))) * noise
-            limits = (u * _sum_noise(rows, levels, s) / 2.0 ** _bits(2 * h)).astype(np.float32)
+            lowest = (asked - CANDIDATE_MARGIN) * noise
+            limits = (lowest * _sum_noise(rows, levels, s) / 2.0 ** _bits(2 * h)).astype(np.float32)
             n = best_pieces(first, second, h1, h2, start, 2 * h, sign, bits1, bits2, limits, 0, found)
             for ratio, y, height, shift, x in found[:n].tolist():
-                pieces.append((ratio * u, u, x, y, x + sign * shift, min(y + height, ny) - 1.0))
+                pieces.append((ratio * lowest, asked * noise, x, y, x + sign * shift, min(y + height, ny) - 1.0))
         lower, upper = upper, lower
         h *= 2
     return pieces

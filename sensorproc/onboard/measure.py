@@ -12,9 +12,9 @@ from sensorproc.onboard.false_alarms import FalseAlarms
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
 from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
-from sensorproc.onboard.streaks import Line
+from sensorproc.onboard.streak_fit import Streak
 from sensorproc.onboard.tracks import Stack
-from sensorproc.theory import noise_pixels, streak_bounds
+from sensorproc.theory import noise_pixels
 
 OWN_POSITION_SNR = 7.0  # from here a frame's own centroid is better founded than the track's prediction
 NOT_SEEN_SNR = 2.0
@@ -145,29 +145,26 @@ def _own_position(frames: Stack, track: Track, k: int) -> tuple | None:
     return base[0] + step[:2], float(psi_phi[0]), float(psi_phi[1]), cov
 
 
-def streak_measurement(residual: Residual, line: Line) -> Measurement:
-    """A single-frame streak with bounds of a background-limited fit as its errors."""
-    s = residual.solved.registered.psf_sigma_px
-    x, y, length = 0.5 * (line.x0 + line.x1), 0.5 * (line.y0 + line.y1), line.length_px
-    cos, sin = (line.x1 - line.x0) / length, (line.y1 - line.y0) / length
-    bound = streak_bounds(max(line.snr, 1.0), length, s)
-    along2, cross2 = bound["along"] ** 2, bound["cross"] ** 2
-    cov = (along2 * cos**2 + cross2 * sin**2, (along2 - cross2) * cos * sin, along2 * sin**2 + cross2 * cos**2)
-    noise = float(np.median(1.0 / np.sqrt(residual.weight[residual.weight > 0])))
-    flux = line.snr * noise * math.sqrt(length * 2.0 * s * math.sqrt(math.pi))
+def streak_measurement(residual: Residual, streak: Streak, false: FalseAlarms, floor_px: float) -> Measurement:
+    """A single-frame streak with the errors of its fit, its own photons' and the floor of positions."""
+    s, share = residual.solved.registered.psf_sigma_px, residual.solved.registered.flux_ratio
+    flux, photons = streak.flux_e / share, max(streak.flux_e, 1.0)
+    x, y = streak.middle
+    cos, sin = streak.direction
+    # photons place a trail across by the PSF, along by its length
+    along2, across2 = streak.length_px**2 / (12.0 * photons), s * s / photons
+    shot = along2 * np.outer([cos, sin], [cos, sin]) + across2 * np.outer([-sin, cos], [-sin, cos])
+    (xx, xy), (_, yy) = streak.cov[:2, :2] + shot + np.eye(2) * floor_px**2
+    sigma_flux = math.sqrt(streak.cov[4, 4] + photons) / share
     flags = int(DetectionFlag.STREAK | DetectionFlag.SINGLE_FRAME) | _common_flags(residual)
     ny, nx = residual.image_e.shape
     margin = 3.0 * s
-    if (
-        min(line.x0, line.x1, line.y0, line.y1) < margin
-        or max(line.x0, line.x1) > nx - margin
-        or max(line.y0, line.y1) > ny - margin
-    ):
+    ends = np.array([[streak.x0, streak.y0], [streak.x1, streak.y1]])
+    if (ends < margin).any() or (ends > np.array([nx, ny]) - 1.0 - margin).any():
         flags |= DetectionFlag.EDGE
-    volume = residual.image_e.size * math.pi / math.sqrt(cross2 * along2)
-    log10_pfa = FalseAlarms(np.array([0.0, 0.0, 0.0, volume]), 0.0).log10(line.snr)
-    numbers = flux, flux / line.snr, line.snr, log10_pfa
-    return on_sky(residual, x, y, cov, *numbers, True, length, fold_angle(math.atan2(sin, cos)), int(flags))
+    numbers = flux, sigma_flux, streak.snr, false.log10(streak.snr)
+    cov = float(xx), float(xy), float(yy)
+    return on_sky(residual, x, y, cov, *numbers, True, streak.length_px, fold_angle(math.atan2(sin, cos)), int(flags))
 
 
 def fold_angle(angle: float) -> float:

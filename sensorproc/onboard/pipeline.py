@@ -17,6 +17,7 @@ from sensorproc.onboard.defects import fill_shadows, level_glow, mask_dead_colum
 from sensorproc.onboard.false_alarms import FalseAlarms, running_excess
 from sensorproc.onboard.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.flatten import flatten
+from sensorproc.onboard.line_search import curvatures
 from sensorproc.onboard.link_points import link_points
 from sensorproc.onboard.measure import streak_measurement, tracklet
 from sensorproc.onboard.movers import slow_movers
@@ -37,7 +38,8 @@ from sensorproc.onboard.search import false_alarms, search
 from sensorproc.onboard.solve import solve
 from sensorproc.onboard.stars import subtract_stars
 from sensorproc.onboard.state import PayloadState, StarTable
-from sensorproc.onboard.streaks import find_streaks, lies_on
+from sensorproc.onboard.streak_tests import lies_on
+from sensorproc.onboard.streaks import find_streaks
 from sensorproc.onboard.tracks import Stack, Track, stack
 from sensorproc.onboard.velocities import Box, boxes
 from sensorproc.theory import poisson_skewness
@@ -207,12 +209,14 @@ def single_streaks(frames: Stack, cleaned: np.ndarray, tracks: list[Track], conf
         return ()
     without = [replace(residual, image_e=cleaned[k]) for k, residual in enumerate(frames.frames)]
     margin = TRAIL_SIGMAS * frames.psf_sigma_px
-    lines = [
-        (k, line)
-        for k, line in find_streaks(without, config.streaks)
-        if not any(lies_on(line, track.path[k], track.trails[k], margin) for track in tracks)
+    found = [
+        (k, streak)
+        for k, streak in find_streaks(without, config.streaks)
+        if not any(lies_on(streak, track.path[k], track.trails[k], margin) for track in tracks)
     ]
-    return tuple(streak_measurement(without[k], line) for k, line in lines)
+    false = FalseAlarms(curvatures(frames.image_e.shape[1:], frames.psf_sigma_px, config.streaks), 0.0)
+    floor_px = config.measure.position_floor_px
+    return tuple(streak_measurement(without[k], streak, false, floor_px) for k, streak in found)
 
 
 def _demand_one_shape(shapes: list[tuple[int, ...]]) -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from sensorproc.config import Measure
-from sensorproc.onboard.kernels.cholesky import solve_symmetric
+from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Candidate
-from sensorproc.onboard.steady import without_steady_light
+from sensorproc.onboard.steady import is_moving, without_steady_light
 from sensorproc.onboard.tracks import HALF_SIGMAS, Stack, Track
 from sensorproc.onboard.velocities import REST_PX, at_rest, span
 from sensorproc.theory import trail_energy
@@ -53,14 +53,8 @@ def fit(frames: Stack, image: np.ndarray, candidate: Candidate, max_step: float)
 def position_covariance(normal: np.ndarray) -> np.ndarray:
     """Covariance (4, 4) of x, y, vx, vy from the normal equations; infinite where they are singular."""
     matrix = np.tril(normal[:4, :4]) + np.tril(normal[:4, :4], -1).T
-    cov, column = np.full((4, 4), np.inf), np.zeros(4)
-    for k in range(4):
-        unit = np.zeros(4)
-        unit[k] = 1.0
-        if not solve_symmetric(matrix, unit, np.zeros((4, 4)), column):
-            return np.full((4, 4), np.inf)
-        cov[:, k] = column
-    return cov
+    cov = np.empty((4, 4))
+    return cov if invert_symmetric(matrix, cov) else np.full((4, 4), np.inf)
 
 
 def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config: Measure) -> tuple[list[Track], np.ndarray]:
@@ -87,7 +81,7 @@ def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config
         if any(_is_remnant(track, a, frames.psf_sigma_px, config) for a in accepted):
             continue
         track = without_steady_light(frames, image, counted_where_seen(frames, track, accepted))
-        if track.snr < lowest_snr or not is_plausible(frames, track, config):
+        if track.snr < lowest_snr or not is_plausible(frames, track, config) or not is_moving(frames, image, track):
             continue
         accepted.append(track)
         for k, (x, y) in enumerate(track.path):
@@ -197,8 +191,5 @@ def _stands_still(frames: Stack, track: Track, config: Measure) -> bool:
     """Nothing real is fixed to the sky once its stars are gone, nor, in a stare, to the detector."""
     c = track.candidate
     least = config.fixed_motion_px if c.origin == "mover" else REST_PX * frames.psf_sigma_px
-    return any(
-        span(frames) * np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame)
-        < (least if rest.name == "stars" else REST_PX * frames.psf_sigma_px)
-        for rest in at_rest(frames)
-    )
+    rates = [np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame) for rest in at_rest(frames)]
+    return bool(span(frames) * min(rates) < least)

@@ -8,10 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from sensorproc.onboard.kernels.static_free import static_free
 from sensorproc.onboard.kernels.track_fit import accumulate
 from sensorproc.onboard.tracks import HALF_SIGMAS, Stack, Track
+from sensorproc.onboard.velocities import span
 
 APART_SIGMAS = 3.5  # PSF widths beyond which a place no longer sees the object
+SLOW_SIGMAS = 10.0  # PSF widths a track moves over the set, below which too few places no longer see it
+LEAST_MOVING_SNR, MOVING_FRACTION = 5.0, 0.5  # of the light that moves: at least, and of what is expected of it
 
 
 def without_steady_light(frames: Stack, image: np.ndarray, track: Track) -> Track:
@@ -54,3 +58,29 @@ def without_steady_light(frames: Stack, image: np.ndarray, track: Track) -> Trac
         return track
     steady = total * (1.0 - variance / total**2)
     return replace(track, candidate=replace(c, snr=c.snr - steady / float(np.sqrt(track.phi.sum()))))
+
+
+def is_moving(frames: Stack, image: np.ndarray, track: Track) -> bool:
+    """Whether a slow track's light moves: what is left of its SNR once whatever stands still has been given to the sky.
+
+    Of a mover it is as much as its motion allows (:func:`sensorproc.theory.static_sky_loss`), of the remains of a star nothing.
+    Faster tracks leave the place of their own light: :func:`without_steady_light` sees it.
+    """
+    c, s = track.candidate, frames.psf_sigma_px
+    rate = np.array([c.vx_px_frame, c.vy_px_frame])
+    is_fast = float(np.hypot(*rate)) * span(frames) > SLOW_SIGMAS * s
+    if is_fast or c.origin == "mover" or not track.phi.sum() > 0:  # a mover's centroids have been seen to move
+        return True
+    ends = np.array([[c.x_px, c.y_px] + rate * t for t in (frames.times.min(), frames.times.max())])
+    reach = HALF_SIGMAS * s + 0.5 * float(track.trails[:, 0].max())
+    low, high = np.floor(ends.min(axis=0) - reach), np.ceil(ends.max(axis=0) + reach)
+    x, y = np.meshgrid(np.arange(low[0], high[0] + 1.0), np.arange(low[1], high[1] + 1.0))
+    seen = [np.rint(np.stack(r.transform.to_detector(x.ravel(), y.ravel()), axis=-1)) for r in frames.registered]
+    sums = np.zeros(2)
+    pixels = np.ascontiguousarray(np.stack(seen, axis=1).astype(np.int64))
+    static_free(image, frames.weight, pixels, np.ascontiguousarray(track.path), track.trails, s, sums)
+    if not sums[1] > 0:
+        return False
+    left = float(sums[0] / np.sqrt(sums[1]))
+    expected = c.snr * float(np.sqrt(min(sums[1] / track.phi.sum(), 1.0)))
+    return left > max(LEAST_MOVING_SNR, MOVING_FRACTION * expected)

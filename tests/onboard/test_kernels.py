@@ -10,7 +10,6 @@ from scipy import ndimage
 
 from sensorproc.onboard.find_stars import template
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
-from sensorproc.onboard.kernels.gather import gather_steady
 from sensorproc.onboard.kernels.link_pairs import linked_pairs
 from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 from sensorproc.onboard.kernels.peaks import local_maxima
@@ -225,24 +224,6 @@ def test_columns_are_sorted_whatever_their_length(n, seed):
     expected = np.sort(rows, axis=0)
     sort_columns(rows)
     np.testing.assert_array_equal(rows, expected)
-
-
-def test_the_steady_plane_is_the_mean_of_the_inner_half_of_the_good_samples(rng):
-    cube = rng.normal(size=(9, 12, 14)).astype(np.float32)
-    weight = (rng.random(cube.shape) > 0.3).astype(np.float32)
-    moved = np.array([[[1.0, 0.0, k - 4.0], [0.0, 1.0, 0.4 * (k - 4.0)], [0.0, 0.0, 1.0]] for k in range(9)])
-    steady, count = np.empty((20, 22), np.float32), np.empty((20, 22), np.uint8)
-    for first, last in ((0, 7), (7, 20)):
-        gather_steady(cube, weight, moved, -3, -2, first, last, steady, count)
-    for j, i in ((0, 0), (5, 9), (10, 12), (19, 21)):
-        x, y = i - 3, j - 2
-        places = [(int(np.floor(x + k - 4.0 + 0.5)), int(np.floor(y + 0.4 * (k - 4.0) + 0.5))) for k in range(9)]
-        inside = [(k, v, u) for k, (u, v) in enumerate(places) if 0 <= u < 14 and 0 <= v < 12]
-        samples = np.sort([cube[place] for place in inside if weight[place] > 0])
-        assert count[j, i] == len(samples)
-        if len(samples):
-            outer = len(samples) // 4
-            assert steady[j, i] == pytest.approx(samples[outer : len(samples) - outer].mean(), abs=1e-6)
 
 
 @pytest.mark.parametrize("alive", [40, 85, 250])

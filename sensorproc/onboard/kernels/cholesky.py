@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from sensorproc.onboard.kernels.jit import boolean, f8, kernel, out, ro
 
 
@@ -30,4 +32,18 @@ def solve_symmetric(a, b, lower, x):
         for k in range(i + 1, n):
             total -= lower[k, i] * x[k]
         x[i] = total / lower[i, i]
+    return True
+
+
+@kernel(boolean(ro(f8, 2), out(f8, 2)))
+def invert_symmetric(a, inverse):
+    """``inverse`` (n, n) of positive definite ``a`` (n, n); False if it is not."""
+    n = len(a)
+    lower, unit, column = np.zeros((n, n)), np.zeros(n), np.zeros(n)
+    for k in range(n):
+        unit[:] = 0.0
+        unit[k] = 1.0
+        if not solve_symmetric(a, unit, lower, column):
+            return False
+        inverse[:, k] = column
     return True

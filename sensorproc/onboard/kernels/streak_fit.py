@@ -109,3 +109,28 @@ def fit_streak(image, weight, s, half, n_iterations, max_step, line, normal):
             break
     sums(image, weight, line, s, half, normal, rhs)
     return max(best, 0.0)
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), f8, f8, f8, f8, f8, out(f8, 1), out(f8, 1)))
+def profile(image, weight, x, y, cos, sin, s, psi, phi):
+    """Matched-filter sums across a line, by the pixel along it: pixels whose foot lies between i and i + 1 pixels from (x, y)
+    go to ``psi`` and ``phi`` (n,) at i."""
+    ny, nx = image.shape
+    n = len(psi)
+    psi[:] = 0.0
+    phi[:] = 0.0
+    norm, half = 1.0 / (s * math.sqrt(2.0 * math.pi)), 4.0 * s
+    x1, y1 = x + n * cos, y + n * sin
+    for v in range(max(int(min(y, y1) - half), 0), min(int(max(y, y1) + half) + 2, ny)):
+        left, right = min(x, x1) - half, max(x, x1) + half
+        if abs(sin) > 1e-6:
+            middle, reach = x + (v - y) * cos / sin, half / abs(sin)
+            left, right = max(left, middle - reach), min(right, middle + reach)
+        for u in range(max(int(math.ceil(left)), 0), min(int(math.floor(right)) + 1, nx)):
+            w = weight[v, u]
+            a, b = (u - x) * cos + (v - y) * sin, (v - y) * cos - (u - x) * sin
+            if w == 0.0 or abs(b) > half or a < 0.0 or a >= n:
+                continue
+            across = norm * math.exp(-0.5 * (b / s) ** 2)
+            psi[int(a)] += w * across * image[v, u]
+            phi[int(a)] += w * across * across

@@ -1,0 +1,80 @@
+"""What a fitted streak must be like to be an object's: spread like light, lit all along, not the detector's, not a star's."""
+
+import numpy as np
+from scipy import ndimage
+
+from sensorproc.config import Streaks
+from sensorproc.onboard.products import Residual
+from sensorproc.onboard.streak_fit import Streak, pieces, snr_as_wide
+
+NARROW, WIDE = 0.5, 2.5  # of the PSF's width: particle tracks are narrower, edges of stray light wider
+NARROW_MARGIN = 1.0  # SNR by which a narrower line must fit better: a faint streak may do so by chance
+PIECE_PX, PIECE_SNR = 8.0, 2.0  # pieces are no shorter, and as bright if all are equally lit
+LOW_FRACTION = 0.3  # of the streak's mean level: below it a piece counts as empty
+FIXED_FRACTION = 0.25  # of the streak's level, at the same place in the other frames
+SHORTEST_TRAIL_PX = 4.0  # of stars, whose remains can make a line
+PARALLEL = 0.98  # cosine of a line to that trail, and
+LIT_SIGMA, LIT_FRACTION = 0.25, 0.2  # the starlight that so much of the line lies on
+ALIGNED_PX, ALIGNED_MARGIN = 1.5, 0.5  # the same of a line so close to a row or column, where readout damage runs
+
+
+def is_like_light(image: np.ndarray, weight: np.ndarray, streak: Streak, s: float, config: Streaks) -> bool:
+    """As wide across as the PSF, and lit along its length by more than a few spots.
+
+    A line one pixel wide, of a particle or of damaged readout, has 1.26 of its SNR when it is taken for half as wide, the PSF
+    between two rows of pixels at most 0.96.
+    """
+    is_aligned = min(abs(streak.x1 - streak.x0), abs(streak.y1 - streak.y0)) < ALIGNED_PX
+    margin = ALIGNED_MARGIN if is_aligned else NARROW_MARGIN
+    if snr_as_wide(image, weight, streak, NARROW * s) > streak.snr + margin:
+        return False
+    if snr_as_wide(image, weight, streak, WIDE * s) > streak.snr:
+        return False
+    n = int(min(max(streak.length_px / PIECE_PX, 3.0), max(3.0, (streak.snr / PIECE_SNR) ** 2)))
+    psi, phi = pieces(image, weight, streak, s, n)
+    seen = phi > 0.2 * np.median(phi)
+    if not seen.any() or not psi[seen].sum() > 0:
+        return False
+    level = psi[seen].sum() / phi[seen].sum()
+    lit = psi[seen] / phi[seen] > LOW_FRACTION * level
+    strongest = float((psi[seen] / np.sqrt(phi[seen])).max())
+    alone = strongest > 0.9 * streak.snr  # one spot carries it
+    return bool(lit.mean() >= config.min_filled_fraction and not alone)
+
+
+def is_fixed(others: list[np.ndarray], mine: np.ndarray, streak: Streak) -> bool:
+    """Whether the line stands in the other frames, too."""
+    if len(others) < 2:
+        return False
+    px, py = points(streak)
+    levels = [float(ndimage.map_coordinates(m, [py, px], order=1, cval=0.0).mean()) for m in (mine, *others)]
+    return float(np.median(np.abs(levels[1:]))) > FIXED_FRACTION * levels[0]
+
+
+def is_stars(residual: Residual, streak: Streak) -> bool:
+    """Whether the line runs along the stars' own trails and over their light: remains of a few of them in a row."""
+    trail = residual.solved.registered.trail
+    if trail.length_px < SHORTEST_TRAIL_PX:
+        return False
+    (ux, uy), (cos, sin) = streak.direction, trail.direction
+    px, py = points(streak)
+    light = ndimage.map_coordinates(residual.template_e, [py, px], order=1, cval=0.0)
+    noise = residual.solved.registered.flattened.noise_e
+    return bool(abs(ux * cos + uy * sin) > PARALLEL and float(np.mean(light > LIT_SIGMA * noise)) > LIT_FRACTION)
+
+
+def lies_on(streak: Streak, place: np.ndarray, trail: np.ndarray, margin_px: float) -> bool:
+    """Whether a streak is the trail of an object at ``place`` (x, y), give or take a margin; ``trail`` is its length and
+    direction cosines."""
+    length, ux, uy = (float(v) for v in trail)
+    for x, y in ((streak.x0, streak.y0), (streak.x1, streak.y1)):
+        dx, dy = x - place[0], y - place[1]
+        if abs(dx * ux + dy * uy) > 0.5 * length + 2.0 * margin_px or abs(dy * ux - dx * uy) > margin_px:
+            return False
+    return True
+
+
+def points(streak: Streak) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of points about a pixel apart from one end to the other."""
+    u = np.linspace(0.0, 1.0, int(streak.length_px) + 1)
+    return streak.x0 + u * (streak.x1 - streak.x0), streak.y0 + u * (streak.y1 - streak.y0)
