@@ -41,12 +41,13 @@ def _flown(case: Case, place: int, run_seed: int, k: int, over: dict[str, Any], 
 
 
 def limit_snr(scene: Scene, config: Config, rest_px_frame: dict[str, list[float]]) -> float:
-    """Threshold of a perfect search of one set: the whole frame, a box of velocities around everything that may be at rest,
-    the configured false alarms."""
+    """Threshold of a perfect search of one set: the whole frame, a box of velocities around everything that may be at rest
+    (the stars, if they do not sweep by faster), the configured false alarms."""
     sensor, search = scene.sensor, config.search
     s = sampled_sigma(sensor.psf_fwhm_px / FWHM_PER_SIGMA)
     times = list(range(min(scene.set_frames, scene.n_frames)))
-    area = squares_area(np.array(list(rest_px_frame.values())), 2.0 * search.box_px_frame)
+    rates = [rate for name, rate in rest_px_frame.items() if name != "stars" or np.abs(rate).max() <= search.box_px_frame]
+    area = squares_area(np.array(rates), 2.0 * search.box_px_frame)
     return threshold(search.false_alarms_per_set, search_curvatures(float(np.prod(sensor.shape_px)), s, times, area))
 
 

@@ -31,6 +31,7 @@ MOST_BANDS, MAX_SHIFT_PX = 8, 4.0  # of the field, and how far fits and rotation
 GAUSS_NEWTON_STEPS = 1  # in each round of all stars
 BESIDE_SIGMAS, BESIDE_FRACTION = 3.5, 0.08  # nearer to a star and fainter than this part of it: its own remains
 PASSING_CHI2, PASSING_SNR = 9.5, 8.0  # one faint star in twenty by chance, left as it is; brighter ones vary for other reasons
+MOST_MEDIAN_CHI2 = 6.0  # of faint stars; with four degrees of freedom 3.4 by chance
 MOVER_SIGMAS = 5.0  # PSF widths around an object seen to move in which nothing is a star
 
 
@@ -168,12 +169,18 @@ def _is_mover(found: np.ndarray, movers: list[Candidate], frames: list[Registere
 
 
 def _is_passing(cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, found: StarList, frames: list[Registered]) -> np.ndarray:
-    """Which of the faint stars found (m,) come, pass and go: slow objects, of which a star would take a part."""
+    """Which of the faint stars found (m,) come, pass and go: slow objects, of which a star would take a part.
+
+    Most are stars: where most of them vary, it is for other reasons (hot pixels under a moving sky), and nothing is told.
+    """
     snr, chi2 = np.zeros(len(found.places)), np.zeros(len(found.places))
     if len(snr):
         times = np.array([f.t_frames for f in frames])
         unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, chi2)
-    return (chi2 > PASSING_CHI2) & (snr < PASSING_SNR)
+    faint = snr < PASSING_SNR
+    if not faint.any() or float(np.median(chi2[faint])) > MOST_MEDIAN_CHI2:
+        return np.zeros(len(snr), bool)
+    return faint & (chi2 > PASSING_CHI2)
 
 
 def _without(plane: Plane, places: list[Sequence[float]], radius: float) -> Plane:

@@ -11,10 +11,9 @@ import numpy as np
 from sensorproc.onboard.kernels.static_free import static_free
 from sensorproc.onboard.kernels.track_fit import accumulate
 from sensorproc.onboard.tracks import HALF_SIGMAS, Stack, Track
-from sensorproc.onboard.velocities import span
+from sensorproc.onboard.velocities import is_slow
 
 APART_SIGMAS = 3.5  # PSF widths beyond which a place no longer sees the object
-SLOW_SIGMAS = 10.0  # PSF widths a track moves over the set, below which too few places no longer see it
 LEAST_MOVING_SNR, MOVING_FRACTION = 5.0, 0.5  # of the light that moves: at least, and of what is expected of it
 
 
@@ -67,10 +66,9 @@ def is_moving(frames: Stack, image: np.ndarray, track: Track) -> bool:
     Faster tracks leave the place of their own light: :func:`without_steady_light` sees it.
     """
     c, s = track.candidate, frames.psf_sigma_px
-    rate = np.array([c.vx_px_frame, c.vy_px_frame])
-    is_fast = float(np.hypot(*rate)) * span(frames) > SLOW_SIGMAS * s
-    if is_fast or c.origin == "mover" or not track.phi.sum() > 0:  # a mover's centroids have been seen to move
+    if not is_slow(frames, c) or not track.phi.sum() > 0:
         return True
+    rate = np.array([c.vx_px_frame, c.vy_px_frame])
     ends = np.array([[c.x_px, c.y_px] + rate * t for t in (frames.times.min(), frames.times.max())])
     reach = HALF_SIGMAS * s + 0.5 * float(track.trails[:, 0].max())
     low, high = np.floor(ends.min(axis=0) - reach), np.ceil(ends.max(axis=0) + reach)

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensorproc.conventions import EARTH_RATE_RAD_S
+from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.tracks import Stack
 
 REST_PX = 2.5  # displacement over the set, in PSF sigmas, below which an object stands still
+SLOW_SIGMAS = 10.0  # PSF widths moved over the set, below which a track stays over the remains of one star
 NEAR_RING_KM = 35_000.0, 50_000.0  # distances from the Earth at which an observer turns with the geostationary ring
 
 
@@ -66,10 +68,16 @@ class Box:
 
 
 def boxes(frames: Stack, cadence_s: float, half: float) -> list[Box]:
-    """Boxes around all centres. A centre within ``half`` of one of a box, on both axes, joins it."""
+    """Boxes around all centres. A centre within ``half`` of one of a box, on both axes, joins it.
+
+    Where the stars sweep by faster than that, their rest has no box: an object there is trailed as they are, and what is left
+    of them is all that such a search finds.
+    """
     found: list[Box] = []
-    for new in (detector_rest(frames), Centre("stars", 0.0, 0.0), *co_rotating(frames, cadence_s)):
+    for new in (detector_rest(frames), *co_rotating(frames, cadence_s), Centre("stars", 0.0, 0.0)):
         host = next((k for k, box in enumerate(found) if _is_near(new, box)), None)
+        if host is None and new.name == "stars":
+            continue
         if host is None:
             found.append(Box((new,), half, tuple(c for box in found for c in box.centres)))
         else:
@@ -80,6 +88,13 @@ def boxes(frames: Stack, cadence_s: float, half: float) -> list[Box]:
 def velocity_area(frames: Stack, found: Sequence[Box], step: float) -> float:
     """Searched velocities [px^2/frame^2]."""
     return float(sum(int(box.wanted(frames, step).sum()) for box in found)) * step * step
+
+
+def is_slow(frames: Stack, c: Candidate) -> bool:
+    """Whether a candidate moves so little among the stars that one star's remains could carry it; a mover has been seen to."""
+    return (
+        c.origin != "mover" and float(np.hypot(c.vx_px_frame, c.vy_px_frame)) * span(frames) < SLOW_SIGMAS * frames.psf_sigma_px
+    )
 
 
 def span(frames: Stack) -> float:
