@@ -163,3 +163,24 @@ def test_frames_of_one_time_are_rejected_by_name():
     same = [changed(frame, t_mid_tai_ns=frames[0].t_mid_tai_ns) for frame in frames]
     processed, _ = process_set(same, PayloadState(), None, changed(Config(), sensor=Sensor(cadence_s=1.0)))
     assert {r.reason for r in processed.rejections} == {"SAME_TIME"}
+
+
+def test_stages_are_kept_for_whoever_asks_why(recordings, tmp_path):
+    """Residual, noise, flags, starlight, candidates and tracks of the set, from the command line; the products stay the same."""
+    from astropy.io import fits
+
+    recording = str(recordings / "SIDEREAL")
+    assert main(["process", recording, "-o", str(tmp_path / "plain")]) == 0
+    assert main(["process", recording, "-o", str(tmp_path / "kept"), "--keep-stages"]) == 0
+    assert (tmp_path / "plain" / "downlink.bin").read_bytes() == (tmp_path / "kept" / "downlink.bin").read_bytes()
+    assert not (tmp_path / "plain" / "stages").exists()
+    with fits.open(tmp_path / "kept" / "stages" / "set_0000.fits") as hdus:
+        residual, sigma, flags = (hdus[name].data for name in ("RESIDUAL", "SIGMA", "FLAGS"))
+        assert residual.shape == sigma.shape == flags.shape == hdus["STARS"].data.shape
+        assert 1.4826 * np.median(np.abs(residual[sigma > 0] / sigma[sigma > 0])) == pytest.approx(1.0, abs=0.15)
+        assert ((sigma == 0) == (flags != 0)).mean() > 0.999
+        tracks, candidates = hdus["TRACKS"].data, hdus["CANDIDATES"].data
+        assert len(tracks) == len(read_table(tmp_path / "kept" / "tracklets.ecsv")) > 0
+        assert len(candidates) >= len(tracks)
+        assert (tracks["SNR"] > hdus[0].header["THRESH"]).all()
+        assert {name.strip() for name in hdus["BOXES"].data["CENTRE"]} == {"detector", "stars"}

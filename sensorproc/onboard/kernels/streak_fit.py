@@ -14,6 +14,16 @@ from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, void
 MIN_LENGTH_SIGMAS = 1.0  # a shorter one is a point, whose ends cannot be told apart
 
 
+@kernel(void(i8, f8, f8, f8, f8, f8, f8, i8, out(i8, 1)))
+def columns_near(v, x0, y0, x1, cos, sin, half, nx, columns):
+    """First column and the one after the last (2,) of row ``v`` within ``half`` of a line from (x0, y0) that ends at x1."""
+    left, right = min(x0, x1) - half, max(x0, x1) + half
+    if abs(sin) > 1e-6:
+        middle, reach = x0 + (v - y0) * cos / sin, half / abs(sin)
+        left, right = max(left, middle - reach), min(right, middle + reach)
+    columns[0], columns[1] = max(int(math.ceil(left)), 0), min(int(math.floor(right)) + 1, nx)
+
+
 @kernel(void(ro(f4, 2), ro(f4, 2), ro(f8, 1), f8, f8, out(f8, 2), out(f8, 1)))
 def sums(image, weight, line, s, half, normal, rhs):
     """Normal equations (5, 5) and right-hand side (7,) of the ends' steps (along and across at the first, along and across at
@@ -28,15 +38,11 @@ def sums(image, weight, line, s, half, normal, rhs):
     length = math.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2)
     cos, sin = (x1 - x0) / length, (y1 - y0) / length
     norm, root = 1.0 / (s * math.sqrt(2.0 * math.pi)), s * math.sqrt(2.0)
-    jac = np.empty(5)
+    jac, columns = np.empty(5), np.empty(2, np.int64)
     first, last = max(int(math.ceil(min(y0, y1) - half)), 0), min(int(math.floor(max(y0, y1) + half)) + 1, ny)
     for v in range(first, last):
-        # the columns of this row within reach of the line
-        left, right = min(x0, x1) - half, max(x0, x1) + half
-        if abs(sin) > 1e-6:
-            middle, reach = x0 + (v - y0) * cos / sin, half / abs(sin)
-            left, right = max(left, middle - reach), min(right, middle + reach)
-        for u in range(max(int(math.ceil(left)), 0), min(int(math.floor(right)) + 1, nx)):
+        columns_near(v, x0, y0, x1, cos, sin, half, nx, columns)
+        for u in range(columns[0], columns[1]):
             w = weight[v, u]
             a, b = (u - x0) * cos + (v - y0) * sin, (v - y0) * cos - (u - x0) * sin
             if w == 0.0 or abs(b) > half:
@@ -121,12 +127,10 @@ def profile(image, weight, x, y, cos, sin, s, psi, phi):
     phi[:] = 0.0
     norm, half = 1.0 / (s * math.sqrt(2.0 * math.pi)), 4.0 * s
     x1, y1 = x + n * cos, y + n * sin
+    columns = np.empty(2, np.int64)
     for v in range(max(int(min(y, y1) - half), 0), min(int(max(y, y1) + half) + 2, ny)):
-        left, right = min(x, x1) - half, max(x, x1) + half
-        if abs(sin) > 1e-6:
-            middle, reach = x + (v - y) * cos / sin, half / abs(sin)
-            left, right = max(left, middle - reach), min(right, middle + reach)
-        for u in range(max(int(math.ceil(left)), 0), min(int(math.floor(right)) + 1, nx)):
+        columns_near(v, x, y, x1, cos, sin, half, nx, columns)
+        for u in range(columns[0], columns[1]):
             w = weight[v, u]
             a, b = (u - x) * cos + (v - y) * sin, (v - y) * cos - (u - x) * sin
             if w == 0.0 or abs(b) > half or a < 0.0 or a >= n:
