@@ -143,7 +143,7 @@ class Streaks:
 
     enabled: bool = True
     false_alarms_per_frame: Fraction = 3e-4  # expected
-    min_length_px: Annotated[int, Field(ge=8)] = 10
+    min_length_px: Annotated[int, Field(ge=8)] = 24
     clip_snr: Positive = 4.0  # of a pixel's filtered value, so that one spike makes no line
     min_filled_fraction: Fraction = 0.6  # of the streak's pieces that must be bright by themselves
 

@@ -12,6 +12,7 @@ NARROW_MARGIN = 1.0  # SNR by which a narrower line must fit better: a faint str
 PIECE_PX, PIECE_SNR = 8.0, 2.0  # pieces are no shorter, and as bright if all are equally lit
 LOW_FRACTION = 0.3  # of the streak's mean level: below it a piece counts as empty
 FIXED_FRACTION = 0.25  # of the streak's level, at the same place in the other frames
+DAZZLING = 3.0  # times the streak's own brightness: starlight under it, a part of which is left
 SHORTEST_TRAIL_PX = 4.0  # of stars, whose remains can make a line
 PARALLEL = 0.98  # cosine of a line to that trail, and
 LIT_SIGMA, LIT_FRACTION = 0.25, 0.2  # the starlight that so much of the line lies on
@@ -52,15 +53,16 @@ def is_fixed(others: list[np.ndarray], mine: np.ndarray, streak: Streak) -> bool
 
 
 def is_stars(residual: Residual, streak: Streak) -> bool:
-    """Whether the line runs along the stars' own trails and over their light: remains of a few of them in a row."""
-    trail = residual.solved.registered.trail
-    if trail.length_px < SHORTEST_TRAIL_PX:
-        return False
-    (ux, uy), (cos, sin) = streak.direction, trail.direction
+    """Whether the line is what the model of stars left: beside one far brighter, or along their trails and over their light."""
+    (ux, uy), trail = streak.direction, residual.solved.registered.trail
     px, py = points(streak)
     light = ndimage.map_coordinates(residual.template_e, [py, px], order=1, cval=0.0)
-    noise = residual.solved.registered.flattened.noise_e
-    return bool(abs(ux * cos + uy * sin) > PARALLEL and float(np.mean(light > LIT_SIGMA * noise)) > LIT_FRACTION)
+    crest = streak.bright_e_px / (np.sqrt(2.0 * np.pi) * residual.solved.registered.psf_sigma_px)
+    if float(np.mean(light)) > DAZZLING * crest:
+        return True
+    along = abs(ux * trail.direction[0] + uy * trail.direction[1]) > PARALLEL
+    lit = float(np.mean(light > LIT_SIGMA * residual.solved.registered.flattened.noise_e))
+    return bool(trail.length_px >= SHORTEST_TRAIL_PX and along and lit > LIT_FRACTION)
 
 
 def lies_on(streak: Streak, place: np.ndarray, trail: np.ndarray, margin_px: float) -> bool:
