@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
-from sensorproc.onboard.kernels.streak_fit import MIN_LENGTH_SIGMAS, fit_streak, profile, sums
+from sensorproc.onboard.kernels.streak_fit import MIN_LENGTH_SIGMAS, best_interval, fit_streak, profile, sums
 from sensorproc.onboard.kernels.track_fit import subtract_trail
 from sensorproc.onboard.line_search import Line
 
-ITERATIONS, MAX_STEP_PX = 60, 3.0
-WORTH_SNR = 4.5  # of a first fit, below which no other ends will make a streak of it
+FIRST_ITERATIONS, ITERATIONS, MAX_STEP_PX = 8, 30, 3.0
+WORTH_SNR, WORTH_MARGIN = 4.5, 0.7  # a first fit so low, or so far below the threshold, is not looked at further
 LOOK_PX = 12.0  # beyond a length of its own
 END_VARIANCE = 26.0  # of where the likelihood of a step in white noise is highest, in (noise / step)^4 px^2
 HALF_SIGMAS = 4.0  # half-width of the window in which light counts
@@ -54,11 +54,11 @@ def fit_line(image: np.ndarray, weight: np.ndarray, line: Line, s: float) -> Str
     The likelihood has a maximum wherever an end meets a darker stretch: between two fits the ends are put where the whole
     line says they are best.
     """
-    best = _fit(image, weight, (line.x0, line.y0, line.x1, line.y1), line.threshold, s)
+    best = _fit(image, weight, (line.x0, line.y0, line.x1, line.y1), line.threshold, s, FIRST_ITERATIONS)
     for _ in range(2):
-        if best is None or best.snr < WORTH_SNR:
+        if best is None or best.snr < max(line.threshold - WORTH_MARGIN, WORTH_SNR):
             return best
-        other = _fit(image, weight, best_ends(image, weight, best, s), line.threshold, s)
+        other = _fit(image, weight, best_ends(image, weight, best, s), line.threshold, s, ITERATIONS)
         if other is None or other.snr <= best.snr + 1e-6:
             return best
         best = other
@@ -73,14 +73,15 @@ def best_ends(image: np.ndarray, weight: np.ndarray, streak: Streak, s: float) -
     x, y = streak.x0 - more * cos, streak.y0 - more * sin
     psi, phi = np.zeros(n), np.zeros(n)
     profile(image, weight, x, y, cos, sin, s, psi, phi)
-    total, power = np.concatenate([[0.0], np.cumsum(psi)]), np.concatenate([[0.0], np.cumsum(phi)])
-    signal, noise2 = total[None, :] - total[:, None], power[None, :] - power[:, None]
-    snr = np.where(noise2 > 0.0, signal / np.sqrt(np.maximum(noise2, 1e-30)), 0.0)
-    first, last = np.unravel_index(int(np.argmax(np.triu(snr, int(MIN_LENGTH_SIGMAS * s) + 1))), snr.shape)
+    ends = np.zeros(2, np.int64)
+    best_interval(psi, phi, int(MIN_LENGTH_SIGMAS * s) + 1, ends)
+    first, last = ends.tolist()
     return x + first * cos, y + first * sin, x + last * cos, y + last * sin
 
 
-def _fit(image: np.ndarray, weight: np.ndarray, start: tuple[float, ...], threshold: float, s: float) -> Streak | None:
+def _fit(
+    image: np.ndarray, weight: np.ndarray, start: tuple[float, ...], threshold: float, s: float, n_iterations: int
+) -> Streak | None:
     """The nearest maximum of the likelihood to two ends."""
     ends = np.array([*start, 0.0])
     normal, rhs = np.zeros((5, 5)), np.zeros(7)
@@ -88,7 +89,7 @@ def _fit(image: np.ndarray, weight: np.ndarray, start: tuple[float, ...], thresh
     if not (rhs[6] > 0.0 and rhs[5] > 0.0):
         return None
     ends[4] = rhs[5] / rhs[6]
-    snr = fit_streak(image, weight, s, HALF_SIGMAS * s, ITERATIONS, MAX_STEP_PX, ends, normal)
+    snr = fit_streak(image, weight, s, HALF_SIGMAS * s, n_iterations, MAX_STEP_PX, ends, normal)
     cov = _covariance(ends, normal, snr)
     if cov is None or not snr > 0.0:
         return None
@@ -123,7 +124,7 @@ def _covariance(ends: np.ndarray, normal: np.ndarray, snr: float) -> np.ndarray 
 def snr_as_wide(image: np.ndarray, weight: np.ndarray, streak: Streak, s: float) -> float:
     """SNR of the streak's own line for another width across, its place across fitted anew."""
     ends = np.array([streak.x0, streak.y0, streak.x1, streak.y1, streak.bright_e_px])
-    return float(fit_streak(image, weight, s, HALF_SIGMAS * s, ITERATIONS, 0.25, ends, np.zeros((5, 5))))
+    return float(fit_streak(image, weight, s, HALF_SIGMAS * s, FIRST_ITERATIONS, 0.25, ends, np.zeros((5, 5))))
 
 
 def pieces(image: np.ndarray, weight: np.ndarray, streak: Streak, s: float, n: int) -> tuple[np.ndarray, np.ndarray]:

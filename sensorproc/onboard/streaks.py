@@ -82,7 +82,7 @@ def _streaks_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], 
     image, weight = residual.image_e.copy(), residual.weight
     found: list[Streak] = []
     rejected: list[Streak] = []
-    for line in candidates[: MAX_FITS if candidates else 0]:
+    for line in candidates[:MAX_FITS]:
         if len(found) >= MAX_STREAKS:
             break
         if any(_covers(streak, line, s) for streak in rejected):
@@ -92,9 +92,9 @@ def _streaks_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], 
             continue
         if (
             streak.length_px < config.min_length_px
-            or not is_like_light(image, weight, streak, s, config)
-            or is_fixed(others, mine, streak)
             or is_stars(residual, streak)
+            or is_fixed(others, mine, streak)
+            or not is_like_light(image, weight, streak, s, config)
         ):
             rejected.append(streak)
             continue

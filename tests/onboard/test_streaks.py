@@ -85,7 +85,8 @@ def test_ends_are_looked_for_along_the_whole_line(rng):
     x0, y0, x1, y1 = best_ends(data, np.ones_like(data), streak, S)
     assert math.hypot(x1 - x0, y1 - y0) == pytest.approx(120.0, abs=15.0)
     subtract(data, streak, S)
-    assert fit_line(data, np.ones_like(data), line(120.0, 0.7), S).snr < 6.0
+    left = fit_line(data, np.ones_like(data), line(120.0, 0.7), S)
+    assert left is None or left.snr < 6.0
 
 
 def test_light_is_told_from_particles_damage_and_spots(rng):

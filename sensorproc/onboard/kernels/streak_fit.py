@@ -138,3 +138,19 @@ def profile(image, weight, x, y, cos, sin, s, psi, phi):
             across = norm * math.exp(-0.5 * (b / s) ** 2)
             psi[int(a)] += w * across * image[v, u]
             phi[int(a)] += w * across * across
+
+
+@kernel(void(ro(f8, 1), ro(f8, 1), i8, out(i8, 1)))
+def best_interval(psi, phi, shortest, ends):
+    """First and last + 1 (2,) of the interval of at least ``shortest`` pixels with the highest sum(psi) / sqrt(sum(phi))."""
+    n = len(psi)
+    best = -1e30
+    ends[0], ends[1] = 0, n
+    for first in range(n - shortest + 1):
+        signal, power = 0.0, 0.0
+        for last in range(first, n):
+            signal += psi[last]
+            power += phi[last]
+            if last - first + 1 >= shortest and signal > 0.0 and power > 0.0 and signal * signal > best * power:
+                best = signal * signal / power
+                ends[0], ends[1] = first, last + 1
