@@ -25,25 +25,25 @@ class StageCost:
 
 
 STAGES = {
-    "calibrate": StageCost(0.005, 12),
-    "flatten": StageCost(0.035, 30),
+    "calibrate": StageCost(0.011, 12),
+    "flatten": StageCost(0.017, 30),
     "subtract_fixed_pattern": StageCost(0.10, 60),
-    "register": StageCost(0.14, 90),
-    "solve": StageCost(0.003, 1),
+    "register": StageCost(0.042, 45),
+    "solve": StageCost(0.001, 1),
     "slow_movers": StageCost(0.001, 1),
-    "subtract_stars": StageCost(0.35, 200),
-    "mask_dead_columns": StageCost(0.004, 24),
-    "fill_shadows": StageCost(0.013, 60),
-    "level_glow": StageCost(0.012, 40),
-    "mask_fixed_pixels": StageCost(0.003, 20),
+    "subtract_stars": StageCost(0.29, 200),
+    "mask_dead_columns": StageCost(0.001, 12),
+    "fill_shadows": StageCost(0.005, 30),
+    "level_glow": StageCost(0.006, 30),
+    "mask_fixed_pixels": StageCost(0.004, 12),
     "stack": StageCost(0.015, 16),
     "boxes": StageCost(0.0, 0),
-    "sign_reversed": StageCost(0.012, 40),
+    "sign_reversed": StageCost(0.029, 40),
     "permuted": StageCost(0.001, 4),
     "search": StageCost(0.05, 961.0),
     "accept": StageCost(0.06, 20),
-    "link_points": StageCost(0.013, 20),
-    "single_streaks": StageCost(0.45, 400),
+    "link_points": StageCost(0.009, 20),
+    "single_streaks": StageCost(0.12, 300),
 }
 
 
