@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import fields, replace
 from functools import partial
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,10 @@ def test_a_thin_link_leaves_out_the_least_urgent_and_says_so(mini, tmp_path):
 
 
 def test_a_slow_processor_misses_deadlines_and_says_so(mini, tmp_path):
-    summary = fly(tmp_path, mini, "--processor", "gr740")
+    slow = tmp_path / "slow.toml"
+    gr740 = resources.files("firmware_sim").joinpath("processors", "gr740.toml").read_text("utf-8")
+    slow.write_text(gr740.replace("ops_per_core_s = 0.43e9", "ops_per_core_s = 0.1e9"))
+    summary = fly(tmp_path, mini, "--processor", str(slow))
     assert summary["n_slips"] == 2
     slips = [row for row in read_table(tmp_path / "events.ecsv") if row["event"] == "DEADLINE_MISSED"]
     assert [row["frame"] for row in slips] == [0, 8]  # the first frames of their sets
