@@ -1,8 +1,6 @@
 """Tables of ``docs/detection.md`` from a run of the limits suite, and its picture.
 
-Usage: python -m benchmarks.limits_table OUT/result.json [--fastest 3.9] [--svg FILE]
-
-``--fastest`` leaves out targets faster over the detector [px/frame], as those outside the box of velocities.
+Usage: python -m benchmarks.limits_table OUT/result.json [--svg FILE]
 """
 
 import argparse
@@ -43,11 +41,10 @@ def found(e: Estimate) -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("result", type=Path)
-    parser.add_argument("--fastest", type=float, default=float("inf"))
     parser.add_argument("--svg", type=Path)
     options = parser.parse_args(argv)
     result = json.loads(options.result.read_text("utf-8"))
-    rows, sets = select(result["targets"], {"rate_px_frame": [0.0, options.fastest]}), result["sets"]
+    rows, sets = result["targets"], result["sets"]
     print("| targets | n | loss [dB], 95 % | found at rho 6-7 | 7-8 | 8-9.5 | >= 9.5 | false tracks a set, 95 % | flux |")
     print("|---|---|---|---|---|---|---|---|---|")
     for case, name in MOVERS.items():

@@ -1,10 +1,11 @@
 """Streaks of single frames against the best search possible: who is found, how well they are fitted, what is false.
 
-Usage: python -m benchmarks.streak_limits [--size 1024] [--stars 60] [--sets 40] [--seed 1]
+Usage: python -m benchmarks.streak_limits [--size 1024] [--stars 60] [--sets 40] [--seed 1] [--shortest 10]
 
 Frames of our own generator (pixel-integrated PSF, Poisson sky, hot pixels, hits, jitter; ``--stars`` a frame), streaks of 10 to
 300 px and clairvoyant SNR 3 to 12 at any angle, through the whole chain. The reference is ``pd_search`` over place, length and
-angle at the chain's own threshold; "loss" is the SNR efficiency fitted to who was found.
+angle at the chain's own threshold; "loss" is the SNR efficiency fitted to who was found. ``--shortest`` is the length from
+which the chain looks, by default its own.
 """
 
 import argparse
@@ -57,11 +58,11 @@ def streaks_case(size: int, n_stars: int, seed: int) -> tuple[Case, list[float]]
     return replace(case, crossings=tuple(made)), snrs
 
 
-def one_set(size: int, n_stars: int, seed: int) -> tuple[list[Row], int, int]:
+def one_set(size: int, n_stars: int, streaks: Streaks, seed: int) -> tuple[list[Row], int, int]:
     """Rows of the streaks of one set, false streaks and false tracklets."""
     case, snrs = streaks_case(size, n_stars, seed)
     state = PayloadState(np.zeros(case.shape, np.float32))
-    processed, _ = process_set(frames_of(case), state, None, Config())
+    processed, _ = process_set(frames_of(case), state, None, replace(Config(), streaks=streaks))
     left = list(processed.streaks)
     rows = []
     for crossing, snr in zip(case.crossings, snrs, strict=True):
@@ -102,14 +103,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--stars", type=int, default=60)
     parser.add_argument("--sets", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--shortest", type=int, default=Streaks().min_length_px)
     options = parser.parse_args(argv)
-    work = partial(one_set, options.size, options.stars)
+    config = replace(Streaks(), min_length_px=options.shortest)
+    work = partial(one_set, options.size, options.stars, config)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         results = list(pool.map(work, [options.seed * 1000 + k for k in range(options.sets)]))
     rows = [row for found, _, _ in results for row in found]
     n_frames = options.sets * N_FRAMES
-    s, config = sampled_sigma(SIDEREAL.psf_sigma_px), Streaks()
-    u = threshold(config.false_alarms_per_frame, curvatures((options.size, options.size), s, config))
+    volume = curvatures((options.size, options.size), sampled_sigma(SIDEREAL.psf_sigma_px), config)
+    u = threshold(config.false_alarms_per_frame, volume)
     snr, found = np.array([r["snr"] for r in rows]), np.array([r["found"] for r in rows])
     length = np.array([r["length"] for r in rows])
     print(f"{len(rows)} streaks in {n_frames} frames of {options.size} px, {options.stars} stars; threshold {u:.2f}")

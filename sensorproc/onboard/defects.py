@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.find_stars import correlate, template
+from sensorproc.onboard.find_stars import correlate, template, through
 from sensorproc.onboard.kernels.filtered import add_clipped
 from sensorproc.onboard.products import Residual, Trail, freeze
 from sensorproc.onboard.threads import each, in_rows
@@ -68,8 +68,7 @@ def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
 
     For a delta the filter has less, for an object, though it stood still over the detector through all sets, more.
     """
-    kernel = template(Trail(), residuals[0].solved.registered.psf_sigma_px)
-    filtered = correlate(pixel, kernel) / np.float32(np.sqrt((kernel * kernel).sum()))
+    filtered = through(pixel, template(Trail(), residuals[0].solved.registered.psf_sigma_px))
     return np.asarray((pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8))))
 
 

@@ -35,6 +35,11 @@ def correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return cv2.filter2D(image, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT)
 
 
+def through(z: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """SNR (ny, nx) float32 of a template centred on every pixel of a map of unit noise."""
+    return np.asarray(correlate(z, kernel) / np.float32(np.sqrt((kernel * kernel).sum())))
+
+
 def spikes(flattened: Flattened, s: float) -> np.ndarray:
     """Flags (ny, nx) uint8 with pixels sharper than a PSF of sigma ``s`` added."""
     marked = flattened.flags.copy()

@@ -57,17 +57,18 @@ def search_lines(snr: np.ndarray, s: float, config: Streaks) -> list[Line]:
     Neighbouring pieces of one streak are all listed. ``s`` is the PSF's sigma [px].
     """
     asked = threshold(config.false_alarms_per_frame, curvatures(snr.shape, s, config))
-    image = np.rint(snr * np.float32(min(LEVELS_PER_SIGMA, 127.0 / config.clip_snr))).astype(np.int16)
+    levels = min(LEVELS_PER_SIGMA, 127.0 / config.clip_snr)
+    image = np.rint(snr * np.float32(levels)).astype(np.int16)
     found: list[Line] = []
     for transposed in (False, True):
         turned = np.ascontiguousarray(image.T) if transposed else image
         for sign in (1, -1):
-            for z, u, x0, y0, x1, y1 in _pieces(turned, sign, s, asked, config):
+            for z, u, x0, y0, x1, y1 in _pieces(turned, sign, levels, s, asked, config):
                 found.append(Line(y0, x0, y1, x1, z, u) if transposed else Line(x0, y0, x1, y1, z, u))
     return sorted(found, key=lambda f: (f.threshold - f.snr, f.x0, f.y0))[:MOST_LINES]
 
 
-def _pieces(image: np.ndarray, sign: int, s: float, asked: float, config: Streaks) -> list[tuple[float, ...]]:
+def _pieces(image: np.ndarray, sign: int, levels: float, s: float, asked: float, config: Streaks) -> list[tuple[float, ...]]:
     """Significance, threshold and ends of lines with slopes dx / dy between 0 and ``sign``."""
     ny, nx = image.shape
     tallest = 1 << int(np.log2(ny))
@@ -76,12 +77,12 @@ def _pieces(image: np.ndarray, sign: int, s: float, asked: float, config: Streak
     upper = np.empty_like(lower)
     found = np.empty((MOST_FOUND, 5))
     pieces: list[tuple[float, ...]] = []
-    levels = min(LEVELS_PER_SIGMA, 127.0 / config.clip_snr)
     h = 1
     while 2 * h <= tallest:
         dropped = _bits(2 * h) - _bits(h)
         join_blocks(lower, h, sign, dropped, upper)
-        noise = _noise(upper, 2 * h, levels, s)
+        is_searched = 3 * h >= 0.5 * config.min_length_px
+        noise = _noise(upper, 2 * h, levels, s) if is_searched else 1.0
         scans = (  # of blocks: first, second, their rows, first start, bits dropped
             (upper, lower, 2 * h, 0, 0, 0, 0),
             (lower, lower, h, h, h, dropped, dropped),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensorproc.onboard.find_stars import inverse_variance
 from sensorproc.onboard.kernels.psf_scan import psf_scan
 from sensorproc.onboard.products import Registered
 from sensorproc.onboard.threads import each
@@ -85,7 +86,7 @@ def _scan(frame: Registered, s: float) -> tuple[np.ndarray, ...]:
     stars = _lonely(frame.stars, 1.5 * reach + trail.length_px, flat.image_e.shape)
     length = trail.length_px
     cos, sin = trail.direction
-    inverse = np.where(flat.flags == 0, 1.0 / flat.sigma_e**2, 0.0).astype(np.float32)
+    inverse = inverse_variance(flat.sigma_e, flat.flags)
     n = len(stars)
     misfit = np.empty((n, len(WING_RATIOS), len(WIDTHS)))
     amplitudes = np.zeros((n, len(WING_RATIOS), len(WIDTHS), 3))

@@ -46,15 +46,11 @@ def subtract_stars(
     if len(frames) < config.min_overlap_frames:
         return [_residual(f, f.registered.flattened.image_e, None, psf, 0.0, 0, match, flatten) for f in frames]
     cleaned = each(lambda f: spikes(f.flattened, f.psf_sigma_px), registered)
-    weight = np.stack([_weight(f, flags) for f, flags in zip(registered, cleaned, strict=True)])
+    weight = np.stack([inverse_variance(f.flattened.sigma_e, flags) for f, flags in zip(registered, cleaned, strict=True)])
     model = model_stars(registered, weight, psf, movers, config, flatten)
     error = model_error(registered, model, weight)
     least = config.min_overlap_frames
     return each(lambda k: _residual(frames[k], model.cube[k], model, psf, error, least, match, flatten), range(len(frames)))
-
-
-def _weight(frame: Registered, flags: np.ndarray) -> np.ndarray:
-    return inverse_variance(frame.flattened.sigma_e, flags)
 
 
 def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sensorproc.config import Flatten, Stars
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.find_stars import correlate, template
+from sensorproc.onboard.find_stars import template, through
 from sensorproc.onboard.flatten import background_maps
 from sensorproc.onboard.kernels.gather import gather_steady
 from sensorproc.onboard.products import Registered, Trail
@@ -59,8 +59,7 @@ def steady_plane(
 def clutter(plane: Plane, psf: Psf, trail: Trail) -> np.ndarray:
     """What stands still without being a known star, where it is significant by the pixel or through the PSF; else 0."""
     z = np.where(plane.count > 0, plane.steady_e / np.maximum(plane.sigma_e, 1e-6), 0.0).astype(np.float32)
-    kernel = template(trail, psf.filter_px)
-    filtered = correlate(z, kernel) / np.float32(np.sqrt((kernel * kernel).sum()))
+    filtered = through(z, template(trail, psf.filter_px))
     strong = (np.abs(z) > CLUTTER_SIGMA).astype(np.uint8)
     around = cv2.dilate((np.abs(filtered) > CLUTTER_SIGMA).astype(np.uint8), np.ones((3, 3), np.uint8))
     return np.where((strong > 0) | (around > 0), plane.steady_e, np.float32(0.0))

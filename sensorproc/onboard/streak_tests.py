@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from sensorproc.config import Streaks
+from sensorproc.onboard.line_search import Line
 from sensorproc.onboard.products import Residual
 from sensorproc.onboard.streak_fit import Streak, pieces, snr_as_wide
 
@@ -68,10 +69,18 @@ def is_stars(residual: Residual, streak: Streak) -> bool:
 def lies_on(streak: Streak, place: np.ndarray, trail: np.ndarray, margin_px: float) -> bool:
     """Whether a streak is the trail of an object at ``place`` (x, y), give or take a margin; ``trail`` is its length and
     direction cosines."""
-    length, ux, uy = (float(v) for v in trail)
-    for x, y in ((streak.x0, streak.y0), (streak.x1, streak.y1)):
-        dx, dy = x - place[0], y - place[1]
-        if abs(dx * ux + dy * uy) > 0.5 * length + 2.0 * margin_px or abs(dy * ux - dx * uy) > margin_px:
+    length, cos, sin = (float(v) for v in trail)
+    return lies_along(streak, (float(place[0]), float(place[1])), (cos, sin), 0.5 * length + 2.0 * margin_px, margin_px)
+
+
+def lies_along(
+    line: Line | Streak, middle: tuple[float, float], direction: tuple[float, float], along_px: float, across_px: float
+) -> bool:
+    """Whether both ends lie within so much of ``middle`` along and across a direction (cosine, sine)."""
+    cos, sin = direction
+    for x, y in ((line.x0, line.y0), (line.x1, line.y1)):
+        dx, dy = x - middle[0], y - middle[1]
+        if abs(dx * cos + dy * sin) > along_px or abs(dy * cos - dx * sin) > across_px:
             return False
     return True
 

@@ -16,7 +16,7 @@ from sensorproc.onboard.line_search import Line, search_lines
 from sensorproc.onboard.match import match
 from sensorproc.onboard.products import Residual, Trail
 from sensorproc.onboard.streak_fit import Streak, fit_line, subtract
-from sensorproc.onboard.streak_tests import is_fixed, is_like_light, is_stars
+from sensorproc.onboard.streak_tests import is_fixed, is_like_light, is_stars, lies_along
 from sensorproc.onboard.threads import each
 
 MIN_FRAMES = 3
@@ -103,17 +103,11 @@ def _streaks_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], 
     return found
 
 
-def _covers(streak: Streak, line: Line, s: float) -> bool:
+def _covers(streak: Streak, line: Line | Streak, s: float) -> bool:
     """Whether a line lies along a streak."""
-    cos, sin = streak.direction
-    for x, y in ((line.x0, line.y0), (line.x1, line.y1)):
-        dx, dy = x - streak.x0, y - streak.y0
-        along, across = dx * cos + dy * sin, dy * cos - dx * sin
-        if abs(across) > REMNANT_SIGMAS * s or not -REMNANT_SIGMAS * s < along < streak.length_px + REMNANT_SIGMAS * s:
-            return False
-    return True
+    reach = REMNANT_SIGMAS * s
+    return lies_along(line, streak.middle, streak.direction, 0.5 * streak.length_px + reach, reach)
 
 
 def _is_remnant(streak: Streak, stronger: Streak, s: float) -> bool:
-    line = Line(streak.x0, streak.y0, streak.x1, streak.y1, streak.snr, streak.threshold)
-    return streak.snr < REMNANT_FRACTION * stronger.snr and _covers(stronger, line, s)
+    return streak.snr < REMNANT_FRACTION * stronger.snr and _covers(stronger, streak, s)

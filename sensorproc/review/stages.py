@@ -17,7 +17,8 @@ from sensorproc.onboard.products import Candidate, Processed
 from sensorproc.onboard.tracks import Stack, Track
 from sensorproc.onboard.velocities import Box
 
-CANDIDATE_SOURCES = ("slow_movers", "link_points", "search")
+CANDIDATE_SOURCES = "slow_movers", "link_points", "search"
+TEXT = "ORIGIN", "CENTRE"  # columns of words
 
 
 class StageKeeper:
@@ -84,6 +85,6 @@ def _rates(centres: Sequence[Any]) -> dict[str, Any]:
 
 
 def _table(name: str, columns: dict[str, Any]) -> fits.BinTableHDU:
-    text = [fits.Column(key, "16A", array=np.array(v, "S16")) for key, v in columns.items() if key in ("ORIGIN", "CENTRE")]
-    numbers = [fits.Column(key, "D", array=np.asarray(v, float)) for key, v in columns.items() if key not in ("ORIGIN", "CENTRE")]
-    return fits.BinTableHDU.from_columns([*text, *numbers], name=name)
+    forms = {key: ("16A", "S16") if key in TEXT else ("D", float) for key in columns}
+    made = [fits.Column(key, form, array=np.array(columns[key], dtype)) for key, (form, dtype) in forms.items()]
+    return fits.BinTableHDU.from_columns(made, name=name)

@@ -73,17 +73,18 @@ def fit_streak(image, weight, s, half, n_iterations, max_step, line, normal):
     ``normal`` (5, 5): the equations at the answer, in the directions along and across the line at each end, and brightness.
     """
     trial, rhs, delta = line.copy(), np.zeros(7), np.zeros(5)
+    trial_normal, trial_rhs = np.zeros((5, 5)), np.zeros(7)
     matrix, lower = np.zeros((5, 5)), np.zeros((5, 5))
     best, damping = -1e30, 1e-2
     for _ in range(n_iterations):
-        sums(image, weight, trial, s, half, normal, rhs)
-        if not rhs[6] > 0.0:
+        sums(image, weight, trial, s, half, trial_normal, trial_rhs)
+        if not trial_rhs[6] > 0.0:
             break
-        snr = rhs[5] / math.sqrt(rhs[6])
+        snr = trial_rhs[5] / math.sqrt(trial_rhs[6])
         if snr > best:
             gained = snr - best
             best = snr
-            trial[4] = max(rhs[5] / rhs[6], 1e-6)
+            trial[4] = max(trial_rhs[5] / trial_rhs[6], 1e-6)
             line[:] = trial
             damping = max(0.2 * damping, 1e-4)
             sums(image, weight, line, s, half, normal, rhs)
@@ -93,7 +94,6 @@ def fit_streak(image, weight, s, half, n_iterations, max_step, line, normal):
             damping = max(8.0 * damping, 1e-2)
             if damping > 1e3:
                 break
-            sums(image, weight, line, s, half, normal, rhs)
         for i in range(5):
             for j in range(i + 1):
                 matrix[i, j] = normal[i, j]
@@ -113,7 +113,6 @@ def fit_streak(image, weight, s, half, n_iterations, max_step, line, normal):
         trial[4] = line[4]
         if (trial[2] - trial[0]) * cos + (trial[3] - trial[1]) * sin < MIN_LENGTH_SIGMAS * s:
             break
-    sums(image, weight, line, s, half, normal, rhs)
     return max(best, 0.0)
 
 

@@ -1,6 +1,5 @@
 """Median over frames of the valid samples of each pixel, by insertion sort (sets hold few frames)."""
 
-from sensorproc.onboard.kernels.insertion import insert
 from sensorproc.onboard.kernels.jit import f4, kernel, out, ro, u1, void
 
 
@@ -15,7 +14,11 @@ def temporal_median(cube, invalid, scratch, median, count):
                 if invalid[k, y, x] != 0:
                     continue
                 value = cube[k, y, x]
-                insert(scratch, m, value)
+                p = m
+                while p > 0 and scratch[p - 1] > value:
+                    scratch[p] = scratch[p - 1]
+                    p -= 1
+                scratch[p] = value
                 m += 1
             count[y, x] = m
             if m == 0:
