@@ -12,8 +12,8 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
 
-NOTHING = np.empty((0, 0), np.float32)
-freeze(NOTHING)
+NOTHING, NO_FLAGS = np.empty((0, 0), np.float32), np.empty((0, 0), np.uint8)
+freeze(NOTHING, NO_FLAGS)
 MOMENTS_CLIP = 3.5  # sigmas of the pixels whose mean and rms count,
 MOMENTS_RMS = 0.99694  # and what is left so of a unit normal's rms
 
@@ -39,8 +39,13 @@ def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flatten
         flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
         sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
     freeze(image, sigma, flags)
-    calibrated = replace(calibrated, image_e=NOTHING)  # has served: a set of them would be held to its end
+    calibrated = replace(calibrated, image_e=NOTHING, flags=NO_FLAGS)  # has served: a set of them would be held to its end
     return Flattened(calibrated, image, sigma, flags, typical(background), noise)
+
+
+def without_pixels(flat: Flattened) -> Flattened:
+    """What is known of a frame whose pixels have served."""
+    return replace(flat, image_e=NOTHING, sigma_e=NOTHING, flags=NO_FLAGS)
 
 
 def background_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 RAW = 3  # uint16 pixels and uint8 flags, per frame
 PREPARED = 9  # background-free electrons and sigma as float32, flags
-FIXED_PATTERN = 8  # per frame: a stare without a dark map keeps the frames with their pattern beside those without
+FIXED_PATTERN = 8  # per frame: a stare without a dark map holds the frames with their pattern beside those without
 # stage: (bytes per pixel and frame, bytes per pixel, bytes) at its peak, without the raw frames
 PEAKS = {
     "register": (18, 33, 0),
-    "subtract_stars": (21.5, 103, 7_500_000),  # images of the PSF at every phase
-    "fill_shadows": (34, 30, 0),
-    "sign_reversed": (35, 13, 0),
-    "search": (38.5, 8, 0),
-    "single_streaks": (30, 24, 0),
+    "subtract_stars": (17.6, 47, 12_000_000),  # images of the PSF at every phase
+    "level_glow": (16, 35, 0),
+    "search": (17, 15, 0),
+    "stack": (19, 4, 0),
+    "single_streaks": (19, 30, 0),
 }
 
 
@@ -38,10 +38,10 @@ class Footprint:
 
     def stages(self) -> dict[str, int]:
         """Peak of every stage that works on the whole set, raw frames not counted."""
-        pattern = 0 if self.has_dark_map else FIXED_PATTERN
+        peaks = {} if self.has_dark_map else {"subtract_fixed_pattern": (PREPARED + FIXED_PATTERN, 16, 0)}
         return {
-            name: round(((per_frame + pattern) * self.n_frames + once) * self.n_px) + fixed
-            for name, (per_frame, once, fixed) in PEAKS.items()
+            name: round((per_frame * self.n_frames + once) * self.n_px) + fixed
+            for name, (per_frame, once, fixed) in (PEAKS | peaks).items()
         }
 
     @property

@@ -237,8 +237,8 @@ def _flags(frames: Stack, track: Track, k: int, x: float, y: float, psi: float, 
     if x < reach_x or y < reach_y or x > nx - 1 - reach_x or y > ny - 1 - reach_y:
         flags |= DetectionFlag.EDGE
     box = np.s_[max(int(y) - 1, 0) : int(y) + 3, max(int(x) - 1, 0) : int(x) + 3]
-    sigma = residual.solved.registered.flattened.sigma_e[box]
-    if sigma.size and float((residual.template_e[box] / sigma).max()) > 1.0:
+    starlight = residual.star_snr[box]
+    if starlight.size and float(starlight.max()) > 1.0:
         flags |= DetectionFlag.BLEND
     if (residual.flags[box] & PixelFlag.SATURATED).any():
         flags |= DetectionFlag.SATURATED

@@ -10,30 +10,58 @@ import numpy as np
 from sensorproc.config import Match
 from sensorproc.onboard.defects import fixed_pixels
 from sensorproc.onboard.false_alarms import permutation
-from sensorproc.onboard.products import Residual, freeze
+from sensorproc.onboard.products import freeze
 from sensorproc.onboard.stars import reject_outliers
 from sensorproc.onboard.threads import each
 from sensorproc.onboard.tracks import Stack
 
+Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in memory, and their weights
 
-def sign_reversed(frames: Stack, warm_snr: np.ndarray | None, config: Match) -> Stack:
-    """The set, and what earlier ones have shown of its pixels, with their signs changed, and the outlier rejection of the real
-    search applied to them."""
-    image, weight = -frames.image_e, np.empty_like(frames.weight)
 
-    def reversed_frame(k: int) -> Residual:
+def sign_reversed(frames: Stack, warm_snr: np.ndarray | None, config: Match) -> tuple[Stack, list[Hidden]]:
+    """The set, and what earlier ones have shown of its pixels, with their signs changed, the outlier rejection of the real
+    search applied, and what that takes away: of every frame, and of every frame once more where pixels are fixed.
+
+    A second set of pixels would need as much memory again: this one lies where ``frames`` do, which hold nothing else until
+    they are :func:`restored`.
+    """
+    image, weight = frames.image_e, frames.weight
+    image.setflags(write=True)
+    weight.setflags(write=True)
+
+    def turn(k: int) -> Hidden:
         residual = frames.frames[k]
-        noise = (1.0 / np.sqrt(np.where(residual.weight > 0, residual.weight, np.float32(1.0)))).astype(np.float32)
+        np.negative(image[k], out=image[k])
+        noise = (1.0 / np.sqrt(np.where(weight[k] > 0, weight[k], np.float32(1.0)))).astype(np.float32)
         flags, _ = reject_outliers(image[k], noise, residual.flags, frames.psf_sigma_px, config)
-        weight[k] = np.where(flags == 0, residual.weight, np.float32(0.0))
-        return replace(residual, image_e=image[k], weight=weight[k], flags=flags)
+        return _hide(weight[k], flags != 0)
 
-    residuals = each(reversed_frame, range(len(frames.frames)))
-    fixed = fixed_pixels(residuals, None if warm_snr is None else -warm_snr)
+    hidden = each(turn, range(len(image)))
+    fixed = fixed_pixels(list(frames.frames), None if warm_snr is None else -warm_snr)
     if fixed is not None:
-        weight[:, fixed] = 0.0
+        hidden += [_hide(one, fixed) for one in weight]
     freeze(image, weight)
-    return replace(frames, frames=tuple(residuals), image_e=image, weight=weight)
+    return replace(frames), hidden
+
+
+def _hide(weight: np.ndarray, what: np.ndarray) -> Hidden:
+    """Set the weights of some pixels to zero; which ones they were and what they had."""
+    where = np.flatnonzero(what & (weight > 0))
+    values = weight.ravel()[where]
+    weight.ravel()[where] = 0.0
+    return where, values
+
+
+def restored(frames: Stack, hidden: list[Hidden]) -> None:
+    """Undo :func:`sign_reversed`, bit for bit."""
+    image, weight = frames.image_e, frames.weight
+    image.setflags(write=True)
+    weight.setflags(write=True)
+
+    each(lambda one: np.negative(one, out=one), list(image))
+    for k, (where, values) in enumerate(hidden):
+        weight[k % len(weight)].ravel()[where] = values
+    freeze(image, weight)
 
 
 def permuted(frames: Stack, cleaned: np.ndarray) -> Stack:

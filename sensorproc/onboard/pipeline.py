@@ -21,7 +21,7 @@ from sensorproc.onboard.line_search import curvatures
 from sensorproc.onboard.link_points import link_points
 from sensorproc.onboard.measure import streak_measurement, tracklet
 from sensorproc.onboard.movers import slow_movers
-from sensorproc.onboard.null_search import permuted, sign_reversed
+from sensorproc.onboard.null_search import permuted, restored, sign_reversed
 from sensorproc.onboard.products import (
     Candidate,
     Flattened,
@@ -90,50 +90,65 @@ def process_set(
 
 
 def search_set(
-    frames: Sequence[Prepared], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
+    frames: list[Prepared], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
 ) -> tuple[Processed, PayloadState]:
-    """When the set is complete: all its :func:`prepared` frames, in order of time.
+    """When the set is complete: all its :func:`prepared` frames, in order of time. The list is emptied: once stars are out
+    of them, the frames' memory is free.
 
     Raises
     ------
     ShapeError
         If the frames are of different sizes.
     """
-    flattened = [frame for frame in frames if isinstance(frame, Flattened)]
+    _demand_one_shape([frame.image_e.shape for frame in frames if isinstance(frame, Flattened)])
+    detector, usable = frames[0].detector, [f.calibrated.frame for f in frames if isinstance(f, Flattened)]
     rejected = [frame for frame in frames if isinstance(frame, Rejection)]
-    _demand_one_shape([frame.image_e.shape for frame in flattened])
     try:
-        processed, warm_snr = _search_set(flattened, rejected, state, table, config, _cadence_s(frames, config), do)
+        stacked, movers, unplaced, warm_snr = residual_stack(frames, state, table, config, _cadence_s(frames, config), do)
+        rejections = tuple(sorted([*rejected, *unplaced], key=lambda r: r.frame_index))
+        processed = search_stack(stacked, movers, rejections, state, config, do)
         return processed, state.after_set(processed.null_found, processed.null_expected, warm_snr)
     except FrameSetRejected as reason:
-        rejected += [_rejection(f.calibrated.frame, reason) for f in flattened]
-        return Processed.nothing(frames[0].detector, tuple(rejected), state.digest()), state.after_set()
+        rejected += [_rejection(frame, reason) for frame in usable]
+        return Processed.nothing(detector, tuple(rejected), state.digest()), state.after_set()
 
 
-def _search_set(
-    flattened: list[Flattened], rejected: list[Rejection], state: PayloadState, table: StarTable | None, config: Config,
-    cadence_s: float, do: Do,
-) -> tuple[Processed, np.ndarray | None]:  # fmt: skip
+def residual_stack(
+    frames: list[Prepared], state: PayloadState, table: StarTable | None, config: Config, cadence_s: float, do: Do
+) -> tuple[Stack, list[Candidate], list[Rejection], np.ndarray | None]:
+    """What is left of a set without its stars and the detector's defects, objects seen to move so slowly that they look like
+    stars, frames that could not be placed, and what every pixel has shown of itself so far."""
+    flattened = [frame for frame in frames if isinstance(frame, Flattened)]
+    frames.clear()
     if not flattened:
         raise FrameSetRejected("NO_FRAMES")
     if len(flattened) > 1 and (cadence_s <= 0.0 or np.median(np.diff([f.t_mid_tai_ns for f in flattened])) <= 0):
         raise FrameSetRejected("SAME_TIME")
-    camera = flattened[0].calibrated.frame.camera
-    ifov_rad = camera.ifov_rad if camera else None
-    flattened, registered, unplaced = register_set(flattened, state, config, ifov_rad, cadence_s, do)
+    registered, unplaced = register_set(flattened, state, config, cadence_s, do)
+    del flattened
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
+    del registered
     residuals = do(subtract_stars, solved, movers, config.stars, config.match, config.flatten)
     residuals = do(mask_dead_columns, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)
     residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
-    frames = do(stack, residuals, cadence_s)
-    residuals = list(frames.frames)  # views of the stack: the arrays they had before are free
-    found = do(boxes, frames, cadence_s, config.search.box_px_frame)
+    return do(stack, residuals, cadence_s), movers, unplaced, warm_snr
+
+
+def search_stack(
+    frames: Stack, movers: list[Candidate], rejections: tuple[Rejection, ...], state: PayloadState, config: Config, do: Do
+) -> Processed:
+    """Tracklets and streaks of a set without stars."""
+    found = do(boxes, frames, frames.cadence_s, config.search.box_px_frame)
     theory = false_alarms(frames, found, config.search, _skewness(frames))
     mirrored = theory.reversed()
-    null = null_search(do(sign_reversed, frames, state.warm_snr, config.match), found, mirrored, config, do)
+    reverse, hidden = do(sign_reversed, frames, state.warm_snr, config.match)
+    try:
+        null = null_search(reverse, found, mirrored, config, do)
+    finally:
+        restored(frames, hidden)
     theory_threshold = mirrored.threshold(config.search.false_alarms_per_set) + config.search.margin_snr
     calibrated = theory.with_null(mirrored, null, running_excess(state.null_found, state.null_expected))
     threshold = calibrated.threshold(config.search.false_alarms_per_set) + config.search.margin_snr
@@ -145,12 +160,12 @@ def _search_set(
     if config.search.permuted_every and state.n_sets % config.search.permuted_every == config.search.permuted_every - 1:
         nulls["time"] = null_search(do(permuted, frames, cleaned), found, theory, config, do)
     streaks = do(single_streaks, frames, cleaned, tracks, config)
-    processed = Processed(
-        detector=registered[0].flattened.calibrated.frame.detector,
-        residuals=tuple(residuals),
+    return Processed(
+        detector=frames.registered[0].flattened.calibrated.frame.detector,
+        residuals=frames.frames,
         tracklets=tracklets,
         streaks=streaks,
-        rejections=tuple(sorted([*rejected, *unplaced], key=lambda r: r.frame_index)),
+        rejections=rejections,
         threshold_snr=threshold,
         expected_false_alarms=config.search.false_alarms_per_set,
         n_velocities=n_velocities,
@@ -161,28 +176,30 @@ def _search_set(
         null_expected=config.search.null_false_alarms * len(nulls),
         state_digest=state.digest(),
     )
-    return processed, warm_snr
 
 
 def register_set(
-    flattened: list[Flattened], state: PayloadState, config: Config, ifov_rad: float | None, cadence_s: float, do: Do
-) -> tuple[list[Flattened], list[Registered], list[Rejection]]:
+    flattened: list[Flattened], state: PayloadState, config: Config, cadence_s: float, do: Do
+) -> tuple[list[Registered], list[Rejection]]:
     """Frames in one plane. A stare without a dark map is registered again once its fixed pattern is gone.
 
     Where stars trail, an object may stand still over the detector as the pattern does, and the pattern is left alone.
     """
-    fwhm_px = config.sensor.psf_fwhm_px
+    camera, fwhm_px = flattened[0].calibrated.frame.camera, config.sensor.psf_fwhm_px
+    ifov_rad = camera.ifov_rad if camera else None
     try:
         registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
         is_stare = registered[0].is_stare
+        if is_stare and state.dark_e_s is None:
+            registered = []  # gives its frames back
     except FrameSetRejected:
         if state.dark_e_s is not None:
             raise
         is_stare = True  # hot pixels may hide the stars
     if is_stare and state.dark_e_s is None:
-        flattened = do(subtract_fixed_pattern, flattened, config.flatten, fwhm_px or config.register.default_fwhm_px)
+        flattened[:] = do(subtract_fixed_pattern, flattened, config.flatten, fwhm_px or config.register.default_fwhm_px)
         registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
-    return flattened, registered, unplaced
+    return registered, unplaced
 
 
 def null_search(frames: Stack, found: list[Box], false: FalseAlarms, config: Config, do: Do) -> list[float]:

@@ -180,14 +180,20 @@ class Solved:
 
 @dataclass(frozen=True, eq=False)
 class Residual:
-    """The frame without its stars. ``weight`` (ny, nx) float32 = 1/variance [e-^-2], 0 where flagged."""
+    """The frame without its stars. ``weight`` (ny, nx) float32 = 1/variance [e-^-2], 0 where flagged; ``star_snr`` (ny, nx)
+    float16: the light taken out, over the frame's typical noise."""
 
     solved: Solved
     image_e: Image
     weight: Image
     flags: np.ndarray
-    template_e: Image
+    star_snr: np.ndarray
     n_outliers: int
+
+    @property
+    def star_e(self) -> Image:
+        """The light taken out [e-]."""
+        return self.star_snr.astype(np.float32) * np.float32(self.solved.registered.flattened.noise_e)
 
 
 @dataclass(frozen=True)

@@ -92,12 +92,11 @@ def _stars(
     frames: list[Flattened], cleaned: list[np.ndarray], maps: list[np.ndarray], trail: Trail, s: float, config: Register
 ) -> list[np.ndarray]:
     """Stars (n, 3) of every frame; ``maps`` are the significance maps for points."""
-    if trail.length_px > 0:
-        maps = _maps(frames, cleaned, trail, s)
     radius = max(2, round(0.35 * trail.length_px))
 
     def of_frame(k: int) -> np.ndarray:
-        stars = find_stars(maps[k], config.star_snr, radius, 2 * config.max_stars)
+        snr = significance(frames[k], cleaned[k], template(trail, s)) if trail.length_px > 0 else maps[k]
+        stars = find_stars(snr, config.star_snr, radius, 2 * config.max_stars)
         return wide_enough(stars, frames[k], cleaned[k], trail, s)[: config.max_stars]
 
     return each(of_frame, range(len(frames)))

@@ -12,10 +12,11 @@ import numpy as np
 from sensorproc.config import Flatten, Match, Stars
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.find_stars import correlate, filtered, inverse_variance, spikes, template
-from sensorproc.onboard.flatten import MOMENTS_CLIP, MOMENTS_RMS, cell_means, residual_maps
+from sensorproc.onboard.flatten import MOMENTS_CLIP, MOMENTS_RMS, cell_means, residual_maps, without_pixels
+from sensorproc.onboard.kernels.filtered import weights
 from sensorproc.onboard.kernels.gather import scatter_plane
 from sensorproc.onboard.kernels.sharpness import flag_sharp
-from sensorproc.onboard.products import Candidate, Registered, Residual, Solved, Trail, freeze
+from sensorproc.onboard.products import Candidate, Flattened, Registered, Residual, Solved, Trail, freeze
 from sensorproc.onboard.psf import Psf, measure_psf
 from sensorproc.onboard.star_model import StarModel, model_stars
 from sensorproc.onboard.threads import each
@@ -40,17 +41,29 @@ EXCESS_NOISE = 1.08  # of the filtered image, below which it is chance
 def subtract_stars(
     frames: list[Solved], movers: list[Candidate], config: Stars, match: Match, flatten: Flatten
 ) -> list[Residual]:
-    """Frames without stars, their weights and outlier flags. Sets too short to tell stars from objects keep them all."""
+    """Frames without stars, their weights and outlier flags. Sets too short to tell stars from objects keep them all.
+
+    ``frames`` give up their pixels: of each only what is known of it is left when its residual exists.
+    """
     registered = [f.registered for f in frames]
     psf = measure_psf(registered, registered[0].psf_sigma_px)
-    if len(frames) < config.min_overlap_frames:
-        return [_residual(f, f.registered.flattened.image_e, None, psf, 0.0, 0, match, flatten) for f in frames]
     cleaned = each(lambda f: spikes(f.flattened, f.psf_sigma_px), registered)
     weight = np.stack([inverse_variance(f.flattened.sigma_e, flags) for f, flags in zip(registered, cleaned, strict=True)])
-    model = model_stars(registered, weight, psf, movers, config, flatten)
-    error = model_error(registered, model, weight)
-    least = config.min_overlap_frames
-    return each(lambda k: _residual(frames[k], model.cube[k], model, psf, error, least, match, flatten), range(len(frames)))
+    del cleaned
+    model, error, least = None, 0.0, 0
+    if len(frames) >= config.min_overlap_frames:
+        least = config.min_overlap_frames
+        model = model_stars(registered, weight, psf, movers, config, flatten)
+        error = model_error(registered, model, weight)
+    cube = model.cube if model else np.stack([f.flattened.image_e for f in registered])
+    del registered
+
+    def finish(k: int) -> Residual:
+        residual = _residual(frames[k], cube[k], weight[k], model, psf, error, least, match, flatten)
+        frames[k] = residual.solved
+        return residual
+
+    return each(finish, range(len(frames)))
 
 
 def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) -> float:
@@ -85,11 +98,13 @@ def _near_saturation(flags: np.ndarray) -> np.ndarray:
 
 
 def _residual(
-    solved: Solved, image: np.ndarray, model: StarModel | None, psf: Psf, error: float, min_overlap: int, match: Match,
-    flatten: Flatten,
+    solved: Solved, image: np.ndarray, weight: np.ndarray, model: StarModel | None, psf: Psf, error: float, min_overlap: int,
+    match: Match, flatten: Flatten,
 ) -> Residual:  # fmt: skip
+    """What is left of a frame, in the arrays of its ``image`` without stars and its ``weight``."""
     flat = solved.registered.flattened
-    light = np.maximum(flat.image_e - image, 0.0)  # exactly what was subtracted
+    light = np.subtract(flat.image_e, image)  # exactly what was subtracted
+    np.maximum(light, 0.0, out=light)
     clutter, flags = np.zeros_like(light), flat.flags
     if model is not None:
         seen = np.empty(light.shape, np.uint8)
@@ -97,22 +112,33 @@ def _residual(
         scatter_plane(model.clutter_e, model.plane.count, model.plane.x0, model.plane.y0, to_registered, clutter, seen)
         # where too few frames overlap nothing tells a star from an object
         flags = flags | (seen < min_overlap).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
-    image = image - clutter
+    image -= clutter
     star_free = flags | ((light > STAR_FREE_SIGMA * flat.sigma_e) | (clutter != 0)).astype(np.uint8)
-    image = without_stripes(image, star_free)
-    image = image - residual_maps(image, star_free, flatten)[0]
-    share = np.where(_near_saturation(flat.flags), np.float32(MAX_MODEL_ERROR), np.float32(error))
-    # what is wrong with a star's model shows in what stands still, too: the larger of both, not their sum
-    wrong = np.maximum(share * light, CLUTTER_ERROR * np.abs(clutter))
-    variance = (_noise_scale(image, flat.sigma_e, star_free) * flat.sigma_e) ** 2 + light + wrong**2
-    image, noise = image.astype(np.float32), np.sqrt(variance).astype(np.float32)
+    subtract_stripes(image, star_free)
+    image -= residual_maps(image, star_free, flatten)[0]
+    star_snr = (light / np.float32(flat.noise_e)).astype(np.float16)
+    scale = _noise_scale(image, flat.sigma_e, star_free)
+    noise = _noise(flat, scale, light, clutter, error)
+    del light, clutter, star_free
+    flat = without_pixels(flat)
     s = psf.filter_px
     flags, n_outliers = reject_outliers(image, noise, flags, s, match)
-    weight = inverse_variance(noise, flags)
+    weights(noise, flags, weight)
     weight /= filtered_noise(image, weight, flags, s, flatten) ** 2
-    freeze(image, weight, flags, light)
-    solved = replace(solved, registered=replace(solved.registered, psf_sigma_px=s, flux_ratio=psf.flux_ratio))
-    return Residual(solved, image, weight, flags, light, n_outliers)
+    freeze(image, weight, flags, star_snr)
+    solved = replace(solved, registered=replace(solved.registered, flattened=flat, psf_sigma_px=s, flux_ratio=psf.flux_ratio))
+    return Residual(solved, image, weight, flags, star_snr, n_outliers)
+
+
+def _noise(flat: Flattened, scale: float, light: np.ndarray, clutter: np.ndarray, error: float) -> np.ndarray:
+    """Noise (ny, nx) float32 of sky and read-out, ``scale`` times what was expected, of the stars' photons and their model."""
+    share = np.where(_near_saturation(flat.flags), np.float32(MAX_MODEL_ERROR), np.float32(error))
+    # what is wrong with a star's model shows in what stands still, too: the larger of both, not their sum
+    share *= light
+    noise = np.maximum(share, CLUTTER_ERROR * np.abs(clutter), out=share)
+    noise *= noise
+    noise += (scale * flat.sigma_e) ** 2 + light
+    return np.sqrt(noise, out=noise)
 
 
 def _noise_scale(image: np.ndarray, sigma: np.ndarray, star_free: np.ndarray) -> float:
@@ -167,10 +193,10 @@ def _compact_hits(image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: fl
     return cv2.dilate(core.astype(np.uint8), np.ones((size, size), np.uint8))
 
 
-def without_stripes(image: np.ndarray, flags: np.ndarray) -> np.ndarray:
-    """The image less the level of its rows and columns: readout structure that a mesh cannot follow."""
-    image = image - line_levels(image, flags, rows=True)[:, None]
-    return np.asarray(image - line_levels(image, flags, rows=False)[None, :])
+def subtract_stripes(image: np.ndarray, flags: np.ndarray) -> None:
+    """Take the level of its rows and columns from the image: readout structure that a mesh cannot follow."""
+    image -= line_levels(image, flags, rows=True)[:, None]
+    image -= line_levels(image, flags, rows=False)[None, :]
 
 
 def line_levels(image: np.ndarray, flags: np.ndarray, rows: bool) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What stands still among the stars: the frames of a set gathered in the registered plane, without resampling them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,7 +11,7 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.find_stars import template, through
 from sensorproc.onboard.flatten import background_maps
 from sensorproc.onboard.kernels.gather import gather_steady
-from sensorproc.onboard.products import Registered, Trail
+from sensorproc.onboard.products import Registered, Residual, Trail
 from sensorproc.onboard.psf import Psf
 from sensorproc.onboard.threads import in_rows
 
@@ -65,12 +66,12 @@ def clutter(plane: Plane, psf: Psf, trail: Trail) -> np.ndarray:
     return np.where((strong > 0) | (around > 0), plane.steady_e, np.float32(0.0))
 
 
-def deep_image(frames: list[Registered]) -> np.ndarray:
+def deep_image(residuals: Sequence[Residual]) -> np.ndarray:
     """What stands still in the reference frame's field (ny, nx) [e-], without what only some frames show: for people."""
-    cube = np.stack([f.flattened.image_e for f in frames])
+    cube = np.stack([r.image_e + r.star_e for r in residuals])
     spoilt = ~np.uint8(PixelFlag.SATURATED)  # a saturated pixel is bright all the same
-    weight = np.stack([(f.flattened.flags & spoilt == 0).astype(np.float32) for f in frames])
-    matrices = np.array([f.transform.inverse for f in frames])
+    weight = np.stack([(r.flags & spoilt == 0).astype(np.float32) for r in residuals])
+    matrices = np.array([r.solved.registered.transform.inverse for r in residuals])
     image, count = np.empty(cube.shape[1:], np.float32), np.empty(cube.shape[1:], np.uint8)
     in_rows(len(image), lambda a, b: gather_steady(cube, weight, matrices, 0, 0, a, b, image, count))
     return image

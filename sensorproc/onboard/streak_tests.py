@@ -57,12 +57,13 @@ def is_stars(residual: Residual, streak: Streak) -> bool:
     """Whether the line is what the model of stars left: beside one far brighter, or along their trails and over their light."""
     (ux, uy), trail = streak.direction, residual.solved.registered.trail
     px, py = points(streak)
-    light = ndimage.map_coordinates(residual.template_e, [py, px], order=1, cval=0.0)
+    ny, nx = residual.star_snr.shape
+    snr = residual.star_snr[np.rint(py).astype(int).clip(0, ny - 1), np.rint(px).astype(int).clip(0, nx - 1)].astype(float)
     crest = streak.bright_e_px / (np.sqrt(2.0 * np.pi) * residual.solved.registered.psf_sigma_px)
-    if float(np.mean(light)) > DAZZLING * crest:
+    if float(np.mean(snr)) * residual.solved.registered.flattened.noise_e > DAZZLING * crest:
         return True
     along = abs(ux * trail.direction[0] + uy * trail.direction[1]) > PARALLEL
-    lit = float(np.mean(light > LIT_SIGMA * residual.solved.registered.flattened.noise_e))
+    lit = float(np.mean(snr > LIT_SIGMA))
     return bool(trail.length_px >= SHORTEST_TRAIL_PX and along and lit > LIT_FRACTION)
 
 

@@ -19,6 +19,7 @@ class Stack:
     image_e: np.ndarray
     weight: np.ndarray
     times: np.ndarray
+    cadence_s: float
     exposure_fraction: float  # exposure over cadence
     psf_sigma_px: float
 
@@ -83,6 +84,7 @@ def stack(residuals: Sequence[Residual], cadence_s: float) -> Stack:
         image_e,
         weight,
         np.array([r.t_frames for r in registered]),
+        cadence_s,
         min(exposure_s / cadence_s, 1.0) if cadence_s > 0 else 0.0,
         registered[0].psf_sigma_px,
     )

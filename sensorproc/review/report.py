@@ -52,7 +52,7 @@ def stack_of(processed: Processed) -> tuple[dict[int, Registered], np.ndarray]:
     """Registered frames by index, and the set's mean sky with the largest residual of every pixel (ny, nx)."""
     registered = [r.solved.registered for r in processed.residuals]
     frames = {r.flattened.calibrated.frame.index: r for r in registered}
-    return frames, np.maximum(deep_image(registered), _moving_light(processed))
+    return frames, np.maximum(deep_image(processed.residuals), _moving_light(processed))
 
 
 def _figure(processed: Processed, detections: list[Row], tracklets: list[Row]) -> str:

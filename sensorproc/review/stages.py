@@ -62,7 +62,7 @@ class StageKeeper:
             fits.ImageHDU(frames.image_e, name="RESIDUAL"),
             fits.ImageHDU(sigma.astype(np.float32), name="SIGMA"),
             fits.ImageHDU(np.stack([frame.flags for frame in frames.frames]), name="FLAGS"),
-            fits.ImageHDU(np.stack([frame.template_e for frame in frames.frames]), name="STARS"),
+            fits.ImageHDU(np.stack([frame.star_e for frame in frames.frames]), name="STARS"),
             _table("FRAMES", {"FRAME": numbers, "T_FRAMES": frames.times}),
             _table("BOXES", _rates([c for box in self.boxes for c in box.centres])),
             _table("CANDIDATES", _motions(self.candidates)),

@@ -6,7 +6,8 @@ import pytest
 from benchmarks.bench_process import made_up_frames
 from benchmarks.cases import SIDEREAL
 from sensorproc.config import Config, parse
-from sensorproc.onboard.pipeline import process_set
+from sensorproc.onboard.null_search import restored, sign_reversed
+from sensorproc.onboard.pipeline import prepared, process_set, search_set
 from sensorproc.onboard.state import PayloadState
 
 
@@ -40,3 +41,33 @@ def test_a_payload_that_has_seen_false_tracks_asks_for_more(frames):
     by_snr = {t.snr: t.log10_pfa for t in fresh.tracklets}
     assert all(t.log10_pfa >= by_snr[t.snr] for t in warned.tracklets)
     assert np.isfinite([t.log10_pfa for t in warned.tracklets]).all()
+
+
+def test_the_reversed_set_lies_in_the_same_memory_and_is_turned_back_bit_for_bit(frames):
+    """With a warm map that hides pixels, too."""
+    config = Config()
+    stacks = []
+
+    def do(stage, *arguments):
+        result = stage(*arguments)
+        if stage.__name__ == "stack":
+            stacks.append(result)
+        return result
+
+    process_set(frames, PayloadState(), None, config, do)
+    before = stacks[0].image_e.copy(), stacks[0].weight.copy()
+    warm = np.zeros(before[0].shape[1:], np.float32)
+    reverse, hidden = sign_reversed(stacks[0], warm, config.match)
+    assert reverse.image_e is stacks[0].image_e and (reverse.image_e == -before[0]).all()
+    assert sum(len(where) for where, _ in hidden) == (reverse.weight != before[1]).sum() > 0
+    restored(stacks[0], hidden)
+    assert stacks[0].image_e.tobytes() == before[0].tobytes() and stacks[0].weight.tobytes() == before[1].tobytes()
+
+
+def test_prepared_frames_are_given_up(frames):
+    """The set's memory is counted on it."""
+    config = Config()
+    items = [prepared(frame, PayloadState(), config) for frame in frames]
+    processed, _ = search_set(items, PayloadState(), None, config)
+    assert items == []
+    assert all(r.solved.registered.flattened.image_e.size == 0 for r in processed.residuals)
