@@ -19,7 +19,7 @@ from sensorproc.scoring.gates import Gate, parse_gates
 from sensorproc.toml_file import read_named
 
 FOLDER = resources.files("firmware_sim").joinpath("suites")
-SUITES = ("smoke", "nightly", "release", "limits")
+SUITES = ("smoke", "nightly", "release", "limits", "false_alarms")
 SEEDS_APART = 1_000_000  # between two runs of a suite, and
 CASES_APART = 10_000  # between two of its cases: no seed is used twice
 FIELDS = 24  # starting times of successive seeds: other stars for a camera held to its orbit, and the Sun moves on, too
