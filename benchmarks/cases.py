@@ -54,6 +54,7 @@ class Case:
     n_stars: int = 60
     psf_sigma_px: float = 0.85
     sky_e: float = 40.0
+    gradient_e: float = 0.0  # more of it at the right edge than at the left
     read_noise_e: float = 5.0
     gain_e_per_dn: float = 1.5
     bias_dn: float = 300.0
@@ -95,7 +96,7 @@ def render(case: Case) -> np.ndarray:
     frames = np.empty((case.n_frames, ny, nx), np.uint16)
     drift = wander(case)
     for k in range(case.n_frames):
-        image = np.full(case.shape, case.sky_e)
+        image = np.full(case.shape, case.sky_e) + case.gradient_e * np.linspace(0.0, 1.0, nx)
         for (x, y), flux in zip(stars, fluxes, strict=True):
             at = x + case.star_rate[0] * (k - case.n_frames / 2), y + case.star_rate[1] * (k - case.n_frames / 2)
             draw(image, at[0] + drift[k, 0], at[1] + drift[k, 1], flux, case.psf_sigma_px, star_trail)

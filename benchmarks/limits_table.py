@@ -1,6 +1,6 @@
-"""Tables of ``docs/detection.md`` from a run of the limits suite, and its picture.
+"""Tables of ``docs/detection.md`` from runs of the suites ``limits`` and ``false_alarms``, and its pictures.
 
-Usage: python -m benchmarks.limits_table OUT/result.json [--svg FILE]
+Usage: python -m benchmarks.limits_table OUT/result.json [--svg FILE] [--reliability FILE]
 """
 
 import argparse
@@ -8,9 +8,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from sensorproc.scoring.intervals import Estimate
+from sensorproc.scoring.intervals import Estimate, wilson
 from sensorproc.scoring.metrics import estimate, select
 from sensorproc.scoring.plots import completeness_svg
+from sensorproc.scoring.reliability import reliability_svg
 
 MOVERS = {
     "movers": "body-fixed, 0.5-4 px/frame against the stars",
@@ -23,8 +24,16 @@ MOVERS = {
     "glinting": "glinting, 1.5 mag",
     "hits_100": "100 hits per 1024 x 1024, 1 % hot pixels",
     "hits_900": "900 hits, 1 % hot pixels",
+    "hits_100_hot": "100 hits, 10 % hot pixels",
 }
 EMPTY = {"empty_body": "body-fixed", "empty_stare": "sidereal stare", "empty_track": "rate track"}
+CROWDED = {"empty_crowded": "Milky Way"}
+STORMS = {
+    "empty_hits_100": "100 hits, 1 % hot",
+    "empty_hits_100_hot": "100 hits, 10 % hot",
+    "empty_hits_900": "900 hits, 1 % hot",
+    "empty_hits_900_hot": "900 hits, 10 % hot",
+}
 CLAIMS = ("false_alarms_over_expected", "false_alarms_over_expected_0.3", "false_alarms_over_expected_0.1")
 
 
@@ -42,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("result", type=Path)
     parser.add_argument("--svg", type=Path)
+    parser.add_argument("--reliability", type=Path)
     options = parser.parse_args(argv)
     result = json.loads(options.result.read_text("utf-8"))
     rows, sets = result["targets"], result["sets"]
@@ -65,11 +75,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"| {low}-{high} | {loss.n} | {interval(loss)} |")
     print("\n| empty skies, reported down to 1 expected | sets | observed / expected at 1 | at 0.3 | at 0.1 |")
     print("|---|---|---|---|---|")
-    cases = [([case], name) for case, name in EMPTY.items()] + [(list(EMPTY), "all three")]
+    cases = [([case], name) for case, name in (EMPTY | CROWDED).items()] + [(list(EMPTY), "the first three")]
     for case, name in cases:
         skies = select(sets, {"case": case})
-        claims = [interval(estimate(metric, [], skies)) for metric in CLAIMS]
-        print(f"| {name} | {len(skies)} | {' | '.join(claims)} |")
+        if skies:
+            claims = [interval(estimate(metric, [], skies)) for metric in CLAIMS]
+            print(f"| {name} | {len(skies)} | {' | '.join(claims)} |")
+    print("\n| empty skies, hits per 1024 x 1024 | sets | with a false track or streak | share, 95 % |")
+    print("|---|---|---|---|")
+    for case, name in STORMS.items():
+        skies = select(sets, {"case": case})
+        if skies:
+            n = sum(row["n_false"] + row["n_false_streaks"] > 0 for row in skies)
+            low, high = wilson(n, len(skies))
+            print(f"| {name} | {len(skies)} | {n} | {low:.3f} to {high:.3f} |")
+    if options.reliability:
+        options.reliability.write_text(
+            reliability_svg({name: select(sets, {"case": case}) for case, name in EMPTY.items()}), "utf-8"
+        )
     if options.svg:
         options.svg.write_text(completeness_svg("snr", select(rows, {"case": ["movers", "stare"]})), "utf-8")
 

@@ -58,6 +58,9 @@ def background_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tu
     """
     center, sigma, usable = _usable_mesh(*mesh(image, flags, config), config)
     smooth = ndimage.median_filter(_filled(center, usable), size=3, mode="nearest")
+    slopes2 = sum(np.gradient(smooth, axis=axis) ** 2 for axis in (0, 1) if smooth.shape[axis] > 1)
+    # within a cell a slope spreads the sky evenly, which is no noise
+    sigma = np.sqrt(np.maximum(sigma * sigma - slopes2 / np.float32(12.0), 0.5 * sigma * sigma))
     return _enlarge(smooth, image.shape), _noise_map(sigma, usable, image.shape)
 
 
@@ -130,5 +133,11 @@ def _filled(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
 
 
 def _enlarge(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    interpolation = cv2.INTER_LINEAR if min(values.shape) < 4 else cv2.INTER_CUBIC
-    return cv2.resize(values, (shape[1], shape[0]), interpolation=interpolation)
+    """A map (ny, nx) through the cells' middles; beyond the outermost ones it goes on as steep: a gradient ends at no edge."""
+    if min(values.shape) < 4:
+        return cv2.resize(values, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    beyond = np.pad(values, 1, mode="reflect", reflect_type="odd")
+    ny, nx = ((size * (n + 2) + n - 1) // n for size, n in zip(shape, values.shape, strict=True))  # a cell more at every edge
+    wide = cv2.resize(beyond, (nx, ny), interpolation=cv2.INTER_CUBIC)
+    y0, x0 = (ny - shape[0]) // 2, (nx - shape[1]) // 2
+    return np.ascontiguousarray(wide[y0 : y0 + shape[0], x0 : x0 + shape[1]])

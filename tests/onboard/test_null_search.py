@@ -58,10 +58,12 @@ def test_the_reversed_set_lies_in_the_same_memory_and_is_turned_back_bit_for_bit
     before = stacks[0].image_e.copy(), stacks[0].weight.copy()
     warm = np.zeros(before[0].shape[1:], np.float32)
     reverse, hidden = sign_reversed(stacks[0], warm, config.match)
-    assert reverse.image_e is stacks[0].image_e and (reverse.image_e == -before[0]).all()
+    assert reverse.image_e is stacks[0].image_e
+    assert (reverse.image_e == -before[0]).all()
     assert sum(len(where) for where, _ in hidden) == (reverse.weight != before[1]).sum() > 0
     restored(stacks[0], hidden)
-    assert stacks[0].image_e.tobytes() == before[0].tobytes() and stacks[0].weight.tobytes() == before[1].tobytes()
+    assert stacks[0].image_e.tobytes() == before[0].tobytes()
+    assert stacks[0].weight.tobytes() == before[1].tobytes()
 
 
 def test_prepared_frames_are_given_up(frames):
