@@ -76,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print("\n| empty skies, reported down to 1 expected | sets | observed / expected at 1 | at 0.3 | at 0.1 |")
     print("|---|---|---|---|---|")
     cases = [([case], name) for case, name in (EMPTY | CROWDED).items()] + [(list(EMPTY), "the first three")]
-    for case, name in cases:
-        skies = select(sets, {"case": case})
+    for chosen, name in cases:
+        skies = select(sets, {"case": chosen})
         if skies:
             claims = [interval(estimate(metric, [], skies)) for metric in CLAIMS]
             print(f"| {name} | {len(skies)} | {' | '.join(claims)} |")

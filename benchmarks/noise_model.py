@@ -28,7 +28,7 @@ def measured(case: Case) -> np.ndarray:
     nx = case.shape[1]
     electrons = case.sky_e + case.gradient_e * np.linspace(0.0, 1.0, nx)
     true = np.sqrt(electrons + case.read_noise_e**2 + case.gain_e_per_dn**2 / 12.0)
-    return sum(_of_frame(residual, true) for residual in processed.residuals)  # type: ignore[return-value]
+    return np.sum([_of_frame(residual, true) for residual in processed.residuals], axis=0)
 
 
 def _of_frame(residual: Residual, true: np.ndarray) -> np.ndarray:
@@ -53,15 +53,13 @@ def main() -> None:
         for gradient in (0.0, options.gradient):
             case = replace(like, shape=(512, 512), n_frames=16, n_stars=240, targets=(), n_hot=0)
             case = replace(case, gradient_e=gradient * float(np.hypot(np.sqrt(case.sky_e), case.read_noise_e)))
-            sums = sum(measured(replace(case, seed=options.seed + k)) for k in range(options.sets))
+            sums = np.sum([measured(replace(case, seed=options.seed + k)) for k in range(options.sets)], axis=0)
             total = sums.sum(axis=0)
             rows = [total, *sums]
             bias = [row[1] / row[0] for row in rows]
             rms = [np.sqrt(row[2] / row[0]) / CLIPPED_RMS for row in rows]
             ratio = [row[3] / row[4] for row in rows]
-            worst = [
-                max(values[1:], key=lambda v, e=ideal: abs(v - e)) for values, ideal in ((bias, 0.0), (rms, 1.0), (ratio, 1.0))
-            ]
+            worst = [max(v[1:], key=lambda x, e=e: abs(x - e)) for v, e in ((bias, 0.0), (rms, 1.0), (ratio, 1.0))]
             print(
                 f"| {name}, gradient {gradient:g} sigma | {options.sets} | {bias[0]:+.4f} | {worst[0]:+.4f} | {rms[0]:.4f} | "
                 f"{worst[1]:.4f} | {ratio[0]:.4f} | {worst[2]:.4f} |",

@@ -121,12 +121,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         some = (length >= low) & (length < high)
         loss = search_loss(snr[some], found[some], np.full(int(some.sum()), u))
         print(f"  {low}-{high} px: loss {loss.value:.2f} dB ({loss.low:.2f} to {loss.high:.2f}), n = {loss.n}")
-    for low, high in ((5.0, 6.0), (6.0, 7.0), (7.0, 8.0), (8.0, 9.5), (9.5, 12.0)):
-        some = (snr >= low) & (snr < high)
+    for weak, strong in ((5.0, 6.0), (6.0, 7.0), (7.0, 8.0), (8.0, 9.5), (9.5, 12.0)):
+        some = (snr >= weak) & (snr < strong)
         least, most = wilson(int(found[some].sum()), int(some.sum()))
-        print(f"  SNR {low}-{high}: {int(found[some].sum())}/{int(some.sum())} ({least:.2f} to {most:.2f})")
-    for low, high in ((7.0, 9.0), (9.0, 10.5), (10.5, 12.0)):
-        report([r for r in rows if r["found"] and low <= r["snr"] < high], f"SNR {low}-{high}")
+        print(f"  SNR {weak}-{strong}: {int(found[some].sum())}/{int(some.sum())} ({least:.2f} to {most:.2f})")
+    for weak, strong in ((7.0, 9.0), (9.0, 10.5), (10.5, 12.0)):
+        report([r for r in rows if r["found"] and weak <= r["snr"] < strong], f"SNR {weak}-{strong}")
 
 
 def report(rows: list[Row], name: str) -> None:
