@@ -18,7 +18,7 @@ class DetectionFlag(IntFlag):
     """What a user of a detection must know (uint16)."""
 
     EDGE = 1  # part of the template lies outside the detector
-    BLEND = 2  # light of a subtracted star under the object
+    BLEND = 2  # light of a subtracted star under the object, or of another object fitted together with it
     SATURATED = 4  # a saturated pixel inside the template
     BAD_PIXELS = 8  # more than a tenth of the template's weight masked
     STREAK = 16  # trailed by more than the width of the point spread function
@@ -30,6 +30,7 @@ class DetectionFlag(IntFlag):
     NO_PHOTOMETRY = 1024  # no zero point known: magnitude is absent
     NOT_SEEN = 2048  # tracklet member below 2 sigma in this frame: a measurement at the predicted place
     UNCALIBRATED_GAIN = 4096  # gain unknown, taken as 1 e-/DN
+    ELONGATED = 16384  # wider in one direction than the point spread function: perhaps two objects
     NO_TIME = 8192  # the recording gave no time: times count frames, one second apart from 1972
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from sensorproc.config import Measure
 from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.flags import DetectionFlag, PixelFlag
+from sensorproc.onboard.blends import subtract_in
 from sensorproc.onboard.false_alarms import FalseAlarms
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
@@ -28,7 +29,7 @@ def tracklet(frames: Stack, track: Track, false: FalseAlarms, config: Measure) -
     visible = [int(k) for k in np.flatnonzero(seen(frames, track, MEASURABLE_FRACTION))]
     places = [_place(frames, track, k, config.position_floor_px) for k in visible]
     scale2 = scatter_over_claim(places, track, visible)
-    extra = int(DetectionFlag.EXTENDED) if is_extended(frames, track, config.extended_ratio) else 0
+    extra = track.flags | (int(DetectionFlag.EXTENDED) if is_extended(frames, track, config.extended_ratio) else 0)
     members = [_member(frames, track, k, place, scale2, log10_pfa, extra) for k, place in zip(visible, places, strict=True)]
     c = track.candidate
     floor2 = config.position_floor_px**2
@@ -63,7 +64,7 @@ def tracklet(frames: Stack, track: Track, false: FalseAlarms, config: Measure) -
 
 def is_extended(frames: Stack, track: Track, ratio: float) -> bool:
     """Whether a PSF ``ratio`` times wider fits a well-seen object better; for a point it has 2 r / (1 + r^2) of the SNR."""
-    if track.snr < EXTENDED_SNR:
+    if track.snr < EXTENDED_SNR or track.neighbours:
         return False
     n, wide = len(frames.times), ratio * frames.psf_sigma_px
     place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
@@ -90,7 +91,7 @@ def _place(frames: Stack, track: Track, k: int, floor_px: float) -> Place:
     (x, y), t, s = track.path[k], float(frames.times[k]), frames.psf_sigma_px
     step = np.array([[1.0, 0.0, t, 0.0], [0.0, 1.0, 0.0, t]])
     cov = np.einsum("ij,jk,lk->il", step, track.cov, step)
-    own = _own_position(frames, track, k) if psi / math.sqrt(phi) >= OWN_POSITION_SNR else None
+    own = _own_position(frames, track, k) if psi * math.sqrt(track.share / phi) >= OWN_POSITION_SNR else None
     if own is not None:
         (x, y), psi, phi, cov = own
     shot_px2 = s * s / max(psi / phi, 1.0) if psi > 0 else 0.0  # the object's own photons, which the weights leave out
@@ -118,13 +119,14 @@ def _member(frames: Stack, track: Track, k: int, place: Place, scale2: float, lo
     x, y, psi, phi = place.x_px, place.y_px, place.psi, place.phi
     share = residual.solved.registered.flux_ratio
     flux = psi / phi / share
-    sigma_flux = math.sqrt(1.0 / phi + max(flux * share, 0.0)) / share
+    information = phi * track.share
+    sigma_flux = math.sqrt(1.0 / information + max(flux * share, 0.0)) / share
     is_streak = length > STREAK_FWHM * FWHM_PER_SIGMA * s
     flags = _flags(frames, track, k, x, y, psi, phi, is_streak) | extra_flags
     angle = math.atan2(sin, cos) if length > 0 else 0.0
     cov = scale2 * place.cov
     pixel = x, y, (float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1]))
-    fluxes = flux, sigma_flux, psi / math.sqrt(phi), log10_pfa
+    fluxes = flux, sigma_flux, psi * math.sqrt(track.share / phi), log10_pfa
     return on_sky(residual, *pixel, *fluxes, is_streak, length, fold_angle(angle), flags)
 
 
@@ -133,12 +135,17 @@ def _own_position(frames: Stack, track: Track, k: int) -> tuple | None:
     s = frames.psf_sigma_px
     step, summary, psi_phi, normal = np.zeros(4), np.zeros(2), np.zeros(2), np.zeros((5, 5))
     one, base = np.s_[k : k + 1], np.ascontiguousarray(track.path[k : k + 1])
+    image = frames.image_e[one]
+    if track.neighbours:
+        image = image.copy()
+        for other in track.neighbours:
+            subtract_in(frames, image[0], other, k)
     fit_track(
-        frames.image_e[one], frames.weight[one], base, np.zeros(1), np.ascontiguousarray(track.trails[one]),
+        image, frames.weight[one], base, np.zeros(1), np.ascontiguousarray(track.trails[one]),
         s, HALF_SIGMAS * s, ITERATIONS, 0.7, step, summary, psi_phi, normal,
     )  # fmt: skip
     normal[2, 2] = normal[3, 3] = 1.0
-    cov = position_covariance(normal)[:2, :2]
+    cov = position_covariance(normal)[:2, :2] / track.share
     reach = 5.0 * math.sqrt(float(cov[0, 0] + cov[1, 1])) + 0.75 * s
     if not np.isfinite(cov).all() or psi_phi[1] <= 0 or float(np.hypot(*step[:2])) > reach:
         return None

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from sensorproc.config import Measure
+from sensorproc.onboard.blends import split, subtract
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
-from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
+from sensorproc.onboard.kernels.track_fit import fit_track
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.steady import is_moving, without_steady_light
 from sensorproc.onboard.tracks import HALF_SIGMAS, Stack, Track
@@ -83,10 +84,9 @@ def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config
         track = without_steady_light(frames, image, counted_where_seen(frames, track, accepted))
         if track.snr < lowest_snr or not is_plausible(frames, track, config) or not is_moving(frames, image, track):
             continue
-        accepted.append(track)
-        for k, (x, y) in enumerate(track.path):
-            flux = track.psi[k] / track.phi[k] if track.phi[k] > 0 else track.flux_e
-            subtract_trail(image[k], x, y, flux, *track.trails[k], frames.psf_sigma_px, 2 * HALF_SIGMAS * frames.psf_sigma_px)
+        for member in split(frames, image, track):
+            accepted.append(member)
+            subtract(frames, image, member)
     return accepted, image
 
 

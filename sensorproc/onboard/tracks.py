@@ -58,7 +58,9 @@ class Stack:
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """A fitted candidate. ``psi``, ``phi`` (n,) matched-filter sums; ``cov`` (4, 4) of x, y, vx, vy; ``path`` (n, 2)."""
+    """A fitted candidate. ``psi``, ``phi`` (n,) matched-filter sums; ``cov`` (4, 4) of x, y, vx, vy; ``path`` (n, 2);
+    ``flags``: :class:`~sensorproc.flags.DetectionFlag` of every member; ``share`` of what an object alone would tell of its flux,
+    1 but for those fitted together with another; ``neighbours``: these."""
 
     candidate: Candidate
     flux_e: float
@@ -67,6 +69,9 @@ class Track:
     cov: np.ndarray
     path: np.ndarray
     trails: np.ndarray
+    flags: int = 0
+    share: float = 1.0
+    neighbours: tuple["Track", ...] = ()
 
     @property
     def snr(self) -> float:

@@ -1,0 +1,109 @@
+"""Close pairs: how often two objects are told from one, and one taken for two.
+
+Usage: python -m benchmarks.pair_limits [--sets 20] [--seed 1] [--rho 7 10 20 50 100] [--separation 4.1] [--contrast]
+
+Made-up stares of 320 x 320 px, 16 frames; twelve pairs a set with a common motion of 0.6 to 2 px/frame, or as many single
+objects. ``rho`` is each member's SNR over the set, separations are in units of the PSF's sigma times sqrt(5 / rho). With
+``--contrast`` one member is 3.3 mag fainter, 4 px away, and ``rho`` is the fainter one's.
+"""
+
+import argparse
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.bench_process import frames_of
+from benchmarks.cases import SIDEREAL, Case, Target, wander
+from sensorproc.config import Config
+from sensorproc.flags import DetectionFlag
+from sensorproc.onboard.pipeline import process_set
+from sensorproc.onboard.state import PayloadState
+from sensorproc.scoring.intervals import wilson
+from sensorproc.theory import noise_pixels, sampled_sigma
+
+SKY = replace(SIDEREAL, shape=(320, 320), n_frames=16, n_stars=30, targets=(), n_hot=0, n_hits=4)
+GRID, APART_PX = (4, 3), 80.0
+FAINTER = 10.0 ** (-0.4 * 3.3)
+NEAR_SIGMAS = 2.0
+
+
+def flux_of(rho: float, n_frames: int) -> float:
+    """Electrons per frame of a point of SNR ``rho`` over the set, its own photons counted."""
+    noise2 = (SKY.sky_e + SKY.read_noise_e**2) * noise_pixels(sampled_sigma(SKY.psf_sigma_px))
+    frame2 = rho**2 / n_frames
+    return 0.5 * frame2 + float(np.sqrt(0.25 * frame2**2 + frame2 * noise2))
+
+
+def sky(seed: int, rho: float, apart_px: float, is_pair: bool, contrast: float) -> Case:
+    """Twelve pairs or single objects on a grid, away from the edges."""
+    rng = np.random.default_rng(seed)
+    targets = []
+    for i in range(GRID[0]):
+        for j in range(GRID[1]):
+            speed, angle, turn = rng.uniform(0.6, 2.0), rng.uniform(0.0, 2.0 * np.pi), rng.uniform(0.0, 2.0 * np.pi)
+            vx, vy = speed * np.cos(angle), speed * np.sin(angle)
+            x = 40.0 + APART_PX * i + rng.uniform(-5, 5) - 7.5 * vx
+            y = 60.0 + 1.25 * APART_PX * j + rng.uniform(-5, 5) - 7.5 * vy
+            flux = flux_of(rho, SKY.n_frames)
+            targets.append(Target(x, y, vx, vy, flux / contrast))
+            if is_pair:
+                targets.append(Target(x + apart_px * np.cos(turn), y + apart_px * np.sin(turn), vx, vy, flux))
+    return replace(SKY, seed=seed, targets=tuple(targets))
+
+
+def outcome(case: Case, is_pair: bool) -> list[tuple[int, int, bool, float]]:
+    """Of each group: tracklets near it, members found, whether one is flagged as elongated, errors [px] rms of those found."""
+    processed, _ = process_set(frames_of(case), PayloadState(), None, Config())
+    drift, reach = wander(case), NEAR_SIGMAS * case.psf_sigma_px
+    rows = []
+    step = 2 if is_pair else 1
+    for first in range(0, len(case.targets), step):
+        group = case.targets[first : first + step]
+        near, claimed = [], [[] for _ in group]
+        elongated = False
+        for tracklet in processed.tracklets:
+            gaps = np.array([[
+                np.hypot(m.x_px - t.x - t.vx * m.frame_index - drift[m.frame_index, 0],
+                         m.y_px - t.y - t.vy * m.frame_index - drift[m.frame_index, 1])
+                for t in group] for m in tracklet.members])  # fmt: skip
+            rms = np.sqrt((gaps**2).mean(axis=0))
+            if rms.min() < 8.0:
+                near.append(tracklet)
+                elongated |= bool(tracklet.flags & DetectionFlag.ELONGATED)
+                if rms.min() < reach:
+                    claimed[int(rms.argmin())].append(float(rms.min()))
+        errors = [min(c) for c in claimed if c]
+        rows.append((len(near), len(errors), elongated, float(np.mean(errors)) if errors else np.nan))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rho", type=float, nargs="+", default=[7.0, 10.0, 20.0, 50.0, 100.0])
+    parser.add_argument("--separation", type=float, default=4.1)
+    parser.add_argument("--contrast", action="store_true")
+    options = parser.parse_args()
+    contrast = FAINTER if options.contrast else 1.0
+    print("| rho | apart [px] | pairs split | 95 % | more than two | flagged if not split | singles split | 95 % |")
+    print("|---|---|---|---|---|---|---|---|")
+    for rho in options.rho:
+        apart = 4.0 if options.contrast else options.separation * sampled_sigma(SKY.psf_sigma_px) * np.sqrt(5.0 / rho)
+        seeds = range(options.seed, options.seed + options.sets)
+        pairs = [row for seed in seeds for row in outcome(sky(seed, rho, apart, True, contrast), True)]
+        singles = [row for seed in seeds for row in outcome(sky(10_000 + seed, rho, 0.0, False, contrast), False)]
+        split = sum(row[1] == 2 for row in pairs)
+        whole = [row for row in pairs if row[1] < 2 and row[0]]
+        seen = [row for row in singles if row[0]]
+        false = sum(row[0] > 1 for row in seen)
+        (low, high), (least, most) = wilson(split, len(pairs)), wilson(false, len(seen))
+        print(
+            f"| {rho:g} | {apart:.2f} | {split}/{len(pairs)} | {low:.2f} to {high:.2f} | {sum(row[0] > 2 for row in pairs)} | "
+            f"{sum(row[2] for row in whole)}/{len(whole)} | {false}/{len(seen)} | {least:.3f} to {most:.3f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

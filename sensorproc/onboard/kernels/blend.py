@@ -1,0 +1,81 @@
+"""Several sources under one another: the equations of their joint fit over a set."""
+
+import math
+
+import numpy as np
+
+from sensorproc.onboard.kernels.jit import f4, f8, kernel, out, ro, void
+from sensorproc.onboard.kernels.trail import trail_value
+
+PARAMETERS = 5  # of a source: x, y, vx, vy, flux
+
+
+@kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), ro(f8, 1), ro(f8, 2), f8, f8, ro(f8, 1), ro(f8, 2), f8, f8, out(f8, 2), out(f8, 1)))
+def blend_sums(image, weight, paths, times, trails, s, half, fluxes, window, light, model_error, normal, rhs):
+    """Normal equations (5 m, 5 m) and right-hand side (5 m + 1,) of m sources of ``fluxes`` along ``paths`` (m, n, 2); the last
+    entry of ``rhs`` receives chi-squared.
+
+    Pixels within ``half`` of the trail at ``window`` (n, 2) count. ``light`` is the flux of the one source that the blend may be
+    instead: its photons, and ``model_error`` of it for the PSF, add to the variance, so that all hypotheses are weighed alike.
+    """
+    n, ny, nx = image.shape
+    m = len(paths)
+    value, jac = np.empty(3), np.empty(PARAMETERS * m)
+    normal[:] = 0.0
+    rhs[:] = 0.0
+    for k in range(n):
+        length, cos, sin = trails[k, 0], trails[k, 1], trails[k, 2]
+        reach_x, reach_y = half + 0.5 * length * abs(cos), half + 0.5 * length * abs(sin)
+        x, y = window[k, 0], window[k, 1]
+        for v in range(max(int(math.ceil(y - reach_y)), 0), min(int(math.floor(y + reach_y)) + 1, ny)):
+            for u in range(max(int(math.ceil(x - reach_x)), 0), min(int(math.floor(x + reach_x)) + 1, nx)):
+                w = weight[k, v, u]
+                if w == 0.0 or abs((v - y) * cos - (u - x) * sin) > half:
+                    continue
+                trail_value(u - x, v - y, length, cos, sin, s, value)
+                own = max(light * value[0], 0.0)
+                w = 1.0 / (1.0 / w + own + (model_error * own) ** 2)
+                model = 0.0
+                for i in range(m):
+                    trail_value(u - paths[i, k, 0], v - paths[i, k, 1], length, cos, sin, s, value)
+                    a = PARAMETERS * i
+                    jac[a] = fluxes[i] * value[1]
+                    jac[a + 1] = fluxes[i] * value[2]
+                    jac[a + 2] = jac[a] * times[k]
+                    jac[a + 3] = jac[a + 1] * times[k]
+                    jac[a + 4] = value[0]
+                    model += fluxes[i] * value[0]
+                residual = image[k, v, u] - model
+                rhs[PARAMETERS * m] += w * residual * residual
+                for a in range(PARAMETERS * m):
+                    rhs[a] += w * jac[a] * residual
+                    for b in range(a + 1):
+                        normal[a, b] += w * jac[a] * jac[b]
+
+
+@kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 2), ro(f8, 2), f8, f8, ro(f8, 2), f8, f8, out(f8, 1), out(f8, 1)))
+def offset_sums(image, weight, path, trails, s, half, offsets, light, model_error, psi, phi):
+    """Matched-filter sums psi and phi (m,) over the set along ``path`` (n, 2) displaced by each of ``offsets`` (m, 2).
+
+    ``light`` on the path itself adds to the variance as in :func:`blend_sums`.
+    """
+    n, ny, nx = image.shape
+    value = np.empty(3)
+    psi[:] = 0.0
+    phi[:] = 0.0
+    for k in range(n):
+        length, cos, sin = trails[k, 0], trails[k, 1], trails[k, 2]
+        reach_x, reach_y = half + 0.5 * length * abs(cos), half + 0.5 * length * abs(sin)
+        for m in range(len(offsets)):
+            x, y = path[k, 0] + offsets[m, 0], path[k, 1] + offsets[m, 1]
+            for v in range(max(int(math.ceil(y - reach_y)), 0), min(int(math.floor(y + reach_y)) + 1, ny)):
+                for u in range(max(int(math.ceil(x - reach_x)), 0), min(int(math.floor(x + reach_x)) + 1, nx)):
+                    w = weight[k, v, u]
+                    if w == 0.0 or abs((v - y) * cos - (u - x) * sin) > half:
+                        continue
+                    trail_value(u - path[k, 0], v - path[k, 1], length, cos, sin, s, value)
+                    own = max(light * value[0], 0.0)
+                    w = 1.0 / (1.0 / w + own + (model_error * own) ** 2)
+                    trail_value(u - x, v - y, length, cos, sin, s, value)
+                    psi[m] += w * value[0] * image[k, v, u]
+                    phi[m] += w * value[0] * value[0]
