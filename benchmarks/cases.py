@@ -16,18 +16,21 @@ from sensorproc.recording.entry import make_frame
 from sensorproc.recording.writer import write_frame
 from sensorproc.timescales import tai_ns_from_utc
 
+FULL_WELL_E, DISC_STEP_PX = 90_000.0, 1.0
 START = tai_ns_from_utc("2026-03-01T12:00:00")
 
 
 @dataclass(frozen=True)
 class Target:
-    """A mover: place at the first mid-exposure [px], rate over the detector [px/frame], electrons per exposure."""
+    """A mover: place at the first mid-exposure [px], rate over the detector [px/frame], electrons per exposure; an evenly bright
+    disc if it has a diameter."""
 
     x: float
     y: float
     vx: float
     vy: float
     flux_e: float
+    diameter_px: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,17 +105,28 @@ def render(case: Case) -> np.ndarray:
             draw(image, at[0] + drift[k, 0], at[1] + drift[k, 1], flux, case.psf_sigma_px, star_trail)
         for t in case.targets:
             trail = t.vx * fraction, t.vy * fraction
-            draw(image, t.x + t.vx * k + drift[k, 0], t.y + t.vy * k + drift[k, 1], t.flux_e, case.psf_sigma_px, trail)
+            at = t.x + t.vx * k + drift[k, 0], t.y + t.vy * k + drift[k, 1]
+            for dx, dy, share in disc(t.diameter_px):
+                draw(image, at[0] + dx, at[1] + dy, t.flux_e * share, case.psf_sigma_px, trail)
         for c in case.crossings:
             if c.frame == k:
                 trail = c.length_px * np.cos(c.angle_rad), c.length_px * np.sin(c.angle_rad)
                 draw(image, c.x, c.y, c.flux_e, case.psf_sigma_px, trail)
         image[hot] += hot_e
-        noisy = rng.poisson(image) + rng.normal(0.0, case.read_noise_e, case.shape)
+        noisy = np.minimum(rng.poisson(image), FULL_WELL_E) + rng.normal(0.0, case.read_noise_e, case.shape)
         for _ in range(case.n_hits):
             _hit(noisy, rng)
         frames[k] = np.clip(np.rint(noisy / case.gain_e_per_dn + case.bias_dn), 0, 65535)
     return frames
+
+
+def disc(diameter_px: float) -> list[tuple[float, float, float]]:
+    """Points (dx, dy, share of the light) of an even disc, as far apart as a PSF allows."""
+    n = round(np.pi * (diameter_px / 2.0 / min(DISC_STEP_PX, max(diameter_px, 0.1) / 5.0)) ** 2) if diameter_px > 0 else 1
+    turn = np.pi * (3.0 - np.sqrt(5.0))
+    radius = 0.5 * diameter_px * np.sqrt((np.arange(n) + 0.5) / n)
+    points = np.stack([radius * np.cos(np.arange(n) * turn), radius * np.sin(np.arange(n) * turn)], axis=1)
+    return [(dx, dy, 1.0 / n) for dx, dy in (points - points.mean(axis=0)).tolist()]
 
 
 def wander(case: Case) -> np.ndarray:

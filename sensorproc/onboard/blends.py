@@ -16,10 +16,14 @@ from sensorproc.onboard.kernels.track_fit import accumulate, subtract_trail
 from sensorproc.onboard.tracks import HALF_SIGMAS, Stack, Track
 
 SPLIT_CHI2 = 16.0  # by which two sources with a common motion must fit better than one: three more parameters
+WIDE_CHI2, WIDTHS = (
+    6.25,
+    (1.015, 1.03, 1.05, 1.075, 1.1, 1.15, 1.2, 1.4, 1.8, 2.6),
+)  # the same than one that is evenly wider than the PSF
 ELONGATED_CHI2 = 11.3  # chance in a hundred
 LEAST_SNR = 7.0  # of the light in all
 FAINTEST = 0.015  # part of the brighter one's light: less may be the PSF's wing
-REACH_SIGMAS, GRID_SIGMAS = 5.0, 0.5  # where the second one is looked for; what is farther is a candidate of its own
+REACH_SIGMAS, GRID_SIGMAS = 5.25, 0.75  # where the second one is looked for; what is farther is a candidate of its own
 MODEL_ERROR = 0.02  # of a Gaussian for the PSF, by the pixel
 CLOSE_SIGMAS, N_ANGLES = 1.2, 6  # and where a fit of two closer ones begins
 MOST_MEMBERS = 6
@@ -59,7 +63,7 @@ class Cut:
 
 def split(frames: Stack, image: np.ndarray, track: Track) -> list[Track]:
     """The objects under a track, brightest first: the track itself, or two and more; ``image`` (n, ny, nx) holds their light."""
-    if track.snr < LEAST_SNR:
+    if track.snr < LEAST_SNR or not frames.exposure_fraction > 0:  # of unknown exposure, a trail is a row of points
         return [track]
     cut = Cut.around(frames, image, track)
     whole: list[Track] = []
@@ -99,6 +103,9 @@ def _pair(cut: Cut, track: Track) -> list[Track]:
     gain = chi2_one - chi2_two
     if not _are_two(two, s) or gain < SPLIT_CHI2:
         return [replace(track, flags=track.flags | int(DetectionFlag.ELONGATED))] if gain > ELONGATED_CHI2 else [track]
+    wide = min(_fit(cut, one, np.eye(PARAMETERS), track, width)[1] for width in WIDTHS)
+    if wide - chi2_two < WIDE_CHI2:
+        return [track]  # large, not two
     free, _ = _fit(cut, two, np.eye(2 * PARAMETERS), track)
     return _tracks(cut, free if _are_two(free, s) else two, track)
 
@@ -186,21 +193,26 @@ def _common_motion() -> np.ndarray:
     return matrix
 
 
-def _sums(cut: Cut, sources: np.ndarray, track: Track, light: float) -> tuple[np.ndarray, np.ndarray]:
-    """Equations of all sources on the pixels around the track; ``light`` [e-] of it counts in the variances."""
+def _sums(
+    cut: Cut, sources: np.ndarray, track: Track, light: float, width: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Equations of all sources, ``width`` PSFs wide, on the pixels around the track; ``light`` [e-] of it counts in the
+    variances."""
     paths = np.stack([cut.path(source) for source in sources])
     normal, rhs = np.zeros((sources.size, sources.size)), np.zeros(sources.size + 1)
     s, fluxes, window = cut.frames.psf_sigma_px, np.ascontiguousarray(sources[:, 4]), track.path - cut.corner
     half = (HALF_SIGMAS + REACH_SIGMAS) * s
-    where = cut.frames.times, track.trails, s, half, fluxes, window
+    where = cut.frames.times, track.trails, width * s, half, fluxes, window
     blend_sums(cut.image, cut.weight, paths, *where, light, MODEL_ERROR, normal, rhs)
     return normal + np.tril(normal, -1).T, rhs
 
 
-def _fit(cut: Cut, sources: np.ndarray, free: np.ndarray, track: Track) -> tuple[np.ndarray, float]:
+def _fit(
+    cut: Cut, sources: np.ndarray, free: np.ndarray, track: Track, width: float = 1.0
+) -> tuple[np.ndarray, float]:  # fmt: skip
     """Sources (m, 5) of least chi-squared near a first guess, and that; ``free`` (5 m, p) maps what is fitted to parameters."""
     limit = LARGEST_STEP_SIGMAS * cut.frames.psf_sigma_px
-    normal, rhs = _sums(cut, sources, track, track.flux_e)
+    normal, rhs = _sums(cut, sources, track, track.flux_e, width)
     damping = 1e-3
     for _ in range(ITERATIONS):
         reduced = np.einsum("ai,ab,bj->ij", free, normal, free)
@@ -214,7 +226,7 @@ def _fit(cut: Cut, sources: np.ndarray, free: np.ndarray, track: Track) -> tuple
         moved = np.einsum("ai,i->a", free, step).reshape(sources.shape)
         farthest = float(np.abs(moved[:, :2]).max())
         trial = sources + moved * min(1.0, limit / max(farthest, 1e-12))
-        next_normal, next_rhs = _sums(cut, trial, track, track.flux_e)
+        next_normal, next_rhs = _sums(cut, trial, track, track.flux_e, width)
         if next_rhs[-1] < rhs[-1]:
             gained, sources, normal, rhs = rhs[-1] - next_rhs[-1], trial, next_normal, next_rhs
             damping *= 0.3

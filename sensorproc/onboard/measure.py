@@ -163,7 +163,7 @@ def streak_measurement(residual: Residual, streak: Streak, false: FalseAlarms, f
     shot = along2 * np.outer([cos, sin], [cos, sin]) + across2 * np.outer([-sin, cos], [-sin, cos])
     (xx, xy), (_, yy) = streak.cov[:2, :2] + shot + np.eye(2) * floor_px**2
     sigma_flux = math.sqrt(streak.cov[4, 4] + photons) / share
-    flags = int(DetectionFlag.STREAK | DetectionFlag.SINGLE_FRAME) | _common_flags(residual)
+    flags = int(DetectionFlag.STREAK | DetectionFlag.SINGLE_FRAME) | common_flags(residual)
     ny, nx = residual.image_e.shape
     margin = 3.0 * s
     ends = np.array([[streak.x0, streak.y0], [streak.x1, streak.y1]])
@@ -219,7 +219,8 @@ def sky_sigmas(residual: Residual, x: float, y: float, cov: tuple[float, float, 
     return math.sqrt(float(sky[0, 0]) + own2), math.sqrt(float(sky[1, 1]) + own2)
 
 
-def _common_flags(residual: Residual) -> int:
+def common_flags(residual: Residual) -> int:
+    """Flags that every detection of a frame has."""
     solved = residual.solved
     flags = 0
     if solved.camera is None:
@@ -237,7 +238,7 @@ def _common_flags(residual: Residual) -> int:
 
 def _flags(frames: Stack, track: Track, k: int, x: float, y: float, psi: float, phi: float, is_streak: bool) -> int:
     residual, s = frames.frames[k], frames.psf_sigma_px
-    flags = _common_flags(residual)
+    flags = common_flags(residual)
     length, cos, sin = track.trails[k]
     reach_x, reach_y = 3.0 * s + 0.5 * abs(length * cos), 3.0 * s + 0.5 * abs(length * sin)
     ny, nx = residual.image_e.shape

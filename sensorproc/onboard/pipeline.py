@@ -5,13 +5,15 @@ charges time and injects faults between stages.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected, ShapeError
+from sensorproc.onboard.bright import BrightTrack, bright_objects, is_beside
+from sensorproc.onboard.bright_measure import bright_tracklet
 from sensorproc.onboard.calibrate import calibrate
 from sensorproc.onboard.defects import fill_shadows, level_glow, mask_dead_columns, mask_fixed_pixels
 from sensorproc.onboard.false_alarms import FalseAlarms, running_excess
@@ -104,20 +106,31 @@ def search_set(
     detector, usable = frames[0].detector, [f.calibrated.frame for f in frames if isinstance(f, Flattened)]
     rejected = [frame for frame in frames if isinstance(frame, Rejection)]
     try:
-        stacked, movers, unplaced, warm_snr = residual_stack(frames, state, table, config, _cadence_s(frames, config), do)
-        rejections = tuple(sorted([*rejected, *unplaced], key=lambda r: r.frame_index))
-        processed = search_stack(stacked, movers, rejections, state, config, do)
-        return processed, state.after_set(processed.null_found, processed.null_expected, warm_snr)
+        starless = residual_stack(frames, state, table, config, _cadence_s(frames, config), do)
+        rejections = tuple(sorted([*rejected, *starless.unplaced], key=lambda r: r.frame_index))
+        processed = search_stack(starless, rejections, state, config, do)
+        return processed, state.after_set(processed.null_found, processed.null_expected, starless.warm_snr)
     except FrameSetRejected as reason:
         rejected += [_rejection(frame, reason) for frame in usable]
         return Processed.nothing(detector, tuple(rejected), state.digest()), state.after_set()
 
 
+@dataclass(frozen=True, eq=False)
+class Starless:
+    """What is left of a set without its stars and the detector's defects; ``movers`` so slow that they look like stars and
+    ``bright`` objects that are no points; frames that could not be placed; what every pixel has shown of itself so far."""
+
+    frames: Stack
+    movers: list[Candidate]
+    bright: list[BrightTrack]
+    unplaced: list[Rejection]
+    warm_snr: np.ndarray | None
+
+
 def residual_stack(
     frames: list[Prepared], state: PayloadState, table: StarTable | None, config: Config, cadence_s: float, do: Do
-) -> tuple[Stack, list[Candidate], list[Rejection], np.ndarray | None]:
-    """What is left of a set without its stars and the detector's defects, objects seen to move so slowly that they look like
-    stars, frames that could not be placed, and what every pixel has shown of itself so far."""
+) -> Starless:
+    """From prepared frames to what may be searched."""
     flattened = [frame for frame in frames if isinstance(frame, Flattened)]
     frames.clear()
     if not flattened:
@@ -126,6 +139,7 @@ def residual_stack(
         raise FrameSetRejected("SAME_TIME")
     registered, unplaced = register_set(flattened, state, config, cadence_s, do)
     del flattened
+    bright, registered = do(bright_objects, registered)
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
     del registered
@@ -134,13 +148,12 @@ def residual_stack(
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)
     residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
-    return do(stack, residuals, cadence_s), movers, unplaced, warm_snr
+    return Starless(do(stack, residuals, cadence_s), movers, bright, unplaced, warm_snr)
 
 
-def search_stack(
-    frames: Stack, movers: list[Candidate], rejections: tuple[Rejection, ...], state: PayloadState, config: Config, do: Do
-) -> Processed:
+def search_stack(starless: Starless, rejections: tuple[Rejection, ...], state: PayloadState, config: Config, do: Do) -> Processed:
     """Tracklets and streaks of a set without stars."""
+    frames, movers, bright = starless.frames, starless.movers, starless.bright
     found = do(boxes, frames, frames.cadence_s, config.search.box_px_frame)
     theory = false_alarms(frames, found, config.search, _skewness(frames))
     mirrored = theory.reversed()
@@ -155,7 +168,9 @@ def search_stack(
     faint, n_velocities = search_boxes(frames, found, config, threshold - config.search.candidate_margin, do)
     candidates = [*movers, *do(link_points, frames, config.search), *faint]
     tracks, cleaned = do(accept, frames, candidates, threshold, config.measure)
-    tracklets = tuple(tracklet(frames, track, calibrated, config.measure) for track in tracks)
+    tracks = [track for track in tracks if not is_beside(track.path, frames.registered, bright)]
+    faint_ones = [tracklet(frames, track, calibrated, config.measure) for track in tracks]
+    tracklets = (*(bright_tracklet(frames, one, config.measure) for one in bright), *faint_ones)
     nulls = {"sign": null}
     if config.search.permuted_every and state.n_sets % config.search.permuted_every == config.search.permuted_every - 1:
         nulls["time"] = null_search(do(permuted, frames, cleaned), found, theory, config, do)

@@ -76,6 +76,7 @@ def model_stars(
     matrices = np.array([f.transform.inverse for f in frames])
     sampled = weight[:, ::7, ::7]
     noise_e = 1.0 / float(np.sqrt(np.median(sampled[sampled > 0])))
+    point_noise_e = noise_e * float(np.sqrt(4.0 * np.pi)) * psf.core_px
     stars = _drawn(np.empty((0, 3)), frames, psf, widths, banks, noise_e)
     passing = np.empty((0, 2))
     plane = steady_plane(cube, weight, matrices, seen, config, flatten)
@@ -83,14 +84,14 @@ def model_stars(
         found = _new_stars(plane, psf, trail, threshold, stars.places, movers, frames, config)
         new = _drawn(found, frames, psf, widths, banks, noise_e)
         if threshold == config.find_snr:
-            moves = _is_passing(cube, weight, banks, new, frames)
+            moves = _is_passing(cube, weight, banks, new, frames, point_noise_e)
             passing, new = new.places[moves, :2], new.chosen(~moves)
         _add(cube, banks, new, -1.0)
         stars = stars.with_more(new)
         if len(stars.places):
             stars = _fit(cube, weight, banks, stars, frames, config)
         if threshold == config.bright_snr:
-            banks = _corrected(cube, weight, banks, stars, frames, noise_e * np.sqrt(4.0 * np.pi) * psf.core_px)
+            banks = _corrected(cube, weight, banks, stars, frames, point_noise_e)
         plane = steady_plane(cube, weight, matrices, seen, config, flatten)
     moving = [*_mover_places(movers, frames), *passing.tolist()]
     return StarModel(stars, cube, plane, clutter(_without(plane, moving, MOVER_SIGMAS * frames[0].psf_sigma_px), psf, trail))
@@ -168,16 +169,19 @@ def _is_mover(found: np.ndarray, movers: list[Candidate], frames: list[Registere
     return on_path
 
 
-def _is_passing(cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, found: StarList, frames: list[Registered]) -> np.ndarray:
+def _is_passing(
+    cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, found: StarList, frames: list[Registered], point_noise_e: float
+) -> np.ndarray:
     """Which of the faint stars found (m,) come, pass and go: slow objects, of which a star would take a part.
 
-    Most are stars: where most of them vary, it is for other reasons (hot pixels under a moving sky), and nothing is told.
+    Faint is what stands still of them, whatever a bright object's passing adds. Most are stars: where most of them vary, it is
+    for other reasons (hot pixels under a moving sky), and nothing is told.
     """
     snr, chi2 = np.zeros(len(found.places)), np.zeros(len(found.places))
     if len(snr):
         times = np.array([f.t_frames for f in frames])
         unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, chi2)
-    faint = snr < PASSING_SNR
+    faint = np.minimum(snr, found.places[:, 2] * np.sqrt(len(frames)) / point_noise_e) < PASSING_SNR
     if not faint.any() or float(np.median(chi2[faint])) > MOST_MEDIAN_CHI2:
         return np.zeros(len(snr), bool)
     return faint & (chi2 > PASSING_CHI2)

@@ -1,0 +1,96 @@
+"""An object that comes near: from a point of mag 12 to a disc of mag -2, over many frame sets.
+
+Usage: python -m benchmarks.approach [--sets 50] [--seed 1] [--diameter 1 60] [--mag 12 -2]
+
+Made-up stares of 256 x 256 px, 6 frames a set. Of every set: how many tracklets lie on the object, its flags against the truth
+(saturated: a pixel beyond full well; extended: nearer to 1.5 PSFs in width than to one), its position error over the claimed one.
+"""
+
+import argparse
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.bench_process import frames_of
+from benchmarks.cases import FULL_WELL_E, SIDEREAL, Case, Target, disc, draw, wander
+from sensorproc.config import Config
+from sensorproc.flags import DetectionFlag
+from sensorproc.onboard.pipeline import process_set
+from sensorproc.onboard.state import PayloadState
+from sensorproc.theory import sampled_sigma
+
+SKY = replace(SIDEREAL, shape=(256, 256), n_frames=6, n_stars=40, targets=(), n_hot=20, n_hits=4)
+FLAGS = ("S", DetectionFlag.SATURATED), ("E", DetectionFlag.EXTENDED)
+ZERO_POINT, EXTENDED_RATIO = 21.5, 1.5**0.5
+
+
+def case_of(step: float, seed: int, diameters: tuple[float, float], mags: tuple[float, float]) -> Case:
+    """The set a part ``step`` (0 to 1) of the way: size grows by a constant factor, magnitude by a constant step."""
+    diameter = diameters[0] * (diameters[1] / diameters[0]) ** step
+    mag = mags[0] + (mags[1] - mags[0]) * step
+    flux = 10.0 ** (-0.4 * (mag - ZERO_POINT)) * SKY.exposure_s
+    rng = np.random.default_rng(seed)
+    vx, vy = rng.uniform(2.0, 4.0), rng.uniform(-2.0, 2.0)
+    return replace(SKY, seed=seed, targets=(Target(128.0 - 2.5 * vx, 128.0 - 2.5 * vy, vx, vy, flux, diameter),))
+
+
+def truth(case: Case) -> tuple[bool, bool]:
+    """Whether the object is saturated and extended."""
+    target, image = case.targets[0], np.zeros((161, 161))
+    fraction = case.exposure_s / case.cadence_s
+    for dx, dy, share in disc(target.diameter_px):
+        trail = target.vx * fraction, target.vy * fraction
+        draw(image, 80.0 + dx, 80.0 + dy, target.flux_e * share, case.psf_sigma_px, trail)
+    # a disc's variance on each axis is a sixteenth of its diameter's square
+    width = np.hypot(sampled_sigma(case.psf_sigma_px), target.diameter_px / 4.0)
+    return bool(image.max() > FULL_WELL_E), bool(width > EXTENDED_RATIO * sampled_sigma(case.psf_sigma_px))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--diameter", type=float, nargs=2, default=[1.0, 60.0])
+    parser.add_argument("--mag", type=float, nargs=2, default=[12.0, -2.0])
+    options = parser.parse_args()
+    print(
+        "| set | mag | diameter [px] | tracklets on it | others | frames | flags | truth | rms error [px] | claimed [px] | pull |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    state = PayloadState()
+    for k in range(options.sets):
+        step = k / max(options.sets - 1, 1)
+        case = case_of(step, options.seed + k, tuple(options.diameter), tuple(options.mag))
+        processed, state = process_set(frames_of(case), state, None, Config())
+        target, drift = case.targets[0], wander(case)
+        on, others = [], 0
+        for tracklet in processed.tracklets:
+            errors = [
+                (m.x_px - target.x - target.vx * m.frame_index - drift[m.frame_index, 0],
+                 m.y_px - target.y - target.vy * m.frame_index - drift[m.frame_index, 1], *m.cov_px2)
+                for m in tracklet.members
+            ]  # fmt: skip
+            rows = np.array(errors)
+            if np.hypot(rows[:, 0], rows[:, 1]).mean() < 2.0 + 0.5 * target.diameter_px:
+                on.append((tracklet, rows))
+            else:
+                others += 1
+        saturated, extended = truth(case)
+        told = "".join(name for name, holds in (("S", saturated), ("E", extended)) if holds) or "-"
+        mag = options.mag[0] + (options.mag[1] - options.mag[0]) * step
+        if not on:
+            print(f"| {k} | {mag:.1f} | {target.diameter_px:.1f} | 0 | {others} | | | {told} | | | |", flush=True)
+            continue
+        tracklet, rows = on[0]
+        flags = "".join(name for name, flag in FLAGS if tracklet.flags & flag) or "-"
+        rms, claimed = (float(np.sqrt(v.mean())) for v in ((rows[:, :2] ** 2), rows[:, [2, 4]]))
+        pull = float(np.sqrt((rows[:, :2] ** 2 / rows[:, [2, 4]]).mean()))
+        print(
+            f"| {k} | {mag:.1f} | {target.diameter_px:.1f} | {len(on)} | {others} | {len(rows)}/{case.n_frames} | {flags} | "
+            f"{told} | {rms:.3f} | {claimed:.3f} | {pull:.2f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""Objects too bright or too large for the point spread function: saturated, or resolved as they come near.
+
+Such an object is a patch, not a point: no matched filter and no model of a star fits it, and both would make debris of it. It
+is found as a patch in every frame, told from saturated stars by its motion among them, measured by the middle of its light, and
+taken out of the frames before stars and faint objects are looked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard.products import Flattened, Registered, freeze
+from sensorproc.onboard.threads import each
+
+PATCH_SIGMA = 10.0  # above which pixels belong to a patch
+MIN_RADIUS_SIGMAS = 2.6  # of the PSF, narrower ones are points
+WIDER = 1.15  # than a point of its brightness: resolved
+MOST_PATCHES = 40  # of a frame, the largest
+MIN_FRAMES, MIN_FRACTION = 3, 0.6
+SAME_SIZE = 2.0  # ratio of areas from frame to frame
+LINK_PX, LINK_FRACTION = 2.0, 0.1  # from a straight motion, and of a patch's size
+MOVED_SIGMAS, MOVED_FRACTION = 4.0, 0.1  # PSF widths and sizes it must move among the stars
+AROUND_SIGMAS = 6.0  # of the PSF around a patch that are taken out with it
+BESIDE_SIGMAS = 12.0  # around it in which a faint track is its halo
+SHAPE_ERROR = 0.02  # of a patch's extent: the middle of its light is not that of the object
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Connected bright pixels of one frame: the middle of their light [px], half-widths in x and y [px] of a disc as wide, area
+    [px], sum of the pixels [e-] and its noise; ``core_px2`` saturated pixels."""
+
+    x: float
+    y: float
+    half_x: float
+    half_y: float
+    area: float
+    flux_e: float
+    sigma_flux_e: float
+    core_px2: float
+    is_resolved: bool
+
+    @property
+    def is_saturated(self) -> bool:
+        return self.core_px2 > 0
+
+    @property
+    def variance(self) -> tuple[float, float]:
+        """Of x and y [px^2]: its photons', and what its shape leaves open."""
+        photons = max(self.flux_e, 1.0) + self.sigma_flux_e**2
+        counting = photons / max(self.flux_e, 1.0) ** 2
+        return (
+            (counting * self.half_x**2 / 4.0 + (SHAPE_ERROR * self.half_x) ** 2),
+            (counting * self.half_y**2 / 4.0 + (SHAPE_ERROR * self.half_y) ** 2),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class BrightTrack:
+    """Patches of one moving object by frame of the set (None where it is not seen), and its line in the registered plane: place
+    at t = 0 and velocity (4,), their covariance (4, 4), and chi-squared per degree of freedom."""
+
+    patches: tuple[Patch | None, ...]
+    line: np.ndarray
+    cov: np.ndarray
+    chi2: float
+
+    def place(self, frame: Registered) -> tuple[float, float]:
+        """Detector place in a frame by the line."""
+        x, y, vx, vy = self.line
+        u, v = frame.transform.to_detector(np.float64(x + vx * frame.t_frames), np.float64(y + vy * frame.t_frames))
+        return float(u), float(v)
+
+
+def bright_objects(frames: list[Registered]) -> tuple[list[BrightTrack], list[Registered]]:
+    """Moving patches, and the frames with these taken out: their pixels flagged, the light around them set to the background."""
+    if len(frames) < MIN_FRAMES:
+        return [], frames
+    patches = each(lambda f: find_patches(f.flattened, f.psf_sigma_px, f.trail.length_px), frames)
+    tracks = link(patches, frames)
+    if not tracks:
+        return [], frames
+    masked = [_without(frame, [t.patches[k] for t in tracks]) for k, frame in enumerate(frames)]
+    return tracks, masked
+
+
+def is_beside(path: np.ndarray, frames: list[Registered], tracks: Sequence[BrightTrack]) -> bool:
+    """Whether a path (n, 2) keeps to the edge of a bright object: what shines there is its own halo."""
+    for track in tracks:
+        seen = [(k, patch) for k, patch in enumerate(track.patches) if patch is not None]
+        gaps = [np.hypot(path[k, 0] - p.x, path[k, 1] - p.y) - 1.3 * max(p.half_x, p.half_y) for k, p in seen]
+        if float(np.median(gaps)) < BESIDE_SIGMAS * frames[0].psf_sigma_px:
+            return True
+    return False
+
+
+def find_patches(flat: Flattened, s: float, trail_px: float) -> list[Patch]:
+    """Patches of a frame that are wider than points can be or hold saturated pixels, largest first."""
+    saturated = (flat.flags & np.uint8(PixelFlag.SATURATED)) != 0
+    unusable = (flat.flags & ~np.uint8(PixelFlag.SATURATED)) != 0
+    bright = ((flat.image_e > PATCH_SIGMA * flat.sigma_e) & ~unusable) | saturated
+    n, labels, stats, _ = cv2.connectedComponentsWithStats(bright.astype(np.uint8), connectivity=8)
+    least = np.pi * (MIN_RADIUS_SIGMAS * s) ** 2
+    order = [i for i in np.argsort(-stats[1:n, cv2.CC_STAT_AREA], kind="stable") + 1 if stats[i, cv2.CC_STAT_AREA] >= least]
+    found = [_patch(flat, labels, stats[i], int(i), saturated, s, trail_px) for i in order[:MOST_PATCHES]]
+    return [patch for patch in found if patch is not None and (patch.is_saturated or patch.is_resolved)]
+
+
+def _patch(
+    flat: Flattened, labels: np.ndarray, stat: np.ndarray, label: int, saturated: np.ndarray, s: float, trail_px: float
+) -> Patch | None:
+    left, top, width, height, area = (int(v) for v in stat)
+    box = np.s_[top : top + height, left : left + width]
+    mine = labels[box] == label
+    light = np.where(mine, np.maximum(flat.image_e[box], 0.0), 0.0).astype(float)
+    flux = float(light.sum())
+    if not flux > 0:
+        return None
+    v, u = np.mgrid[top : top + height, left : left + width]
+    x, y = float((light * u).sum()) / flux, float((light * v).sum()) / flux
+    xx, yy, xy = (float((p * mine).sum()) / area for p in ((u - x) ** 2, (v - y) ** 2, (u - x) * (v - y)))
+    narrow = np.sqrt(max(0.5 * (xx + yy) - np.hypot(0.5 * (xx - yy), xy), 0.0)) * 2.0  # radius of a disc so wide
+    core = float((saturated[box] & mine).sum())
+    # a Gaussian of peak P sinks to a level t at s sqrt(2 ln(P / t)); between two levels the areas differ by as much whatever P
+    level = PATCH_SIGMA * float(flat.sigma_e[box][mine].mean())
+    point2 = 2.0 * s * s * np.log(max(float(light.max()) / level, 1.0))
+    wide = WIDER * (np.sqrt(point2) + 0.5)
+    noise = float(np.sqrt((flat.sigma_e[box][mine].astype(float) ** 2).sum() + flux))
+    if core > 0:
+        resolved = narrow**2 - core / np.pi > WIDER * point2
+    else:
+        resolved = narrow > wide and area > np.pi * wide**2 + 2.0 * wide * trail_px
+    return Patch(x, y, 2.0 * np.sqrt(xx), 2.0 * np.sqrt(yy), float(area), flux, noise, core, bool(resolved))
+
+
+def link(patches: Sequence[Sequence[Patch]], frames: list[Registered]) -> list[BrightTrack]:
+    """Patches of most frames on one straight motion that is not the stars', largest first."""
+    times = np.array([f.t_frames for f in frames])
+    places = [
+        np.array([f.transform.to_registered(np.float64(p.x), np.float64(p.y)) for p in found]).reshape(-1, 2)
+        for f, found in zip(frames, patches, strict=True)
+    ]
+    needed = max(MIN_FRAMES, int(np.ceil(MIN_FRACTION * len(frames))))
+    used: list[set[int]] = [set() for _ in frames]
+    tracks = []
+    for a in range(len(frames) - needed + 1):
+        for i, patch in enumerate(patches[a]):
+            members = max(
+                (_along(places, patches, used, times, (a, i), (b, j)) for b in range(a + 1, len(frames))
+                 for j, other in enumerate(patches[b]) if i not in used[a] and j not in used[b] and _alike(patch, other)),
+                key=len, default={},
+            )  # fmt: skip
+            track = _track(members, patches, places, frames) if len(members) >= needed else None
+            if track is not None:
+                tracks.append(track)
+                for k, m in members.items():
+                    used[k].add(m)
+    return tracks
+
+
+def _alike(a: Patch, b: Patch) -> bool:
+    return bool(1.0 / SAME_SIZE < a.area / b.area < SAME_SIZE)
+
+
+def _along(
+    places: list[np.ndarray], patches: Sequence[Sequence[Patch]], used: list[set[int]], times: np.ndarray,
+    first: tuple[int, int], second: tuple[int, int],
+) -> dict[int, int]:  # fmt: skip
+    """Patch of every frame nearest to the line through two, where one is near."""
+    (a, i), (b, j) = first, second
+    velocity = (places[b][j] - places[a][i]) / (times[b] - times[a])
+    members = {}
+    for k, here in enumerate(places):
+        if not len(here):
+            continue
+        gaps = np.hypot(*(here - places[a][i] - velocity * (times[k] - times[a])).T)
+        m = int(np.argmin(gaps))
+        near = gaps[m] <= LINK_PX + LINK_FRACTION * np.sqrt(patches[k][m].area)
+        if near and m not in used[k] and _alike(patches[a][i], patches[k][m]):
+            members[k] = m
+    return members
+
+
+def _track(
+    members: dict[int, int], patches: Sequence[Sequence[Patch]], places: list[np.ndarray], frames: list[Registered]
+) -> BrightTrack | None:
+    """The straight line through the patches; None if it is the stars'."""
+    keys = sorted(members)
+    mine = [patches[k][members[k]] for k in keys]
+    t = np.array([frames[k].t_frames for k in keys])
+    xy = np.array([places[k][members[k]] for k in keys])
+    line, cov, chi2 = np.empty(4), np.zeros((4, 4)), 0.0
+    for axis in (0, 1):
+        variance = np.array([p.variance[axis] for p in mine]) + np.array([frames[k].rms_px ** 2 for k in keys])
+        w = 1.0 / variance
+        mean = float((w * t).sum() / w.sum())
+        spread = float((w * (t - mean) ** 2).sum())
+        rate = float((w * (t - mean) * xy[:, axis]).sum()) / spread
+        middle = float((w * xy[:, axis]).sum() / w.sum())
+        line[axis], line[axis + 2] = middle - rate * mean, rate
+        cov[axis, axis], cov[axis + 2, axis + 2] = 1.0 / w.sum() + mean**2 / spread, 1.0 / spread
+        cov[axis, axis + 2] = cov[axis + 2, axis] = -mean / spread
+        chi2 += float((w * (xy[:, axis] - line[axis] - rate * t) ** 2).sum())
+    least = MOVED_SIGMAS * frames[0].psf_sigma_px + MOVED_FRACTION * float(np.sqrt(np.median([p.area for p in mine])))
+    if float(np.hypot(line[2], line[3])) * float(t.max() - t.min()) < least:
+        return None
+    everywhere = tuple(patches[k][members[k]] if k in members else None for k in range(len(frames)))
+    return BrightTrack(everywhere, line, cov, chi2 / max(2 * len(keys) - 4, 1))
+
+
+def _without(frame: Registered, patches: list[Patch | None]) -> Registered:
+    flat = frame.flattened
+    image, flags = flat.image_e.copy(), flat.flags.copy()
+    ny, nx = image.shape
+    y, x = np.ogrid[:ny, :nx]
+    for patch in patches:
+        if patch is None:
+            continue
+        around = AROUND_SIGMAS * frame.psf_sigma_px
+        inside = ((x - patch.x) / (1.3 * patch.half_x + around)) ** 2 + ((y - patch.y) / (1.3 * patch.half_y + around)) ** 2 < 1.0
+        flags[inside] |= np.uint8(PixelFlag.STAR_CORE)
+        image[inside] = 0.0
+    freeze(image, flags)
+    stars = frame.stars
+    outside = flags[np.rint(stars[:, 1]).astype(int).clip(0, ny - 1), np.rint(stars[:, 0]).astype(int).clip(0, nx - 1)]
+    kept = stars[(outside & np.uint8(PixelFlag.STAR_CORE)) == 0]
+    return replace(frame, flattened=replace(flat, image_e=image, flags=flags), stars=kept)

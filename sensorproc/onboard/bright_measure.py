@@ -1,0 +1,63 @@
+"""Numbers with error bars of objects that are no points: the middle of their light in every frame."""
+
+import math
+
+import numpy as np
+
+from sensorproc.config import Measure
+from sensorproc.flags import DetectionFlag
+from sensorproc.onboard.bright import BrightTrack, Patch
+from sensorproc.onboard.measure import common_flags, fold_angle, on_sky
+from sensorproc.onboard.products import Measurement, Residual, Tracklet
+from sensorproc.onboard.tracks import Stack
+
+LOG10_PFA = -300.0  # of thousands of electrons in a patch nothing is by chance
+
+
+def bright_tracklet(frames: Stack, track: BrightTrack, config: Measure) -> Tracklet:
+    """A tracklet of a bright object; magnitudes of saturated ones are upper limits of brightness lost, flagged so."""
+    x, y, vx, vy = (float(v) for v in track.line)
+    scale2 = max(track.chi2, 1.0)
+    members = tuple(
+        _member(residual, patch, frames.trails(vx, vy)[k], scale2, config.position_floor_px)
+        for k, (residual, patch) in enumerate(zip(frames.frames, track.patches, strict=True))
+        if patch is not None
+    )
+    reference = min(frames.frames, key=lambda f: (abs(f.solved.registered.t_frames), f.solved.registered.t_frames))
+    raw = reference.solved.registered.flattened.calibrated.frame
+    common = 0
+    for m in members:
+        common |= m.flags
+    brightest = [(m.mag, m.sigma_mag) for m in members if m.mag is not None]
+    mag, sigma_mag = (float(np.mean(column)) for column in zip(*brightest, strict=True)) if brightest else (None, 0.0)
+    floor2 = config.position_floor_px**2 / len(members)
+    spread = float(((frames.times - frames.times.mean()) ** 2).mean())
+    cov = scale2 * track.cov + floor2 * np.diag([1.0, 1.0, 1.0 / spread, 1.0 / spread])
+    snr = math.sqrt(sum(m.snr**2 for m in members))
+    return Tracklet(
+        raw.detector, raw.index, x, y, vx, vy, cov, snr, LOG10_PFA, track.chi2, mag, sigma_mag, common, "bright", members
+    )
+
+
+def _member(residual: Residual, patch: Patch, trail: np.ndarray, scale2: float, floor_px: float) -> Measurement:
+    flags = common_flags(residual)
+    flags |= DetectionFlag.SATURATED if patch.is_saturated else 0
+    flags |= DetectionFlag.EXTENDED if patch.is_resolved else 0
+    ny, nx = residual.image_e.shape
+    inside = patch.half_x < patch.x < nx - 1 - patch.half_x and patch.half_y < patch.y < ny - 1 - patch.half_y
+    flags |= 0 if inside else DetectionFlag.EDGE
+    (xx, yy), floor2 = patch.variance, floor_px**2 + residual.solved.registered.rms_px**2
+    cov = scale2 * xx + floor2, 0.0, scale2 * yy + floor2
+    numbers = patch.flux_e, patch.sigma_flux_e, patch.flux_e / patch.sigma_flux_e, LOG10_PFA
+    length, cos, sin = (float(v) for v in trail)
+    return on_sky(
+        residual,
+        patch.x,
+        patch.y,
+        cov,
+        *numbers,
+        False,
+        length,
+        fold_angle(math.atan2(sin, cos)) if length > 0 else 0.0,
+        int(flags),
+    )

@@ -1,0 +1,50 @@
+"""Objects that are no points: saturated or resolved, one tracklet each, flagged, never broken by growth."""
+
+import numpy as np
+import pytest
+
+from benchmarks.approach import case_of, truth
+from benchmarks.bench_process import frames_of
+from benchmarks.cases import SIDEREAL, wander
+from sensorproc.config import Config
+from sensorproc.flags import DetectionFlag
+from sensorproc.onboard.bright import bright_objects
+from sensorproc.onboard.pipeline import call, prepared, process_set, register_set
+from sensorproc.onboard.state import PayloadState
+
+GROWTH = (1.0, 60.0), (12.0, -2.0)
+
+
+@pytest.mark.parametrize("step", [0.0, 0.3, 0.45, 0.7, 1.0])
+def test_an_approaching_object_keeps_its_one_tracklet(step):
+    """From a point of mag 12 to a saturated disc of 60 px: in every frame, flags as in truth, errors within three sigmas."""
+    case = case_of(step, 7, *GROWTH)
+    processed, _ = process_set(frames_of(case), PayloadState(), None, Config())
+    target, drift = case.targets[0], wander(case)
+    assert len(processed.tracklets) == 1
+    (tracklet,) = processed.tracklets
+    assert len(tracklet.members) == case.n_frames
+    saturated, extended = truth(case)
+    assert bool(tracklet.flags & DetectionFlag.SATURATED) == saturated
+    assert bool(tracklet.flags & DetectionFlag.EXTENDED) == extended
+    for m in tracklet.members:
+        x, y = (
+            target.x + target.vx * m.frame_index + drift[m.frame_index, 0],
+            target.y + target.vy * m.frame_index + drift[m.frame_index, 1],
+        )
+        assert abs(m.x_px - x) < 3.0 * np.sqrt(m.cov_px2[0])
+        assert abs(m.y_px - y) < 3.0 * np.sqrt(m.cov_px2[2])
+
+
+def test_saturated_stars_are_no_objects():
+    """They stand still: nothing is taken out of the frames."""
+    from dataclasses import replace
+
+    case = replace(SIDEREAL, targets=(), n_stars=60)
+    frames = frames_of(case)
+    hot = [replace(f, facts=replace(f.facts, full_well_e=3000.0)) for f in frames]
+    flattened = [prepared(frame, PayloadState(), Config()) for frame in hot]
+    registered, _ = register_set(flattened, PayloadState(), Config(), 1.0, call)
+    tracks, kept = bright_objects(registered)
+    assert tracks == []
+    assert kept is registered
