@@ -24,7 +24,7 @@ ELONGATED_CHI2 = 11.3  # chance in a hundred
 LEAST_SNR = 7.0  # of the light in all
 FAINTEST = 0.015  # part of the brighter one's light: less may be the PSF's wing
 REACH_SIGMAS, GRID_SIGMAS = 5.25, 0.75  # where the second one is looked for; what is farther is a candidate of its own
-MODEL_ERROR = 0.02  # of a Gaussian for the PSF, by the pixel
+MODEL_ERROR = 0.04  # of a Gaussian for the PSF, by the pixel
 CLOSE_SIGMAS, N_ANGLES = 1.2, 6  # and where a fit of two closer ones begins
 MOST_MEMBERS = 6
 ITERATIONS = 25
@@ -97,16 +97,16 @@ def subtract_in(frames: Stack, image: np.ndarray, track: Track, k: int, corner: 
 def _pair(cut: Cut, track: Track) -> list[Track]:
     """The two objects under a track, or the one, flagged if it is elongated."""
     s = cut.frames.psf_sigma_px
-    one, chi2_one = _fit(cut, _source(track)[None], np.eye(PARAMETERS), track)
+    one, chi2_one, _ = _fit(cut, _source(track)[None], np.eye(PARAMETERS), track)
     fits = [_fit(cut, start, _common_motion(), track) for start in (_close_start(cut, one[0], track), *_wide_starts(cut, track))]
-    two, chi2_two = min(fits, key=lambda fit: fit[1])
-    gain = chi2_one - chi2_two
+    two, chi2_two, excess = min(fits, key=lambda fit: fit[1])
+    gain = (chi2_one - chi2_two) / excess  # what no model explains is noise to all of them
     if not _are_two(two, s) or gain < SPLIT_CHI2:
         return [replace(track, flags=track.flags | int(DetectionFlag.ELONGATED))] if gain > ELONGATED_CHI2 else [track]
     wide = min(_fit(cut, one, np.eye(PARAMETERS), track, width)[1] for width in WIDTHS)
-    if wide - chi2_two < WIDE_CHI2:
+    if wide - chi2_two < WIDE_CHI2 * excess:
         return [track]  # large, not two
-    free, _ = _fit(cut, two, np.eye(2 * PARAMETERS), track)
+    free, _, _ = _fit(cut, two, np.eye(2 * PARAMETERS), track)
     return _tracks(cut, free if _are_two(free, s) else two, track)
 
 
@@ -128,7 +128,7 @@ def _close_start(cut: Cut, one: np.ndarray, track: Track) -> np.ndarray:
     for angle in np.arange(N_ANGLES) * np.pi / N_ANGLES:
         step = half * np.array([np.cos(angle), np.sin(angle), 0.0, 0.0, 0.0])
         starts.append(np.stack([one + step, one - step]) * [1.0, 1.0, 1.0, 1.0, 0.5])
-    return min(starts, key=lambda start: float(_sums(cut, start, track, track.flux_e)[1][-1]))
+    return min(starts, key=lambda start: float(_sums(cut, start, track, track.flux_e)[1][-2]))
 
 
 def _wide_starts(cut: Cut, track: Track) -> list[np.ndarray]:
@@ -199,7 +199,7 @@ def _sums(
     """Equations of all sources, ``width`` PSFs wide, on the pixels around the track; ``light`` [e-] of it counts in the
     variances."""
     paths = np.stack([cut.path(source) for source in sources])
-    normal, rhs = np.zeros((sources.size, sources.size)), np.zeros(sources.size + 1)
+    normal, rhs = np.zeros((sources.size, sources.size)), np.zeros(sources.size + 2)
     s, fluxes, window = cut.frames.psf_sigma_px, np.ascontiguousarray(sources[:, 4]), track.path - cut.corner
     half = (HALF_SIGMAS + REACH_SIGMAS) * s
     where = cut.frames.times, track.trails, width * s, half, fluxes, window
@@ -209,8 +209,9 @@ def _sums(
 
 def _fit(
     cut: Cut, sources: np.ndarray, free: np.ndarray, track: Track, width: float = 1.0
-) -> tuple[np.ndarray, float]:  # fmt: skip
-    """Sources (m, 5) of least chi-squared near a first guess, and that; ``free`` (5 m, p) maps what is fitted to parameters."""
+) -> tuple[np.ndarray, float, float]:  # fmt: skip
+    """Sources (m, 5) of least chi-squared near a first guess, that, and how much it is over one a pixel; ``free`` (5 m, p) maps
+    what is fitted to parameters."""
     limit = LARGEST_STEP_SIGMAS * cut.frames.psf_sigma_px
     normal, rhs = _sums(cut, sources, track, track.flux_e, width)
     damping = 1e-3
@@ -218,7 +219,7 @@ def _fit(
         reduced = np.einsum("ai,ab,bj->ij", free, normal, free)
         reduced[np.diag_indices_from(reduced)] *= 1.0 + damping
         step, lower = np.zeros(len(reduced)), np.zeros_like(reduced)
-        if not solve_symmetric(reduced, np.einsum("ai,a->i", free, rhs[:-1]), lower, step):
+        if not solve_symmetric(reduced, np.einsum("ai,a->i", free, rhs[:-2]), lower, step):
             damping = max(10.0 * damping, 1e-2)
             if damping > 1e6:
                 break
@@ -227,8 +228,8 @@ def _fit(
         farthest = float(np.abs(moved[:, :2]).max())
         trial = sources + moved * min(1.0, limit / max(farthest, 1e-12))
         next_normal, next_rhs = _sums(cut, trial, track, track.flux_e, width)
-        if next_rhs[-1] < rhs[-1]:
-            gained, sources, normal, rhs = rhs[-1] - next_rhs[-1], trial, next_normal, next_rhs
+        if next_rhs[-2] < rhs[-2]:
+            gained, sources, normal, rhs = rhs[-2] - next_rhs[-2], trial, next_normal, next_rhs
             damping *= 0.3
             if gained < 1e-3:
                 break
@@ -236,7 +237,7 @@ def _fit(
             damping = max(10.0 * damping, 1e-2)
             if damping > 1e6:
                 break
-    return sources, float(rhs[-1])
+    return sources, float(rhs[-2]), max(float(rhs[-2] / rhs[-1]), 1.0)
 
 
 def _tracks(cut: Cut, sources: np.ndarray, track: Track) -> list[Track]:

@@ -132,12 +132,21 @@ def _filled(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
     return values[tuple(nearest)]
 
 
+def _one_more(rows: np.ndarray) -> np.ndarray:
+    """One more row of cells at either end, as steep as the gentler of the two steps before; level where those disagree."""
+    ends = []
+    for a, b, c in ((rows[0], rows[1], rows[2]), (rows[-1], rows[-2], rows[-3])):
+        last, before = a - b, b - c
+        ends.append(a + np.where(last * before > 0, np.sign(last) * np.minimum(np.abs(last), np.abs(before)), np.float32(0.0)))
+    return np.concatenate([ends[0][None], rows, ends[1][None]])
+
+
 def _enlarge(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A map (ny, nx) through the cells' middles; beyond the outermost ones it goes on as steep: a gradient ends at no edge."""
+    """A map (ny, nx) through the cells' middles; beyond the outermost ones it goes on: a gradient ends at no edge."""
     if min(values.shape) < 4:
         return cv2.resize(values, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    beyond = np.pad(values, 1, mode="reflect", reflect_type="odd")
+    beyond = _one_more(_one_more(values).T).T
     ny, nx = ((size * (n + 2) + n - 1) // n for size, n in zip(shape, values.shape, strict=True))  # a cell more at every edge
-    wide = cv2.resize(beyond, (nx, ny), interpolation=cv2.INTER_CUBIC)
+    wide = cv2.resize(np.ascontiguousarray(beyond), (nx, ny), interpolation=cv2.INTER_CUBIC)
     y0, x0 = (ny - shape[0]) // 2, (nx - shape[1]) // 2
     return np.ascontiguousarray(wide[y0 : y0 + shape[0], x0 : x0 + shape[1]])

@@ -16,13 +16,16 @@ MIN_FRACTION = 0.6  # of the frames of a set
 
 def link_points(frames: Stack, config: Search) -> list[Candidate]:
     """Candidates supported by points in most frames, strongest first."""
-    t = frames.times
-    if len(t) < MIN_FRAMES:
+    if len(frames.times) < MIN_FRAMES:
         return []
-    clouds = [bright_points(frames, k, config) for k in range(len(t))]
+    clouds = [bright_points(frames, k, config) for k in range(len(frames.times))]
+    return linked(clouds, frames.times, REST_PX * frames.psf_sigma_px / span(frames), config)
+
+
+def linked(clouds: list[np.ndarray], t: np.ndarray, slowest: float, config: Search) -> list[Candidate]:
+    """Straight tracks faster than ``slowest`` [px/frame] through points x, y, SNR (m, 3) of most frames, strongest first."""
     points = np.concatenate(clouds)
     first = np.cumsum([0] + [len(cloud) for cloud in clouds])
-    slowest = REST_PX * frames.psf_sigma_px / span(frames)
     needed = max(MIN_FRAMES, int(np.ceil(MIN_FRACTION * len(t))))
     pairs = np.empty((20000, 3), np.int64)
     limits = slowest, config.max_speed_px_frame, 2.0 * config.link_radius_px, needed

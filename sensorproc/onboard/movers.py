@@ -1,12 +1,16 @@
-"""Objects that move so slowly that they look like stars: found by the motion of their own centroids."""
+"""Objects that must be known before stars are modelled: those so slow that they look like stars, by the motion of their own
+centroids; and, in short sets, bright ones, which stay in what stands still over so few frames."""
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from sensorproc.config import Register, Stars
+from sensorproc.config import Register, Search, Stars
+from sensorproc.onboard.link_points import linked
 from sensorproc.onboard.products import Candidate, Registered
 from sensorproc.onboard.register import match_nearest
 
-MIN_FRAMES = 4
+MIN_FRAMES, ENOUGH_FRAMES = 4, 8
+BRIGHT_SNR, ALONE_SIGMAS = 15.0, 2.0  # of one frame; and PSF widths within which no other frame has a star
 FIXED_RMS_PX = 0.3  # scatter over the detector below which a source does not move on it
 
 
@@ -33,6 +37,24 @@ def slow_movers(frames: list[Registered], config: Stars, register: Register) -> 
         if steps and float(np.sqrt(raw.var(axis=0).sum())) > FIXED_RMS_PX:
             found.append(Candidate.at(place, rate, float(star[2] * np.sqrt(len(t))), "mover"))
     return found
+
+
+def bright_movers(frames: list[Registered], search: Search) -> list[Candidate]:
+    """Straight tracks of bright points that are at the same registered place in no other frame.
+
+    In sets of eight frames and more no place keeps a mover's light when the outer quarters of its samples fall away.
+    """
+    if not MIN_FRAMES <= len(frames) < ENOUGH_FRAMES:
+        return []
+    places = [np.stack([*f.transform.to_registered(f.stars[:, 0], f.stars[:, 1]), f.stars[:, 2]], axis=1) for f in frames]
+    reach = ALONE_SIGMAS * frames[0].psf_sigma_px
+    clouds = []
+    for k, mine in enumerate(places):
+        others = cKDTree(np.concatenate([p[:, :2] for j, p in enumerate(places) if j != k]))
+        alone = np.array([len(near) == 0 for near in others.query_ball_point(mine[:, :2], reach)], bool)
+        clouds.append(mine[alone & (mine[:, 2] > BRIGHT_SNR)])
+    times = np.array([f.t_frames for f in frames])
+    return linked(clouds, times, reach / float(np.ptp(times)), search)
 
 
 def _tracks(stars: np.ndarray, frames: list[Registered], radius: float) -> list[tuple[np.ndarray, ...]]:

@@ -22,7 +22,7 @@ from sensorproc.onboard.flatten import flatten
 from sensorproc.onboard.line_search import curvatures
 from sensorproc.onboard.link_points import link_points
 from sensorproc.onboard.measure import streak_measurement, tracklet
-from sensorproc.onboard.movers import slow_movers
+from sensorproc.onboard.movers import bright_movers, slow_movers
 from sensorproc.onboard.null_search import permuted, restored, sign_reversed
 from sensorproc.onboard.products import (
     Candidate,
@@ -142,8 +142,9 @@ def residual_stack(
     bright, registered = do(bright_objects, registered)
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
+    passing = bright_movers(registered, config.search)
     del registered
-    residuals = do(subtract_stars, solved, movers, config.stars, config.match, config.flatten)
+    residuals = do(subtract_stars, solved, [*movers, *passing], config.stars, config.match, config.flatten)
     residuals = do(mask_dead_columns, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)

@@ -142,7 +142,7 @@ def _homography(rows: tuple[tuple[float, ...], ...], x: Coordinate, y: Coordinat
 class Registered:
     """A frame with its place in the set.
 
-    ``stars`` (n, 4) float64: x, y [px], flux [e-], SNR of the stars found in this frame; ``rms_px`` of the matched
+    ``stars`` (n, 3) float64: x, y [px], SNR of the stars found in this frame; ``rms_px`` of the matched
     ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences; ``is_stare`` whether the stars of the
     set stand still over the detector; ``flux_ratio`` what a Gaussian of ``psf_sigma_px`` finds of a point's flux: its wing
     reaches farther.

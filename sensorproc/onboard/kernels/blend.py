@@ -12,8 +12,8 @@ PARAMETERS = 5  # of a source: x, y, vx, vy, flux
 
 @kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), ro(f8, 1), ro(f8, 2), f8, f8, ro(f8, 1), ro(f8, 2), f8, f8, out(f8, 2), out(f8, 1)))
 def blend_sums(image, weight, paths, times, trails, s, half, fluxes, window, light, model_error, normal, rhs):
-    """Normal equations (5 m, 5 m) and right-hand side (5 m + 1,) of m sources of ``fluxes`` along ``paths`` (m, n, 2); the last
-    entry of ``rhs`` receives chi-squared.
+    """Normal equations (5 m, 5 m) and right-hand side (5 m + 2,) of m sources of ``fluxes`` along ``paths`` (m, n, 2); the last
+    entries of ``rhs`` receive chi-squared and how many pixels count.
 
     Pixels within ``half`` of the trail at ``window`` (n, 2) count. ``light`` is the flux of the one source that the blend may be
     instead: its photons, and ``model_error`` of it for the PSF, add to the variance, so that all hypotheses are weighed alike.
@@ -47,6 +47,7 @@ def blend_sums(image, weight, paths, times, trails, s, half, fluxes, window, lig
                     model += fluxes[i] * value[0]
                 residual = image[k, v, u] - model
                 rhs[PARAMETERS * m] += w * residual * residual
+                rhs[PARAMETERS * m + 1] += 1.0
                 for a in range(PARAMETERS * m):
                     rhs[a] += w * jac[a] * residual
                     for b in range(a + 1):

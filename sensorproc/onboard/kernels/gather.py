@@ -8,7 +8,6 @@ from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, u1, void
 from sensorproc.onboard.kernels.sorting import sort_columns
 
 MISSING = np.float32(3.4e38)  # sorts behind every sample
-PLAIN, DARK = np.float32(8.0), np.float32(0.15)  # sigmas of plain light, and the part of it that a star does not sink to
 
 
 @kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), i8, i8, i8, i8, out(f4, 2), out(u1, 2)))
@@ -17,15 +16,13 @@ def gather_steady(cube, weight, to_detector, x0, y0, first, last, steady, count)
     ``count`` of samples.
 
     Registered pixel (x0 + i, y0 + j) goes to the nearest pixel of every frame by ``to_detector`` (n, 3, 3). Pixels of zero
-    weight are left out. Outer quarters fall away: a particle, a mover or a star's neighbour brightens a few frames only. Where
-    the inner half still holds plain light and the lack of it, something bright has passed, and the lower quartile stands.
+    weight are left out. Outer quarters fall away: a particle, a mover or a star's neighbour brightens a few frames only.
     """
     n, ny, nx = cube.shape
     mx = steady.shape[1]
-    samples, trust = np.empty((n, mx), np.float32), np.empty(mx, np.float32)
+    samples = np.empty((n, mx), np.float32)
     for j in range(first, last):
         count[j] = 0
-        trust[:] = 0.0
         for k in range(n):
             t, row, flat, seen = to_detector[k], samples[k], cube[k], weight[k]
             y = float(y0 + j)
@@ -37,7 +34,6 @@ def gather_steady(cube, weight, to_detector, x0, y0, first, last, steady, count)
                 row[i] = MISSING
                 if u >= 0 and v >= 0 and u < nx and v < ny and seen[v, u] > 0.0:
                     row[i] = flat[v, u]
-                    trust[i] += seen[v, u]
                     count[j, i] += 1
         sort_columns(samples)
         for i in range(mx):
@@ -47,10 +43,6 @@ def gather_steady(cube, weight, to_detector, x0, y0, first, last, steady, count)
             for p in range(outer, m - outer):
                 total += samples[p, i]
             steady[j, i] = total / f4(max(m - 2 * outer, 1))
-            if m > 2 * outer:
-                low, high = samples[outer, i], samples[m - outer - 1, i]
-                if high * high * trust[i] > PLAIN * PLAIN * m and low < DARK * high:
-                    steady[j, i] = low
 
 
 @kernel(void(ro(f4, 2), ro(u1, 2), i8, i8, ro(f8, 2), out(f4, 2), out(u1, 2)))
