@@ -17,6 +17,7 @@ from benchmarks.cases import SIDEREAL, Case, Target, wander
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.pipeline import process_set
+from sensorproc.onboard.products import Tracklet
 from sensorproc.onboard.state import PayloadState
 from sensorproc.scoring.intervals import wilson
 from sensorproc.theory import noise_pixels, sampled_sigma
@@ -59,7 +60,8 @@ def outcome(case: Case, is_pair: bool) -> list[tuple[int, int, bool, float]]:
     step = 2 if is_pair else 1
     for first in range(0, len(case.targets), step):
         group = case.targets[first : first + step]
-        near, claimed = [], [[] for _ in group]
+        near: list[Tracklet] = []
+        claimed: list[list[float]] = [[] for _ in group]
         elongated = False
         for tracklet in processed.tracklets:
             gaps = np.array([[

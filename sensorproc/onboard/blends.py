@@ -16,10 +16,9 @@ from sensorproc.onboard.kernels.track_fit import accumulate, subtract_trail
 from sensorproc.onboard.tracks import HALF_SIGMAS, Stack, Track
 
 SPLIT_CHI2 = 16.0  # by which two sources with a common motion must fit better than one: three more parameters
-WIDE_CHI2, WIDTHS = (
-    6.25,
-    (1.015, 1.03, 1.05, 1.075, 1.1, 1.15, 1.2, 1.4, 1.8, 2.6),
-)  # the same than one that is evenly wider than the PSF
+SHAPE_CHI2 = 6.25  # the same than one of another shape: so many PSFs wide, with so much of the trail its motion makes
+SHAPES = [(width, 1.0) for width in (1.015, 1.03, 1.05, 1.075, 1.1, 1.15, 1.2, 1.4, 1.8, 2.6)] + [(1.0, 0.0)]
+MEMBER_SNR = 1.0  # of each in the joint fit: less, and its light may be all the other's
 ELONGATED_CHI2 = 11.3  # chance in a hundred
 LEAST_SNR = 7.0  # of the light in all
 FAINTEST = 0.015  # part of the brighter one's light: less may be the PSF's wing
@@ -103,9 +102,9 @@ def _pair(cut: Cut, track: Track) -> list[Track]:
     gain = (chi2_one - chi2_two) / excess  # what no model explains is noise to all of them
     if not _are_two(two, s) or gain < SPLIT_CHI2:
         return [replace(track, flags=track.flags | int(DetectionFlag.ELONGATED))] if gain > ELONGATED_CHI2 else [track]
-    wide = min(_fit(cut, one, np.eye(PARAMETERS), track, width)[1] for width in WIDTHS)
-    if wide - chi2_two < WIDE_CHI2 * excess:
-        return [track]  # large, not two
+    other = min(_fit(cut, one, np.eye(PARAMETERS), track, shape)[1] for shape in SHAPES)
+    if other - chi2_two < SHAPE_CHI2 * excess:
+        return [track]  # of another shape, not two
     free, _, _ = _fit(cut, two, np.eye(2 * PARAMETERS), track)
     return _tracks(cut, free if _are_two(free, s) else two, track)
 
@@ -194,26 +193,28 @@ def _common_motion() -> np.ndarray:
 
 
 def _sums(
-    cut: Cut, sources: np.ndarray, track: Track, light: float, width: float = 1.0
+    cut: Cut, sources: np.ndarray, track: Track, light: float, shape: tuple[float, float] = (1.0, 1.0)
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Equations of all sources, ``width`` PSFs wide, on the pixels around the track; ``light`` [e-] of it counts in the
-    variances."""
+    """Equations of all sources on the pixels around the track; ``light`` [e-] of it counts in the variances. ``shape``: width
+    in PSFs, and length in the motion's trails."""
     paths = np.stack([cut.path(source) for source in sources])
     normal, rhs = np.zeros((sources.size, sources.size)), np.zeros(sources.size + 2)
-    s, fluxes, window = cut.frames.psf_sigma_px, np.ascontiguousarray(sources[:, 4]), track.path - cut.corner
-    half = (HALF_SIGMAS + REACH_SIGMAS) * s
-    where = cut.frames.times, track.trails, width * s, half, fluxes, window
-    blend_sums(cut.image, cut.weight, paths, *where, light, MODEL_ERROR, normal, rhs)
+    s, fluxes = cut.frames.psf_sigma_px, np.ascontiguousarray(sources[:, 4])
+    half, (width, part) = (HALF_SIGMAS + REACH_SIGMAS) * s, shape
+    one = np.column_stack([track.path - cut.corner, track.trails])
+    blend_sums(
+        cut.image, cut.weight, paths, cut.frames.times, width * s, part, half, fluxes, one, s, light, MODEL_ERROR, normal, rhs
+    )
     return normal + np.tril(normal, -1).T, rhs
 
 
 def _fit(
-    cut: Cut, sources: np.ndarray, free: np.ndarray, track: Track, width: float = 1.0
+    cut: Cut, sources: np.ndarray, free: np.ndarray, track: Track, shape: tuple[float, float] = (1.0, 1.0)
 ) -> tuple[np.ndarray, float, float]:  # fmt: skip
     """Sources (m, 5) of least chi-squared near a first guess, that, and how much it is over one a pixel; ``free`` (5 m, p) maps
     what is fitted to parameters."""
     limit = LARGEST_STEP_SIGMAS * cut.frames.psf_sigma_px
-    normal, rhs = _sums(cut, sources, track, track.flux_e, width)
+    normal, rhs = _sums(cut, sources, track, track.flux_e, shape)
     damping = 1e-3
     for _ in range(ITERATIONS):
         reduced = np.einsum("ai,ab,bj->ij", free, normal, free)
@@ -227,7 +228,7 @@ def _fit(
         moved = np.einsum("ai,i->a", free, step).reshape(sources.shape)
         farthest = float(np.abs(moved[:, :2]).max())
         trial = sources + moved * min(1.0, limit / max(farthest, 1e-12))
-        next_normal, next_rhs = _sums(cut, trial, track, track.flux_e, width)
+        next_normal, next_rhs = _sums(cut, trial, track, track.flux_e, shape)
         if next_rhs[-2] < rhs[-2]:
             gained, sources, normal, rhs = rhs[-2] - next_rhs[-2], trial, next_normal, next_rhs
             damping *= 0.3
@@ -264,4 +265,4 @@ def _tracks(cut: Cut, sources: np.ndarray, track: Track) -> list[Track]:
         candidate = replace(track.candidate, x_px=x, y_px=y, vx_px_frame=vx, vy_px_frame=vy, snr=snr)
         flags = track.flags | int(DetectionFlag.BLEND)
         found.append(Track(candidate, flux, psi, phi, inverse[block, block], paths[i] + cut.corner, track.trails, flags, share))
-    return found
+    return found if min(member.snr for member in found) >= MEMBER_SNR else [track]

@@ -144,7 +144,7 @@ def residual_stack(
     movers = do(slow_movers, registered, config.stars, config.register)
     passing = bright_movers(registered, config.search)
     del registered
-    residuals = do(subtract_stars, solved, [*movers, *passing], config.stars, config.match, config.flatten)
+    residuals = do(subtract_stars, solved, movers, passing, config.stars, config.match, config.flatten)
     residuals = do(mask_dead_columns, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)

@@ -10,13 +10,14 @@ from sensorproc.onboard.kernels.trail import trail_value
 PARAMETERS = 5  # of a source: x, y, vx, vy, flux
 
 
-@kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), ro(f8, 1), ro(f8, 2), f8, f8, ro(f8, 1), ro(f8, 2), f8, f8, out(f8, 2), out(f8, 1)))
-def blend_sums(image, weight, paths, times, trails, s, half, fluxes, window, light, model_error, normal, rhs):
+@kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), ro(f8, 1), f8, f8, f8, ro(f8, 1), ro(f8, 2), f8, f8, f8, out(f8, 2), out(f8, 1)))
+def blend_sums(image, weight, paths, times, width, part, half, fluxes, one, s, light, model_error, normal, rhs):
     """Normal equations (5 m, 5 m) and right-hand side (5 m + 2,) of m sources of ``fluxes`` along ``paths`` (m, n, 2); the last
     entries of ``rhs`` receive chi-squared and how many pixels count.
 
-    Pixels within ``half`` of the trail at ``window`` (n, 2) count. ``light`` is the flux of the one source that the blend may be
-    instead: its photons, and ``model_error`` of it for the PSF, add to the variance, so that all hypotheses are weighed alike.
+    ``one`` (n, 5) is the one source that the blend may be instead: x, y, trail length, cosine, sine. Pixels within ``half`` of it
+    count; ``light``, its flux, adds its photons and ``model_error`` of it for the PSF of width ``s`` to the variance, so that all
+    hypotheses are weighed alike. They are drawn ``width`` wide and with a ``part`` of the trail.
     """
     n, ny, nx = image.shape
     m = len(paths)
@@ -24,9 +25,8 @@ def blend_sums(image, weight, paths, times, trails, s, half, fluxes, window, lig
     normal[:] = 0.0
     rhs[:] = 0.0
     for k in range(n):
-        length, cos, sin = trails[k, 0], trails[k, 1], trails[k, 2]
+        x, y, length, cos, sin = one[k, 0], one[k, 1], one[k, 2], one[k, 3], one[k, 4]
         reach_x, reach_y = half + 0.5 * length * abs(cos), half + 0.5 * length * abs(sin)
-        x, y = window[k, 0], window[k, 1]
         for v in range(max(int(math.ceil(y - reach_y)), 0), min(int(math.floor(y + reach_y)) + 1, ny)):
             for u in range(max(int(math.ceil(x - reach_x)), 0), min(int(math.floor(x + reach_x)) + 1, nx)):
                 w = weight[k, v, u]
@@ -37,7 +37,7 @@ def blend_sums(image, weight, paths, times, trails, s, half, fluxes, window, lig
                 w = 1.0 / (1.0 / w + own + (model_error * own) ** 2)
                 model = 0.0
                 for i in range(m):
-                    trail_value(u - paths[i, k, 0], v - paths[i, k, 1], length, cos, sin, s, value)
+                    trail_value(u - paths[i, k, 0], v - paths[i, k, 1], part * length, cos, sin, width, value)
                     a = PARAMETERS * i
                     jac[a] = fluxes[i] * value[1]
                     jac[a + 1] = fluxes[i] * value[2]
