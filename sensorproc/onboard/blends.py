@@ -15,7 +15,7 @@ from sensorproc.onboard.kernels.cholesky import invert_symmetric, solve_symmetri
 from sensorproc.onboard.kernels.track_fit import accumulate, subtract_trail
 from sensorproc.onboard.tracks import HALF_SIGMAS, Stack, Track
 
-SPLIT_CHI2 = 16.0  # by which two sources with a common motion must fit better than one: three more parameters
+SPLIT_CHI2 = 25.0  # by which two sources with a common motion must fit better than one: five sigmas
 SHAPE_CHI2 = 6.25  # the same than one of another shape: so many PSFs wide, with so much of the trail its motion makes
 SHAPES = [(width, 1.0) for width in (1.015, 1.03, 1.05, 1.075, 1.1, 1.15, 1.2, 1.4, 1.8, 2.6)] + [(1.0, 0.0)]
 MEMBER_SNR = 1.0  # of each in the joint fit: less, and its light may be all the other's

@@ -29,7 +29,7 @@ MIN_MODEL_PIXELS, DEFAULT_MODEL_ERROR = 200, 0.03  # with fewer bright pixels th
 MAX_MODEL_ERROR = 0.2  # taken around saturated stars
 SATURATED_REACH_PX = 10
 RESOLVED_SIGMA_PX = 1.2  # PSFs wider than this are told from compact particle hits by a second, narrower filter
-PASSING_SIGMAS = 4.0  # PSF widths, and half its way to the next frame, around a passing object
+PASSING_SIGMAS = 3.0  # PSF widths, and half its way to the next frame, around a passing object
 MIN_LINE_PX = 64  # good pixels a row or column needs before its own level is trusted
 PART_PX, MIN_PART_PX = 64, 24  # parts of a line whose levels must agree, and good pixels each needs
 STANDS_OUT = 4.0  # sigmas of its own noise at which a line's level is believed as it is
@@ -52,7 +52,7 @@ def subtract_stars(
     cleaned = each(lambda f: spikes(f.flattened, f.psf_sigma_px), registered)
     weight = np.stack([inverse_variance(f.flattened.sigma_e, flags) for f, flags in zip(registered, cleaned, strict=True)])
     del cleaned
-    _hide(weight, passing, registered)
+    _hide(weight, passing, registered, len(frames) - config.min_overlap_frames)
     model, error, least = None, 0.0, 0
     if len(frames) >= config.min_overlap_frames:
         least = config.min_overlap_frames
@@ -69,15 +69,18 @@ def subtract_stars(
     return each(finish, range(len(frames)))
 
 
-def _hide(weight: np.ndarray, passing: list[Candidate], frames: list[Registered]) -> None:
-    """Set the weights around passing objects to zero, each frame's where they are in it."""
+def _hide(weight: np.ndarray, passing: list[Candidate], frames: list[Registered], most: int) -> None:
+    """Set the weights around passing objects to zero, each frame's where they are in it; no pixel in more than ``most``."""
+    hidden = np.zeros(weight.shape[1:], np.uint8)
     for c in passing:
         for k, frame in enumerate(frames):
             u, v = c.x_px + c.vx_px_frame * frame.t_frames, c.y_px + c.vy_px_frame * frame.t_frames
             x, y = (float(value) for value in frame.transform.to_detector(np.float64(u), np.float64(v)))
             reach = PASSING_SIGMAS * frame.psf_sigma_px + 0.5 * float(np.hypot(c.vx_px_frame, c.vy_px_frame))
             rows, columns = (slice(max(int(middle - reach), 0), max(int(middle + reach) + 2, 0)) for middle in (y, x))
-            weight[k, rows, columns] = 0.0
+            around = hidden[rows, columns] < most
+            weight[k, rows, columns][around] = 0.0
+            hidden[rows, columns] += around
 
 
 def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) -> float:
