@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.bench_process import frames_of
-from benchmarks.cases import FULL_WELL_E, SIDEREAL, Case, Target, disc, draw, wander
+from benchmarks.cases import FULL_WELL_E, SIDEREAL, Case, Target, disc, draw, target_path
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.pipeline import process_set
@@ -62,15 +62,11 @@ def main() -> None:
         step = k / max(options.sets - 1, 1)
         case = case_of(step, options.seed + k, tuple(options.diameter), tuple(options.mag))
         processed, state = process_set(frames_of(case), state, None, Config())
-        target, drift = case.targets[0], wander(case)
+        target = case.targets[0]
+        path = target_path(case, target)
         on, others = [], 0
         for tracklet in processed.tracklets:
-            errors = [
-                (m.x_px - target.x - target.vx * m.frame_index - drift[m.frame_index, 0],
-                 m.y_px - target.y - target.vy * m.frame_index - drift[m.frame_index, 1], *m.cov_px2)
-                for m in tracklet.members
-            ]  # fmt: skip
-            rows = np.array(errors)
+            rows = np.array([(*(m.x_px, m.y_px) - path[m.frame_index], *m.cov_px2) for m in tracklet.members])
             if np.hypot(rows[:, 0], rows[:, 1]).mean() < 2.0 + 0.5 * target.diameter_px:
                 on.append((tracklet, rows))
             else:

@@ -104,8 +104,7 @@ def render(case: Case) -> np.ndarray:
             at = x + case.star_rate[0] * (k - case.n_frames / 2), y + case.star_rate[1] * (k - case.n_frames / 2)
             draw(image, at[0] + drift[k, 0], at[1] + drift[k, 1], flux, case.psf_sigma_px, star_trail)
         for t in case.targets:
-            trail = t.vx * fraction, t.vy * fraction
-            at = t.x + t.vx * k + drift[k, 0], t.y + t.vy * k + drift[k, 1]
+            trail, at = (t.vx * fraction, t.vy * fraction), target_path(case, t)[k]
             for dx, dy, share in disc(t.diameter_px):
                 draw(image, at[0] + dx, at[1] + dy, t.flux_e * share, case.psf_sigma_px, trail)
         for c in case.crossings:
@@ -132,6 +131,12 @@ def disc(diameter_px: float) -> list[tuple[float, float, float]]:
 def wander(case: Case) -> np.ndarray:
     """Pointing error of every frame (n, 2) [px]."""
     return np.random.default_rng(case.seed + 1000).normal(0.0, case.jitter_px, (case.n_frames, 2))
+
+
+def target_path(case: Case, target: Target) -> np.ndarray:
+    """Where a target is at every mid-exposure (n, 2) [px]."""
+    k = np.arange(case.n_frames)[:, None]
+    return np.array([target.x, target.y]) + k * np.array([target.vx, target.vy]) + wander(case)
 
 
 def _hit(image: np.ndarray, rng: np.random.Generator) -> None:
@@ -162,7 +167,7 @@ def truth(case: Case) -> list[dict]:
     for k in range(case.n_frames):
         targets = []
         for i, t in enumerate(case.targets):
-            x, y = (np.array([t.x + t.vx * k, t.y + t.vy * k]) + wander(case)[k]).tolist()
+            x, y = target_path(case, t)[k].tolist()
             dx, dy = t.vx * fraction, t.vy * fraction
             snr = t.flux_e / np.sqrt((case.sky_e + case.read_noise_e**2) * 4 * np.pi * s2)
             targets.append({"id": i, "x": x, "y": y, "x0": x - dx / 2, "y0": y - dy / 2, "x1": x + dx / 2, "y1": y + dy / 2,

@@ -2,8 +2,8 @@
 
 Usage: python -m benchmarks.noise_model [--sets 10] [--gradient 10] [--seed 1]
 
-The gradient is given in sigmas of the darkest sky across the field. ``bias`` is the mean of image over claimed noise, clipped
-at 3.5 sigmas on both sides of its median; ``claimed / true`` compares the claimed noise with that of photons and read-out.
+The gradient is given in sigmas of the darkest sky across the field. ``bias`` is the mean of image over claimed noise within
+the clip of :mod:`sensorproc.onboard.flatten`; ``claimed / true`` compares the claimed noise with that of photons and read-out.
 Both are given for all pixels and for the worst sixteenth of the field: a strip across the gradient.
 """
 
@@ -15,15 +15,16 @@ import numpy as np
 from benchmarks.bench_process import frames_of
 from benchmarks.cases import BODY_FIXED, SIDEREAL, Case
 from sensorproc.config import Config
+from sensorproc.onboard.flatten import MOMENTS_CLIP, MOMENTS_RMS
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.products import Residual
 from sensorproc.onboard.state import PayloadState
 
-STARLIT, CLIP, CLIPPED_RMS, N_STRIPS = 0.05, 3.5, 0.99694, 16
+STARLIT, N_STRIPS = 0.05, 16
 
 
 def measured(case: Case) -> np.ndarray:
-    """Sums (strips, 4) over the set: pixels, SNR, its square, claimed over true noise."""
+    """Sums (strips, 5) over the set: pixels within the clip, their SNR and its square, claimed over true noise, all pixels."""
     processed, _ = process_set(frames_of(case), PayloadState(), None, Config())
     nx = case.shape[1]
     electrons = case.sky_e + case.gradient_e * np.linspace(0.0, 1.0, nx)
@@ -35,7 +36,7 @@ def _of_frame(residual: Residual, true: np.ndarray) -> np.ndarray:
     good = (residual.weight > 0) & (residual.star_snr < STARLIT)
     root = np.sqrt(residual.weight)
     snr = residual.image_e * root
-    inner = good & (np.abs(snr) < CLIP)
+    inner = good & (np.abs(snr) < MOMENTS_CLIP)
     ratio = np.where(good, 1.0 / (np.maximum(root, 1e-9) * true), 0.0)
     columns = np.stack([inner.sum(0), (snr * inner).sum(0), (snr**2 * inner).sum(0), ratio.sum(0), good.sum(0)], axis=1)
     return np.array([strip.sum(axis=0) for strip in np.array_split(columns, N_STRIPS)])
@@ -57,7 +58,7 @@ def main() -> None:
             total = sums.sum(axis=0)
             rows = [total, *sums]
             bias = [row[1] / row[0] for row in rows]
-            rms = [np.sqrt(row[2] / row[0]) / CLIPPED_RMS for row in rows]
+            rms = [np.sqrt(row[2] / row[0]) / MOMENTS_RMS for row in rows]
             ratio = [row[3] / row[4] for row in rows]
             worst = [max(v[1:], key=lambda x, e=e: abs(x - e)) for v, e in ((bias, 0.0), (rms, 1.0), (ratio, 1.0))]
             print(

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.bench_process import frames_of
-from benchmarks.cases import SIDEREAL, Case, Target, wander
+from benchmarks.cases import SIDEREAL, Case, Target, target_path
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.pipeline import process_set
@@ -55,19 +55,16 @@ def sky(seed: int, rho: float, apart_px: float, is_pair: bool, contrast: float) 
 def outcome(case: Case, is_pair: bool) -> list[tuple[int, int, bool, float]]:
     """Of each group: tracklets near it, members found, whether one is flagged as elongated, errors [px] rms of those found."""
     processed, _ = process_set(frames_of(case), PayloadState(), None, Config())
-    drift, reach = wander(case), NEAR_SIGMAS * case.psf_sigma_px
+    paths, reach = [target_path(case, target) for target in case.targets], NEAR_SIGMAS * case.psf_sigma_px
     rows = []
     step = 2 if is_pair else 1
     for first in range(0, len(case.targets), step):
-        group = case.targets[first : first + step]
+        group = np.stack(paths[first : first + step], axis=1)
         near: list[Tracklet] = []
-        claimed: list[list[float]] = [[] for _ in group]
+        claimed: list[list[float]] = [[] for _ in range(step)]
         elongated = False
         for tracklet in processed.tracklets:
-            gaps = np.array([[
-                np.hypot(m.x_px - t.x - t.vx * m.frame_index - drift[m.frame_index, 0],
-                         m.y_px - t.y - t.vy * m.frame_index - drift[m.frame_index, 1])
-                for t in group] for m in tracklet.members])  # fmt: skip
+            gaps = np.array([np.hypot(*(group[m.frame_index] - (m.x_px, m.y_px)).T) for m in tracklet.members])
             rms = np.sqrt((gaps**2).mean(axis=0))
             if rms.min() < 8.0:
                 near.append(tracklet)

@@ -13,7 +13,7 @@ from collections import defaultdict
 import numpy as np
 
 from benchmarks.bench_process import frames_of
-from benchmarks.cases import Case, Target, wander
+from benchmarks.cases import Case, Target, target_path
 from benchmarks.pair_limits import sky
 from sensorproc.config import Config
 from sensorproc.onboard.pipeline import process_set
@@ -33,11 +33,9 @@ def rows_of(case: Case, rho: float) -> list[dict[str, list[float]]]:
 
 
 def _measured(case: Case, target: Target, tracklets: tuple[Tracklet, ...], rho: float) -> dict[str, list[float]]:
-    drift = wander(case)
+    path = target_path(case, target)
     for tracklet in tracklets:
-        k = np.array([m.frame_index for m in tracklet.members])
-        truth = np.array([target.x, target.y]) + k[:, None] * np.array([target.vx, target.vy]) + drift[k]
-        error = np.array([(m.x_px, m.y_px) for m in tracklet.members]) - truth
+        error = np.array([(m.x_px, m.y_px) - path[m.frame_index] for m in tracklet.members])
         if np.hypot(*error.T).mean() < NEAR_PX:
             return _ratios(case, target, tracklet, error, rho)
     return {}

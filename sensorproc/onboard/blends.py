@@ -146,18 +146,16 @@ def _wide_starts(cut: Cut, track: Track) -> list[np.ndarray]:
     cross = alike * np.sqrt(np.outer(phi, phi))
     free = np.outer(phi, phi) - cross**2
     np.fill_diagonal(free, np.inf)
-    flux = (psi[:, None] * phi[None, :] - psi[None, :] * cross) / np.maximum(
-        free, 1e-30
-    )  # of the row's source beside the column's
+    # of the row's source beside the column's
+    flux = (psi[:, None] * phi[None, :] - psi[None, :] * cross) / np.maximum(free, 1e-30)
     gain = np.where((flux > 0) & (flux.T > 0) & (free > 0), flux * psi[:, None] + flux.T * psi[None, :], -np.inf)
     i, j = (int(v) for v in np.unravel_index(np.argmax(gain), gain.shape))
     if not np.isfinite(gain[i, j]):
         return []
-    c = track.candidate
-    rows = [
-        [c.x_px + offsets[a, 0], c.y_px + offsets[a, 1], c.vx_px_frame, c.vy_px_frame, flux[a, b]] for a, b in ((i, j), (j, i))
-    ]
-    return [np.array(rows)]
+    pair = np.stack([_source(track), _source(track)])
+    pair[:, :2] += offsets[[i, j]]
+    pair[:, 4] = flux[i, j], flux[j, i]
+    return [pair]
 
 
 def overlap(apart: np.ndarray, trail: np.ndarray, s: float) -> np.ndarray:

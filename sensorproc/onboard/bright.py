@@ -13,6 +13,7 @@ import numpy as np
 
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.products import Flattened, Registered, freeze
+from sensorproc.onboard.straight_line import StraightLine, straight_line
 from sensorproc.onboard.threads import each
 
 PATCH_SIGMA = 10.0  # above which pixels belong to a patch
@@ -24,6 +25,7 @@ SAME_SIZE = 2.0  # ratio of areas from frame to frame
 LINK_PX, LINK_FRACTION = 2.0, 0.1  # from a straight motion, and of a patch's size
 MOVED_SIGMAS, MOVED_FRACTION = 4.0, 0.1  # PSF widths and sizes it must move among the stars
 AROUND_SIGMAS = 6.0  # of the PSF around a patch that are taken out with it
+LIGHT_HALVES = 1.3  # of its half-widths a patch's light reaches from its middle
 BESIDE_SIGMAS = 12.0  # around it in which a faint track is its halo
 SHAPE_ERROR = 0.02  # of a patch's extent: the middle of its light is not that of the object
 
@@ -60,19 +62,10 @@ class Patch:
 
 @dataclass(frozen=True, eq=False)
 class BrightTrack:
-    """Patches of one moving object by frame of the set (None where it is not seen), and its line in the registered plane: place
-    at t = 0 and velocity (4,), their covariance (4, 4), and chi-squared per degree of freedom."""
+    """Patches of one moving object by frame of the set (None where it is not seen), and its line in the registered plane."""
 
     patches: tuple[Patch | None, ...]
-    line: np.ndarray
-    cov: np.ndarray
-    chi2: float
-
-    def place(self, frame: Registered) -> tuple[float, float]:
-        """Detector place in a frame by the line."""
-        x, y, vx, vy = self.line
-        u, v = frame.transform.to_detector(np.float64(x + vx * frame.t_frames), np.float64(y + vy * frame.t_frames))
-        return float(u), float(v)
+    line: StraightLine
 
 
 def bright_objects(frames: list[Registered]) -> tuple[list[BrightTrack], list[Registered]]:
@@ -91,7 +84,7 @@ def is_beside(path: np.ndarray, frames: list[Registered], tracks: Sequence[Brigh
     """Whether a path (n, 2) keeps to the edge of a bright object: what shines there is its own halo."""
     for track in tracks:
         seen = [(k, patch) for k, patch in enumerate(track.patches) if patch is not None]
-        gaps = [np.hypot(path[k, 0] - p.x, path[k, 1] - p.y) - 1.3 * max(p.half_x, p.half_y) for k, p in seen]
+        gaps = [np.hypot(path[k, 0] - p.x, path[k, 1] - p.y) - LIGHT_HALVES * max(p.half_x, p.half_y) for k, p in seen]
         if float(np.median(gaps)) < BESIDE_SIGMAS * frames[0].psf_sigma_px:
             return True
     return False
@@ -192,26 +185,17 @@ def _track(
     mine = [patches[k][members[k]] for k in keys]
     t = np.array([frames[k].t_frames for k in keys])
     xy = np.array([places[k][members[k]] for k in keys])
-    line, cov, chi2 = np.empty(4), np.zeros((4, 4)), 0.0
-    for axis in (0, 1):
-        variance = np.array([p.variance[axis] for p in mine]) + np.array([frames[k].rms_px ** 2 for k in keys])
-        w = 1.0 / variance
-        mean = float((w * t).sum() / w.sum())
-        spread = float((w * (t - mean) ** 2).sum())
-        rate = float((w * (t - mean) * xy[:, axis]).sum()) / spread
-        middle = float((w * xy[:, axis]).sum() / w.sum())
-        line[axis], line[axis + 2] = middle - rate * mean, rate
-        cov[axis, axis], cov[axis + 2, axis + 2] = 1.0 / w.sum() + mean**2 / spread, 1.0 / spread
-        cov[axis, axis + 2] = cov[axis + 2, axis] = -mean / spread
-        chi2 += float((w * (xy[:, axis] - line[axis] - rate * t) ** 2).sum())
+    variance = np.array([p.variance for p in mine]) + np.array([frames[k].rms_px ** 2 for k in keys])[:, None]
+    line = straight_line(t, xy, variance)
     least = MOVED_SIGMAS * frames[0].psf_sigma_px + MOVED_FRACTION * float(np.sqrt(np.median([p.area for p in mine])))
-    if float(np.hypot(line[2], line[3])) * float(t.max() - t.min()) < least:
+    if float(np.hypot(*line.motion[2:])) * float(t.max() - t.min()) < least:
         return None
     everywhere = tuple(patches[k][members[k]] if k in members else None for k in range(len(frames)))
-    return BrightTrack(everywhere, line, cov, chi2 / max(2 * len(keys) - 4, 1))
+    return BrightTrack(everywhere, line)
 
 
 def _without(frame: Registered, patches: list[Patch | None]) -> Registered:
+    """The frame with the patches' pixels flagged and dark, and without the stars among them."""
     flat = frame.flattened
     image, flags = flat.image_e.copy(), flat.flags.copy()
     ny, nx = image.shape
@@ -220,11 +204,12 @@ def _without(frame: Registered, patches: list[Patch | None]) -> Registered:
         if patch is None:
             continue
         around = AROUND_SIGMAS * frame.psf_sigma_px
-        inside = ((x - patch.x) / (1.3 * patch.half_x + around)) ** 2 + ((y - patch.y) / (1.3 * patch.half_y + around)) ** 2 < 1.0
+        reach_x, reach_y = LIGHT_HALVES * patch.half_x + around, LIGHT_HALVES * patch.half_y + around
+        inside = ((x - patch.x) / reach_x) ** 2 + ((y - patch.y) / reach_y) ** 2 < 1.0
         flags[inside] |= np.uint8(PixelFlag.STAR_CORE)
         image[inside] = 0.0
     freeze(image, flags)
     stars = frame.stars
-    outside = flags[np.rint(stars[:, 1]).astype(int).clip(0, ny - 1), np.rint(stars[:, 0]).astype(int).clip(0, nx - 1)]
-    kept = stars[(outside & np.uint8(PixelFlag.STAR_CORE)) == 0]
+    at_stars = flags[np.rint(stars[:, 1]).astype(int).clip(0, ny - 1), np.rint(stars[:, 0]).astype(int).clip(0, nx - 1)]
+    kept = stars[(at_stars & np.uint8(PixelFlag.STAR_CORE)) == 0]
     return replace(frame, flattened=replace(flat, image_e=image, flags=flags), stars=kept)

@@ -16,15 +16,14 @@ LOG10_PFA = -300.0  # of thousands of electrons in a patch nothing is by chance
 
 def bright_tracklet(frames: Stack, track: BrightTrack, config: Measure) -> Tracklet:
     """A tracklet of a bright object; magnitudes of saturated ones are upper limits of brightness lost, flagged so."""
-    x, y, vx, vy = (float(v) for v in track.line)
-    scale2 = max(track.chi2, 1.0)
+    x, y, vx, vy = (float(v) for v in track.line.motion)
+    scale2, trails = max(track.line.chi2, 1.0), frames.trails(vx, vy)
     members = tuple(
-        _member(residual, patch, frames.trails(vx, vy)[k], scale2, config.position_floor_px)
+        _member(residual, patch, trails[k], scale2, config.position_floor_px)
         for k, (residual, patch) in enumerate(zip(frames.frames, track.patches, strict=True))
         if patch is not None
     )
-    reference = min(frames.frames, key=lambda f: (abs(f.solved.registered.t_frames), f.solved.registered.t_frames))
-    raw = reference.solved.registered.flattened.calibrated.frame
+    raw = frames.reference.solved.registered.flattened.calibrated.frame
     common = 0
     for m in members:
         common |= m.flags
@@ -32,10 +31,10 @@ def bright_tracklet(frames: Stack, track: BrightTrack, config: Measure) -> Track
     mag, sigma_mag = (float(np.mean(column)) for column in zip(*brightest, strict=True)) if brightest else (None, 0.0)
     floor2 = config.position_floor_px**2 / len(members)
     spread = float(((frames.times - frames.times.mean()) ** 2).mean())
-    cov = scale2 * track.cov + floor2 * np.diag([1.0, 1.0, 1.0 / spread, 1.0 / spread])
+    cov = scale2 * track.line.cov + floor2 * np.diag([1.0, 1.0, 1.0 / spread, 1.0 / spread])
     snr = math.sqrt(sum(m.snr**2 for m in members))
     return Tracklet(
-        raw.detector, raw.index, x, y, vx, vy, cov, snr, LOG10_PFA, track.chi2, mag, sigma_mag, common, "bright", members
+        raw.detector, raw.index, x, y, vx, vy, cov, snr, LOG10_PFA, track.line.chi2, mag, sigma_mag, common, "bright", members
     )
 
 

@@ -36,8 +36,7 @@ def tracklet(frames: Stack, track: Track, false: FalseAlarms, config: Measure) -
     spread = float(((frames.times - frames.times.mean()) ** 2).sum())
     cov = scale2 * track.cov + np.diag([floor2 / len(members), floor2 / len(members), floor2 / spread, floor2 / spread])
     mag, sigma_mag = _mean_magnitude(frames, track)
-    reference = min(frames.frames, key=lambda f: (abs(f.solved.registered.t_frames), f.solved.registered.t_frames))
-    raw = reference.solved.registered.flattened.calibrated.frame
+    raw = frames.reference.solved.registered.flattened.calibrated.frame
     flux = track.psi[track.phi > 0] - track.flux_e * track.phi[track.phi > 0]
     chi2 = float((flux**2 / track.phi[track.phi > 0]).sum()) / max(int((track.phi > 0).sum()) - 1, 1)
     common = 0
@@ -134,22 +133,24 @@ def _own_position(frames: Stack, track: Track, k: int) -> tuple | None:
     """Position fitted in frame k alone: (x, y), psi, phi, covariance; None if the fit runs away."""
     s = frames.psf_sigma_px
     step, summary, psi_phi, normal = np.zeros(4), np.zeros(2), np.zeros(2), np.zeros((5, 5))
-    one, base = np.s_[k : k + 1], np.ascontiguousarray(track.path[k : k + 1])
-    image = frames.image_e[one]
-    if track.neighbours:
-        image = image.copy()
-        for other in track.neighbours:
-            subtract_in(frames, image[0], other, k)
+    trail = np.ascontiguousarray(track.trails[k : k + 1])
+    reach = 2.0 * HALF_SIGMAS * s + 0.5 * float(trail[0, 0])
+    low = np.maximum(np.floor(track.path[k] - reach), 0.0).astype(int)
+    high = np.maximum(np.ceil(track.path[k] + reach), low + 1).astype(int)
+    box = np.s_[k : k + 1, low[1] : high[1], low[0] : high[0]]
+    image, base = frames.image_e[box].copy(), track.path[k : k + 1] - low
+    for other in track.neighbours:
+        subtract_in(frames, image[0], other, k, low)
     fit_track(
-        image, frames.weight[one], base, np.zeros(1), np.ascontiguousarray(track.trails[one]),
+        image, np.ascontiguousarray(frames.weight[box]), base, np.zeros(1), trail,
         s, HALF_SIGMAS * s, ITERATIONS, 0.7, step, summary, psi_phi, normal,
     )  # fmt: skip
     normal[2, 2] = normal[3, 3] = 1.0
     cov = position_covariance(normal)[:2, :2] / track.share
-    reach = 5.0 * math.sqrt(float(cov[0, 0] + cov[1, 1])) + 0.75 * s
-    if not np.isfinite(cov).all() or psi_phi[1] <= 0 or float(np.hypot(*step[:2])) > reach:
+    farthest = 5.0 * math.sqrt(float(cov[0, 0] + cov[1, 1])) + 0.75 * s
+    if not np.isfinite(cov).all() or psi_phi[1] <= 0 or float(np.hypot(*step[:2])) > farthest:
         return None
-    return base[0] + step[:2], float(psi_phi[0]), float(psi_phi[1]), cov
+    return track.path[k] + step[:2], float(psi_phi[0]), float(psi_phi[1]), cov
 
 
 def streak_measurement(residual: Residual, streak: Streak, false: FalseAlarms, floor_px: float) -> Measurement:

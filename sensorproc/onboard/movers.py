@@ -8,6 +8,7 @@ from sensorproc.config import Register, Search, Stars
 from sensorproc.onboard.link_points import linked
 from sensorproc.onboard.products import Candidate, Registered
 from sensorproc.onboard.register import match_nearest
+from sensorproc.onboard.straight_line import straight_line
 
 MIN_FRAMES, ENOUGH_FRAMES = 4, 8
 BRIGHT_SNR, ALONE_SIGMAS = 15.0, 2.0  # of one frame; and PSF widths within which no other frame has a star
@@ -29,13 +30,14 @@ def slow_movers(frames: list[Registered], config: Stars, register: Register) -> 
     for star, (t, xy, snr, rms, raw) in zip(stars, tracks, strict=True):
         if len(t) < max(MIN_FRAMES, round(0.7 * len(frames))):
             continue
-        sigma = np.sqrt(config.mover_floor_px**2 + rms**2 + (1.5 * reference.psf_sigma_px / snr) ** 2)
-        place, rate, significance, chi2 = line_fit(t, xy, sigma)
-        weakest = min(line_fit(t[cut], xy[cut], sigma[cut])[2] for cut in (np.s_[1:], np.s_[:-1]))
-        steps = significance > config.mover_sigma and weakest > 0.5 * config.mover_sigma and chi2 < 4.0
+        variance = config.mover_floor_px**2 + rms**2 + (1.5 * reference.psf_sigma_px / snr) ** 2
+        variance = np.stack([variance, variance], axis=1)
+        line = straight_line(t, xy, variance)
+        weakest = min(straight_line(t[cut], xy[cut], variance[cut]).significance for cut in (np.s_[1:], np.s_[:-1]))
+        steps = line.significance > config.mover_sigma and weakest > 0.5 * config.mover_sigma and line.chi2 < 4.0
         # a cluster of hot pixels moves among the stars as the platform drifts, and not at all over the detector
         if steps and float(np.sqrt(raw.var(axis=0).sum())) > FIXED_RMS_PX:
-            found.append(Candidate.at(place, rate, float(star[2] * np.sqrt(len(t))), "mover"))
+            found.append(Candidate.at(line.motion[:2], line.motion[2:], float(star[2] * np.sqrt(len(t))), "mover"))
     return found
 
 
@@ -66,15 +68,3 @@ def _tracks(stars: np.ndarray, frames: list[Registered], radius: float) -> list[
             rows[j].append((frame.t_frames, x[i], y[i], frame.stars[i, 2], frame.rms_px, *frame.stars[i, :2]))
     arrays = [np.array(track).reshape(-1, 7) for track in rows]
     return [(a[:, 0], a[:, 1:3], a[:, 3], a[:, 4], a[:, 5:7]) for a in arrays]
-
-
-def line_fit(t: np.ndarray, xy: np.ndarray, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Weighted straight line: place at t = 0, rate, significance of the rate, chi-squared per degree of freedom."""
-    w = 1.0 / sigma**2
-    t0 = (w * t).sum() / w.sum()
-    mean = (w[:, None] * xy).sum(axis=0) / w.sum()
-    stt = (w * (t - t0) ** 2).sum()
-    rate = (w[:, None] * (t - t0)[:, None] * (xy - mean)).sum(axis=0) / stt if stt > 0 else np.zeros(2)
-    residual = xy - mean - rate * (t - t0)[:, None]
-    chi2 = (w[:, None] * residual**2).sum() / max(2 * len(t) - 4, 1)
-    return mean - rate * t0, rate, float(np.sqrt((rate**2).sum() * stt)), float(chi2)

@@ -142,7 +142,7 @@ def residual_stack(
     bright, registered = do(bright_objects, registered)
     solved = do(solve, registered, table, config.solve)
     movers = do(slow_movers, registered, config.stars, config.register)
-    passing = bright_movers(registered, config.search)
+    passing = do(bright_movers, registered, config.search)
     del registered
     residuals = do(subtract_stars, solved, movers, passing, config.stars, config.match, config.flatten)
     residuals = do(mask_dead_columns, residuals)

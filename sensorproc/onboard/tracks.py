@@ -28,6 +28,11 @@ class Stack:
         return [frame.solved.registered for frame in self.frames]
 
     @cached_property
+    def reference(self) -> Residual:
+        """The frame whose time is nearest to the set's reference time."""
+        return min(self.frames, key=lambda f: (abs(f.solved.registered.t_frames), f.solved.registered.t_frames))
+
+    @cached_property
     def typical_weight(self) -> np.ndarray:
         """Median weight of each frame's good pixels (n,), infinite where there are none."""
         sampled = self.weight[:, ::7, ::7]

@@ -6,6 +6,7 @@ import numpy as np
 
 from sensorproc.scoring.metrics import estimate
 from sensorproc.scoring.reports import AXES, PLAIN_SNR, bins, members
+from sensorproc.scoring.svg import document
 from sensorproc.scoring.truth import Row
 from sensorproc.theory import pd_search
 
@@ -46,10 +47,7 @@ def completeness_svg(axis: str, rows: list[Row]) -> str:
     said = f"set SNR >= {PLAIN_SNR:g}" if axis != "snr" else _limit(rows)
     marks.append(f'<text x="{LEFT}" y="20">found, share of targets; {said}; figures are n, bars 95 %</text>')
     marks.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">{title}</text>')
-    frame = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" font-size="12.5" fill="#28313b"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {frame}><rect width="100%" height="100%" fill="white"/>{"".join(marks)}</svg>\n'
-    )
+    return document(WIDTH, HEIGHT, marks)
 
 
 def _best_search(rows: list[Row]) -> float | None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 from sensorproc.scoring.intervals import poisson_interval
+from sensorproc.scoring.svg import document
 from sensorproc.scoring.truth import Row
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 430, 70, 54, 46, 18
@@ -46,7 +47,4 @@ def reliability_svg(sets: Mapping[str, list[Row]]) -> str:
     marks.append(
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">claimed: 10^log10_pfa and less</text>'
     )
-    frame = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" font-size="12.5" fill="#28313b"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {frame}><rect width="100%" height="100%" fill="white"/>{"".join(marks)}</svg>\n'
-    )
+    return document(WIDTH, HEIGHT, marks)

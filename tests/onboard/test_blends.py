@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.bench_process import frames_of
-from benchmarks.cases import Target, wander
+from benchmarks.cases import Target, target_path
 from benchmarks.pair_limits import SKY, flux_of
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
@@ -33,12 +33,8 @@ def sky():
 
 def errors(case, tracklet, target):
     """Rows (n, 2) of a tracklet's errors about a target [px]."""
-    drift = wander(case)
-    return np.array([
-        (m.x_px - target.x - target.vx * m.frame_index - drift[m.frame_index, 0],
-         m.y_px - target.y - target.vy * m.frame_index - drift[m.frame_index, 1])
-        for m in tracklet.members
-    ])  # fmt: skip
+    path = target_path(case, target)
+    return np.array([(m.x_px, m.y_px) - path[m.frame_index] for m in tracklet.members])
 
 
 def nearest(case, tracklets, target):

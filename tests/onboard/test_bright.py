@@ -1,11 +1,13 @@
 """Objects that are no points: saturated or resolved, one tracklet each, flagged, never broken by growth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks.approach import case_of, truth
 from benchmarks.bench_process import frames_of
-from benchmarks.cases import SIDEREAL, wander
+from benchmarks.cases import SIDEREAL, target_path
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.bright import bright_objects
@@ -20,7 +22,7 @@ def test_an_approaching_object_keeps_its_one_tracklet(step):
     """From a point of mag 12 to a saturated disc of 60 px: in every frame, flags as in truth, errors within three sigmas."""
     case = case_of(step, 7, *GROWTH)
     processed, _ = process_set(frames_of(case), PayloadState(), None, Config())
-    target, drift = case.targets[0], wander(case)
+    path = target_path(case, case.targets[0])
     assert len(processed.tracklets) == 1
     (tracklet,) = processed.tracklets
     assert len(tracklet.members) == case.n_frames
@@ -28,18 +30,13 @@ def test_an_approaching_object_keeps_its_one_tracklet(step):
     assert bool(tracklet.flags & DetectionFlag.SATURATED) == saturated
     assert bool(tracklet.flags & DetectionFlag.EXTENDED) == extended
     for m in tracklet.members:
-        x, y = (
-            target.x + target.vx * m.frame_index + drift[m.frame_index, 0],
-            target.y + target.vy * m.frame_index + drift[m.frame_index, 1],
-        )
+        x, y = path[m.frame_index]
         assert abs(m.x_px - x) < 3.0 * np.sqrt(m.cov_px2[0])
         assert abs(m.y_px - y) < 3.0 * np.sqrt(m.cov_px2[2])
 
 
 def test_saturated_stars_are_no_objects():
     """They stand still: nothing is taken out of the frames."""
-    from dataclasses import replace
-
     case = replace(SIDEREAL, targets=(), n_stars=60)
     frames = frames_of(case)
     hot = [replace(f, facts=replace(f.facts, full_well_e=3000.0)) for f in frames]

@@ -10,6 +10,13 @@ from sensorproc.onboard.kernels.trail import trail_value
 PARAMETERS = 5  # of a source: x, y, vx, vy, flux
 
 
+@kernel(f8(f8, f8, f8))
+def weight_with(weight, light, model_error):
+    """Weight [e-^-2] of a pixel whose sky alone has ``weight`` under ``light`` [e-] known to ``model_error`` of itself."""
+    own = max(light, 0.0)
+    return 1.0 / (1.0 / weight + own + (model_error * own) ** 2)
+
+
 @kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), ro(f8, 1), f8, f8, f8, ro(f8, 1), ro(f8, 2), f8, f8, f8, out(f8, 2), out(f8, 1)))
 def blend_sums(image, weight, paths, times, width, part, half, fluxes, one, s, light, model_error, normal, rhs):
     """Normal equations (5 m, 5 m) and right-hand side (5 m + 2,) of m sources of ``fluxes`` along ``paths`` (m, n, 2); the last
@@ -33,8 +40,7 @@ def blend_sums(image, weight, paths, times, width, part, half, fluxes, one, s, l
                 if w == 0.0 or abs((v - y) * cos - (u - x) * sin) > half:
                     continue
                 trail_value(u - x, v - y, length, cos, sin, s, value)
-                own = max(light * value[0], 0.0)
-                w = 1.0 / (1.0 / w + own + (model_error * own) ** 2)
+                w = weight_with(w, light * value[0], model_error)
                 model = 0.0
                 for i in range(m):
                     trail_value(u - paths[i, k, 0], v - paths[i, k, 1], part * length, cos, sin, width, value)
@@ -75,8 +81,7 @@ def offset_sums(image, weight, path, trails, s, half, offsets, light, model_erro
                     if w == 0.0 or abs((v - y) * cos - (u - x) * sin) > half:
                         continue
                     trail_value(u - path[k, 0], v - path[k, 1], length, cos, sin, s, value)
-                    own = max(light * value[0], 0.0)
-                    w = 1.0 / (1.0 / w + own + (model_error * own) ** 2)
+                    w = weight_with(w, light * value[0], model_error)
                     trail_value(u - x, v - y, length, cos, sin, s, value)
                     psi[m] += w * value[0] * image[k, v, u]
                     phi[m] += w * value[0] * value[0]
