@@ -31,6 +31,7 @@ MOST_BANDS, MAX_SHIFT_PX = 8, 4.0  # of the field, and how far fits and rotation
 GAUSS_NEWTON_STEPS = 1  # in each round of all stars
 BESIDE_SIGMAS, BESIDE_FRACTION = 3.5, 0.08  # nearer to a star and fainter than this part of it: its own remains
 PASSING_CHI2, PASSING_SNR = 9.5, 8.0  # one faint star in twenty by chance, left as it is; brighter ones vary for other reasons
+GONE_FRACTION = 0.3  # of the mean flux: what has less in a quarter of the frames passes
 MOST_MEDIAN_CHI2 = 6.0  # of faint stars; with four degrees of freedom 3.4 by chance
 MOVER_SIGMAS = 5.0  # PSF widths around an object seen to move in which nothing is a star
 
@@ -83,9 +84,8 @@ def model_stars(
     for threshold in (config.bright_snr, config.find_snr):
         found = _new_stars(plane, psf, trail, threshold, stars.places, movers, frames, config)
         new = _drawn(found, frames, psf, widths, banks, noise_e)
-        if threshold == config.find_snr:
-            moves = _is_passing(cube, weight, banks, new, frames, point_noise_e)
-            passing, new = new.places[moves, :2], new.chosen(~moves)
+        moves = _is_passing(cube, weight, banks, new, frames, point_noise_e)
+        passing, new = np.concatenate([passing, new.places[moves, :2]]), new.chosen(~moves)
         _add(cube, banks, new, -1.0)
         stars = stars.with_more(new)
         if len(stars.places):
@@ -172,19 +172,19 @@ def _is_mover(found: np.ndarray, movers: list[Candidate], frames: list[Registere
 def _is_passing(
     cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, found: StarList, frames: list[Registered], point_noise_e: float
 ) -> np.ndarray:
-    """Which of the faint stars found (m,) come, pass and go: slow objects, of which a star would take a part.
+    """Which of the stars found (m,) come, pass and go: slow objects, of which a star would take a part.
 
-    Faint is what stands still of them, whatever a bright object's passing adds. Most are stars: where most of them vary, it is
-    for other reasons (hot pixels under a moving sky), and nothing is told.
+    They are gone from a quarter of the frames, or so faint that this cannot be told. Faint is what stands still of them,
+    whatever a bright object's passing adds; most are stars: where most of them vary, it is for other reasons (hot pixels under
+    a moving sky), and it says nothing.
     """
-    snr, chi2 = np.zeros(len(found.places)), np.zeros(len(found.places))
+    snr, chi2, constancy = np.zeros((3, len(found.places)))
     if len(snr):
         times = np.array([f.t_frames for f in frames])
-        unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, chi2)
+        unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, chi2, constancy)
     faint = np.minimum(snr, found.places[:, 2] * np.sqrt(len(frames)) / point_noise_e) < PASSING_SNR
-    if not faint.any() or float(np.median(chi2[faint])) > MOST_MEDIAN_CHI2:
-        return np.zeros(len(snr), bool)
-    return faint & (chi2 > PASSING_CHI2)
+    is_told = faint.any() and float(np.median(chi2[faint])) <= MOST_MEDIAN_CHI2
+    return ((faint & is_told) | (constancy < GONE_FRACTION)) & (chi2 > PASSING_CHI2)
 
 
 def _without(plane: Plane, places: list[Sequence[float]], radius: float) -> Plane:

@@ -7,6 +7,8 @@ import numpy as np
 from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, void
 from sensorproc.onboard.kernels.star_fit import corner, stamp
 
+SEEN = 0.2  # of the mean energy of the frames: with less one says nothing of its flux
+
 
 @kernel(f8(ro(f8, 1), ro(f8, 1), ro(f8, 1)))
 def trend(t, signal, power):
@@ -25,16 +27,18 @@ def trend(t, signal, power):
     return score * score / variance if variance > 0.0 else 0.0
 
 
-@kernel(void(ro(f4, 3), ro(f4, 3), ro(f4, 5), ro(i8, 1), ro(f8, 3), ro(i8, 2), ro(f8, 1), out(f8, 1), out(f8, 1)))
-def unsteadiness(cube, weight, banks, width, paths, half, times, snr, chi2):
+@kernel(void(ro(f4, 3), ro(f4, 3), ro(f4, 5), ro(i8, 1), ro(f8, 3), ro(i8, 2), ro(f8, 1), out(f8, 1), out(f8, 1), out(f8, 1)))
+def unsteadiness(cube, weight, banks, width, paths, half, times, snr, chi2, constancy):
     """``snr`` (m,) of a constant star at each of ``paths`` (m, n, 2), and ``chi2`` (m,), of four degrees of freedom for one:
-    of a trend and a curvature of its flux over ``times`` (n,) and of a drift of its place in x and in y."""
+    of a trend and a curvature of its flux over ``times`` (n,) and of a drift of its place in x and in y. ``constancy`` (m,):
+    lower quartile of the frames' fluxes over their mean, 1 for a bright star; 0 if there is no light."""
     n, ny, nx = cube.shape
     whole, part = np.empty(4, np.int64), np.empty(2)
     shape = 2 * np.max(half[:, 0]) + 1, 2 * np.max(half[:, 1]) + 1
     value, d_x, d_y = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32)
     psi, phi, square = np.zeros(n), np.zeros(n), np.zeros(n)
     gx, hx, gy, hy = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    flux = np.empty(n)
     for m in range(len(paths)):
         for k in range(n):
             psi[k], phi[k], gx[k], hx[k], gy[k], hy[k] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -57,6 +61,12 @@ def unsteadiness(cube, weight, banks, width, paths, half, times, snr, chi2):
                     hy[k] += w * d_y[v, u] * d_y[v, u]
         total = phi.sum()
         snr[m] = psi.sum() / math.sqrt(total) if total > 0.0 else 0.0
+        n_seen = 0
+        for k in range(n):
+            if phi[k] > SEEN * total / n:
+                flux[n_seen] = psi[k] / phi[k]
+                n_seen += 1
+        constancy[m] = np.sort(flux[:n_seen])[n_seen // 4] / (psi.sum() / total) if psi.sum() > 0.0 else 0.0
         chi2[m] = trend(times, psi, phi) + trend(times, gx, hx) + trend(times, gy, hy)
         # curvature: what t^2 has beyond a straight line
         s1, s2, s3 = (phi * times).sum(), (phi * times**2).sum(), (phi * times**3).sum()
