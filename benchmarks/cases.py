@@ -55,6 +55,7 @@ class Case:
     cadence_s: float = 1.0
     star_rate: tuple[float, float] = (0.0, 0.0)  # of the stars over the detector, px/frame
     n_stars: int = 60
+    star_log_e: tuple[float, float] = (2.6, 4.6)  # faintest and brightest star's, electrons per exposure
     psf_sigma_px: float = 0.85
     sky_e: float = 40.0
     gradient_e: float = 0.0  # more of it at the right edge than at the left
@@ -91,7 +92,7 @@ def render(case: Case) -> np.ndarray:
     area = (nx + 2 * reach[0]) * (ny + 2 * reach[1])
     n_stars = int(case.n_stars * area / (nx * ny))
     stars = np.stack([rng.uniform(-reach[0], nx + reach[0], n_stars), rng.uniform(-reach[1], ny + reach[1], n_stars)], 1)
-    fluxes = 10 ** rng.uniform(2.6, 4.6, n_stars)
+    fluxes = 10 ** rng.uniform(*case.star_log_e, n_stars)
     hot = rng.integers(0, ny, case.n_hot), rng.integers(0, nx, case.n_hot)
     hot_e = 10 ** rng.uniform(1.8, 3.3, case.n_hot)
     fraction = case.exposure_s / case.cadence_s

@@ -22,7 +22,7 @@ from sensorproc.onboard.state import PayloadState
 from sensorproc.scoring.intervals import wilson
 from sensorproc.theory import noise_pixels, sampled_sigma
 
-SKY = replace(SIDEREAL, shape=(320, 320), n_frames=16, n_stars=30, targets=(), n_hot=0, n_hits=4)
+SKY = replace(SIDEREAL, shape=(320, 320), n_frames=16, n_stars=100, star_log_e=(1.2, 4.6), targets=(), n_hot=0, n_hits=4)
 GRID, APART_PX = (4, 3), 80.0
 FAINTER = 10.0 ** (-0.4 * 3.3)
 NEAR_SIGMAS = 2.0

@@ -32,6 +32,7 @@ STAGES = {
     "bright_objects": StageCost(0.016, 12),
     "solve": StageCost(0.001, 1),
     "slow_movers": StageCost(0.001, 1),
+    "bright_movers": StageCost(0.0005, 1),
     "subtract_stars": StageCost(0.29, 200),
     "mask_dead_columns": StageCost(0.001, 12),
     "fill_shadows": StageCost(0.005, 30),
@@ -45,6 +46,7 @@ STAGES = {
     "accept": StageCost(0.08, 20),
     "link_points": StageCost(0.009, 20),
     "single_streaks": StageCost(0.12, 300),
+    "link_streaks": StageCost(0.0001, 1),
 }
 
 

@@ -49,7 +49,7 @@ REASONS = (
 NOT_OF_FRAMES = frozenset(("NONE", "THRESHOLD_RAISED", "PACKETS_DROPPED", "DEADLINE_MISSED", "TABLE_DAMAGED"))
 
 DATA_MODES = ("UNSET", "REAL", "TEST", "SIMULATED", "EXERCISE")
-ORIGINS = ("unknown", "detector", "stars", "co-rotating", "linked", "mover", "bright")
+ORIGINS = ("unknown", "detector", "stars", "co-rotating", "linked", "mover", "bright", "streaks")
 
 
 class FrameStatus(IntFlag):

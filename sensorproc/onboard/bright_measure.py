@@ -7,7 +7,7 @@ import numpy as np
 from sensorproc.config import Measure
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.bright import BrightTrack, Patch
-from sensorproc.onboard.measure import common_flags, fold_angle, on_sky
+from sensorproc.onboard.measure import common_flags, fold_angle, on_sky, united_flags
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
 from sensorproc.onboard.tracks import Stack
 
@@ -24,9 +24,6 @@ def bright_tracklet(frames: Stack, track: BrightTrack, config: Measure) -> Track
         if patch is not None
     )
     raw = frames.reference.solved.registered.flattened.calibrated.frame
-    common = 0
-    for m in members:
-        common |= m.flags
     brightest = [(m.mag, m.sigma_mag) for m in members if m.mag is not None]
     mag, sigma_mag = (float(np.mean(column)) for column in zip(*brightest, strict=True)) if brightest else (None, 0.0)
     floor2 = config.position_floor_px**2 / len(members)
@@ -34,7 +31,21 @@ def bright_tracklet(frames: Stack, track: BrightTrack, config: Measure) -> Track
     cov = scale2 * track.line.cov + floor2 * np.diag([1.0, 1.0, 1.0 / spread, 1.0 / spread])
     snr = math.sqrt(sum(m.snr**2 for m in members))
     return Tracklet(
-        raw.detector, raw.index, x, y, vx, vy, cov, snr, LOG10_PFA, track.line.chi2, mag, sigma_mag, common, "bright", members
+        raw.detector,
+        raw.index,
+        x,
+        y,
+        vx,
+        vy,
+        cov,
+        snr,
+        LOG10_PFA,
+        track.line.chi2,
+        mag,
+        sigma_mag,
+        united_flags(members),
+        "bright",
+        members,
     )
 
 

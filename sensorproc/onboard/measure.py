@@ -1,6 +1,7 @@
 """Numbers with error bars: every tracklet in every frame, on the pixels and on the sky."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,6 @@ from sensorproc.onboard.false_alarms import FalseAlarms
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
 from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
-from sensorproc.onboard.streak_fit import Streak
 from sensorproc.onboard.tracks import Stack
 from sensorproc.theory import noise_pixels
 
@@ -39,9 +39,6 @@ def tracklet(frames: Stack, track: Track, false: FalseAlarms, config: Measure) -
     raw = frames.reference.solved.registered.flattened.calibrated.frame
     flux = track.psi[track.phi > 0] - track.flux_e * track.phi[track.phi > 0]
     chi2 = float((flux**2 / track.phi[track.phi > 0]).sum()) / max(int((track.phi > 0).sum()) - 1, 1)
-    common = 0
-    for m in members:
-        common |= m.flags & ~DetectionFlag.NOT_SEEN
     return Tracklet(
         detector=raw.detector,
         epoch_frame=raw.index,
@@ -55,7 +52,7 @@ def tracklet(frames: Stack, track: Track, false: FalseAlarms, config: Measure) -
         chi2_per_dof=chi2,
         mag=mag,
         sigma_mag=sigma_mag,
-        flags=int(common),
+        flags=united_flags(members),
         origin=c.origin,
         members=tuple(members),
     )
@@ -153,28 +150,6 @@ def _own_position(frames: Stack, track: Track, k: int) -> tuple | None:
     return track.path[k] + step[:2], float(psi_phi[0]), float(psi_phi[1]), cov
 
 
-def streak_measurement(residual: Residual, streak: Streak, false: FalseAlarms, floor_px: float) -> Measurement:
-    """A single-frame streak with the errors of its fit, its own photons' and the floor of positions."""
-    s, share = residual.solved.registered.psf_sigma_px, residual.solved.registered.flux_ratio
-    flux, photons = streak.flux_e / share, max(streak.flux_e, 1.0)
-    x, y = streak.middle
-    cos, sin = streak.direction
-    # photons place a trail across by the PSF, along by its length
-    along2, across2 = streak.length_px**2 / (12.0 * photons), s * s / photons
-    shot = along2 * np.outer([cos, sin], [cos, sin]) + across2 * np.outer([-sin, cos], [-sin, cos])
-    (xx, xy), (_, yy) = streak.cov[:2, :2] + shot + np.eye(2) * floor_px**2
-    sigma_flux = math.sqrt(streak.cov[4, 4] + photons) / share
-    flags = int(DetectionFlag.STREAK | DetectionFlag.SINGLE_FRAME) | common_flags(residual)
-    ny, nx = residual.image_e.shape
-    margin = 3.0 * s
-    ends = np.array([[streak.x0, streak.y0], [streak.x1, streak.y1]])
-    if (ends < margin).any() or (ends > np.array([nx, ny]) - 1.0 - margin).any():
-        flags |= DetectionFlag.EDGE
-    numbers = flux, sigma_flux, streak.snr, false.log10(streak.snr)
-    cov = float(xx), float(xy), float(yy)
-    return on_sky(residual, x, y, cov, *numbers, True, streak.length_px, fold_angle(math.atan2(sin, cos)), int(flags))
-
-
 def fold_angle(angle: float) -> float:
     """Angle of an undirected line in (-pi/2, pi/2]."""
     folded = math.remainder(angle, math.pi)
@@ -218,6 +193,14 @@ def sky_sigmas(residual: Residual, x: float, y: float, cov: tuple[float, float, 
     arm = solved.sigma_roll_rad * camera.ifov_rad * ARCSEC_PER_RAD * math.hypot(x - camera.x0_px, y - camera.y0_px)
     own2 = solved.sigma_arcsec**2 + 0.5 * arm**2
     return math.sqrt(float(sky[0, 0]) + own2), math.sqrt(float(sky[1, 1]) + own2)
+
+
+def united_flags(members: Sequence[Measurement]) -> int:
+    """Flags of any member, but that it was not seen in one frame."""
+    flags = 0
+    for m in members:
+        flags |= m.flags & ~int(DetectionFlag.NOT_SEEN)
+    return flags
 
 
 def common_flags(residual: Residual) -> int:

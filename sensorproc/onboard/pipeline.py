@@ -21,14 +21,14 @@ from sensorproc.onboard.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.flatten import flatten
 from sensorproc.onboard.line_search import curvatures
 from sensorproc.onboard.link_points import link_points
-from sensorproc.onboard.measure import streak_measurement, tracklet
+from sensorproc.onboard.link_streaks import Numbered, link_streaks
+from sensorproc.onboard.measure import tracklet
 from sensorproc.onboard.movers import bright_movers, slow_movers
 from sensorproc.onboard.null_search import permuted, restored, sign_reversed
 from sensorproc.onboard.products import (
     Candidate,
     Flattened,
     Frame,
-    Measurement,
     Prepared,
     Processed,
     Registered,
@@ -40,6 +40,7 @@ from sensorproc.onboard.search import false_alarms, search
 from sensorproc.onboard.solve import solve
 from sensorproc.onboard.stars import subtract_stars
 from sensorproc.onboard.state import PayloadState, StarTable
+from sensorproc.onboard.streak_measure import streak_measurement, streak_tracklet
 from sensorproc.onboard.streak_tests import lies_on
 from sensorproc.onboard.streaks import find_streaks
 from sensorproc.onboard.tracks import Stack, Track, stack
@@ -171,16 +172,19 @@ def search_stack(starless: Starless, rejections: tuple[Rejection, ...], state: P
     tracks, cleaned = do(accept, frames, candidates, threshold, config.measure)
     tracks = [track for track in tracks if not is_beside(track.path, frames.registered, bright)]
     faint_ones = [tracklet(frames, track, calibrated, config.measure) for track in tracks]
-    tracklets = (*(bright_tracklet(frames, one, config.measure) for one in bright), *faint_ones)
     nulls = {"sign": null}
     if config.search.permuted_every and state.n_sets % config.search.permuted_every == config.search.permuted_every - 1:
         nulls["time"] = null_search(do(permuted, frames, cleaned), found, theory, config, do)
-    streaks = do(single_streaks, frames, cleaned, tracks, config)
+    linked, alone = do(link_streaks, do(single_streaks, frames, cleaned, tracks, config), frames)
+    by_chance = FalseAlarms(curvatures(frames.image_e.shape[1:], frames.psf_sigma_px, config.streaks), 0.0)
+    bright_ones = [bright_tracklet(frames, one, config.measure) for one in bright]
+    linked_ones = [streak_tracklet(frames, track, by_chance, config.measure) for track in linked]
+    floor_px = config.measure.position_floor_px
     return Processed(
         detector=frames.registered[0].flattened.calibrated.frame.detector,
         residuals=frames.frames,
-        tracklets=tracklets,
-        streaks=streaks,
+        tracklets=(*bright_ones, *faint_ones, *linked_ones),
+        streaks=tuple(streak_measurement(frames.frames[k], streak, by_chance, floor_px) for k, streak in alone),
         rejections=rejections,
         threshold_snr=threshold,
         expected_false_alarms=config.search.false_alarms_per_set,
@@ -236,20 +240,17 @@ def search_boxes(frames: Stack, found: list[Box], config: Config, lowest: float,
     return candidates, n_velocities
 
 
-def single_streaks(frames: Stack, cleaned: np.ndarray, tracks: list[Track], config: Config) -> tuple[Measurement, ...]:
-    """Streaks of single frames, on the pixels from which the accepted tracks were taken; their remains are no streaks."""
+def single_streaks(frames: Stack, cleaned: np.ndarray, tracks: list[Track], config: Config) -> list[Numbered]:
+    """Streaks of every frame, on the pixels from which the accepted tracks were taken; their remains are no streaks."""
     if not config.streaks.enabled:
-        return ()
+        return []
     without = [replace(residual, image_e=cleaned[k]) for k, residual in enumerate(frames.frames)]
     margin = TRAIL_SIGMAS * frames.psf_sigma_px
-    found = [
+    return [
         (k, streak)
         for k, streak in find_streaks(without, config.streaks)
         if not any(lies_on(streak, track.path[k], track.trails[k], margin) for track in tracks)
     ]
-    false = FalseAlarms(curvatures(frames.image_e.shape[1:], frames.psf_sigma_px, config.streaks), 0.0)
-    floor_px = config.measure.position_floor_px
-    return tuple(streak_measurement(without[k], streak, false, floor_px) for k, streak in found)
 
 
 def _demand_one_shape(shapes: list[tuple[int, ...]]) -> None:

@@ -32,6 +32,7 @@ GAUSS_NEWTON_STEPS = 1  # in each round of all stars
 BESIDE_SIGMAS, BESIDE_FRACTION = 3.5, 0.08  # nearer to a star and fainter than this part of it: its own remains
 PASSING_CHI2, PASSING_SNR = 9.5, 8.0  # one faint star in twenty by chance, left as it is; brighter ones vary for other reasons
 GONE_FRACTION = 0.3  # of the mean flux: what has less in a quarter of the frames passes
+PASSING_SHARE = 0.5, 4.0  # of a passing point's squared SNR is in that chi-squared; more is a spot fixed to the detector
 MOST_MEDIAN_CHI2 = 6.0  # of faint stars; with four degrees of freedom 3.4 by chance
 MOVER_SIGMAS = 5.0  # PSF widths around an object seen to move in which nothing is a star
 
@@ -184,7 +185,9 @@ def _is_passing(
         unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, chi2, constancy)
     faint = np.minimum(snr, found.places[:, 2] * np.sqrt(len(frames)) / point_noise_e) < PASSING_SNR
     is_told = faint.any() and float(np.median(chi2[faint])) <= MOST_MEDIAN_CHI2
-    return ((faint & is_told) | (constancy < GONE_FRACTION)) & (chi2 > PASSING_CHI2)
+    least, most = (share * snr**2 for share in PASSING_SHARE)
+    is_gone = (constancy < GONE_FRACTION) & (chi2 > least) & (chi2 < most)
+    return np.where(faint, is_told & (chi2 > PASSING_CHI2), is_gone)
 
 
 def _without(plane: Plane, places: list[Sequence[float]], radius: float) -> Plane:
