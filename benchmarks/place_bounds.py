@@ -2,8 +2,8 @@
 
 Usage: python -m benchmarks.place_bounds OUT --truth TRUTH.json [--snr 5]
 
-Of every detection of SNR ``--snr`` and more in its frame that matches a target of the truth. Bounds are those of a known PSF on a
-flat sky (:func:`sensorproc.theory.streak_bounds`) for the SNR measured; targets near saturation have photons the bounds leave out.
+Of every detection of SNR ``--snr`` and more in its frame that matches a target of the truth. Bounds are those of a known PSF
+on a flat sky (:func:`sensorproc.theory.streak_bounds`) for the SNR measured; the photons of bright targets are not in them.
 """
 
 import argparse
