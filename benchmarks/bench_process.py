@@ -32,7 +32,7 @@ from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.products import Frame, SensorFacts
 from sensorproc.onboard.state import PayloadState, StarTable
 from sensorproc.recording.entry import make_frame
-from sensorproc.sky import stars_for
+from sensorproc.sky import Sky
 
 Set = tuple[list[Frame], PayloadState, StarTable | None, Config]
 
@@ -59,7 +59,7 @@ def first_set(scenario: Scenario) -> Set:
     for x, y, e_s, kind in renderer.chip.calibration:
         dark[y, x] = max(e_s, 0.0)
         bad[y, x] |= PixelFlag.DEAD if kind == "dead" else 0
-    return frames, PayloadState(dark, bad), stars_for(frames, catalog.shipped(), scenario.payload.solve), scenario.payload
+    return frames, PayloadState(dark, bad), Sky(None, scenario.payload.solve).stars(frames), scenario.payload
 
 
 def run(work: Set) -> dict[str, float]:

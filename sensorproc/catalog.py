@@ -120,7 +120,7 @@ class StarCatalog:
     """A star table in memory."""
 
     def __init__(self, data: bytes, name: str):
-        self.name, self.n_bytes = name, len(data)
+        self.name, self.n_bytes, self.crc = name, len(data), zlib.crc32(data)
         self.header = read_header(data, name)
         self.cells = Cells(self.header.n_bands)
         at = HEADER.size

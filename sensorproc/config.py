@@ -87,12 +87,15 @@ class Register:
 
 @dataclass(frozen=True, config=STRICT)
 class Solve:
-    """Plate solution: the header's pointing, refined where a star table is given."""
+    """Plate solution: the header's pointing refined on stars, or the pointing found from them alone."""
 
     prior_sigma_arcsec: Positive = 60.0  # of a pointing from the header alone, 1 sigma per axis
-    search_radius_px: Positive = 60.0  # how far the header's pointing may be off
+    prior_error_deg: Positive = 0.1  # how far the header's pointing may be off,
+    prior_roll_deg: Positive = 1.0  # and its roll
+    step_deg: Positive = 0.05  # the same of the frame before
+    lost_in_space: bool = True  # where that fails: find the pointing from the scale alone
     max_table_stars: Annotated[int, Field(ge=10, le=20000)] = 1500
-    min_matched: Annotated[int, Field(ge=4)] = 8
+    min_matched: Annotated[int, Field(ge=4)] = 6
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,17 +1,20 @@
 """Camera model: pixels, lines of sight, ICRS. Frames and signs are those of ``conventions``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sensorproc.conventions import SPEED_OF_LIGHT_KM_S
+
+N_BEND, BEND_UNIT_PX = 16, 1000.0
+INVERSE_STEPS = 6  # each takes the error down by the relative size of the distortion
 
 Coordinate = np.ndarray | np.floating | float
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera with a known attitude.
+    """A camera with a known attitude: a pinhole, and how the optics differ from one (``distortion``).
 
     Parameters
     ----------
@@ -23,6 +26,8 @@ class Camera:
         +1 if image x, image y and the viewing direction are right-handed, -1 if mirrored.
     dcm_icrs_from_cam : tuple of 3 tuples of 3 floats
         Columns are the camera axes in ICRS.
+    distortion : tuple of 16 floats
+        What is added to a pixel's place to get the pinhole's, by :func:`bent`; empty for a pinhole.
     """
 
     ifov_rad: float
@@ -30,6 +35,7 @@ class Camera:
     y0_px: float
     parity: int
     dcm_icrs_from_cam: tuple[tuple[float, float, float], ...]
+    distortion: tuple[float, ...] = ()
 
     @property
     def dcm(self) -> np.ndarray:
@@ -38,12 +44,13 @@ class Camera:
 
     def with_attitude(self, dcm_icrs_from_cam: np.ndarray) -> "Camera":
         """The same optics with another attitude."""
-        return Camera(self.ifov_rad, self.x0_px, self.y0_px, self.parity, as_rows(dcm_icrs_from_cam))
+        return replace(self, dcm_icrs_from_cam=as_rows(dcm_icrs_from_cam))
 
     def los_cam(self, x: Coordinate, y: Coordinate) -> np.ndarray:
         """Unit lines of sight (..., 3) in the camera frame."""
-        u = self.parity * (np.asarray(x, float) - self.x0_px) * self.ifov_rad
-        v = (np.asarray(y, float) - self.y0_px) * self.ifov_rad
+        p, q = self.parity * (np.asarray(x, float) - self.x0_px), np.asarray(y, float) - self.y0_px
+        dp, dq = bent(self.distortion, p, q)
+        u, v = (p + dp) * self.ifov_rad, (q + dq) * self.ifov_rad
         los = np.stack([u, v, np.ones_like(u + v)], axis=-1)
         return los / np.sqrt((los * los).sum(axis=-1, keepdims=True))
 
@@ -55,12 +62,44 @@ class Camera:
         """Pixel coordinates of ICRS directions (..., 3); directions behind the camera give NaN."""
         cam = np.einsum("ji,...j->...i", self.dcm, np.asarray(los_icrs, float))
         z = np.where(cam[..., 2] > 0.0, cam[..., 2], np.nan)
-        x = self.x0_px + self.parity * cam[..., 0] / z / self.ifov_rad
-        return x, self.y0_px + cam[..., 1] / z / self.ifov_rad
+        u, v = cam[..., 0] / z / self.ifov_rad, cam[..., 1] / z / self.ifov_rad
+        p, q = u, v
+        for _ in range(INVERSE_STEPS if self.distortion else 0):
+            dp, dq = bent(self.distortion, p, q)
+            p, q = u - dp, v - dq
+        return self.x0_px + self.parity * p, self.y0_px + q
 
     def radec(self, x: Coordinate, y: Coordinate) -> tuple[np.ndarray, np.ndarray]:
         """Right ascension and declination [rad] of pixels."""
         return radec_from_unit(self.los_icrs(x, y))
+
+
+def bend_terms(p: Coordinate, q: Coordinate) -> np.ndarray:
+    """What each of the 16 coefficients of a distortion adds to a place (p, q) [px from the boresight, x by parity]: (..., 2, 16).
+
+    A stretch and a shear, then all terms of second and third order of p and of q, in units of 1000 px. Scale and rotation are
+    the camera's own.
+    """
+    a, b = np.asarray(p, float) / BEND_UNIT_PX, np.asarray(q, float) / BEND_UNIT_PX
+    high = [a * a, a * b, b * b], [a**3, a * a * b, a * b * b, b**3]
+    terms = np.zeros((*np.broadcast(a, b).shape, 2, N_BEND))
+    terms[..., 0, 0], terms[..., 1, 0] = a, -b
+    terms[..., 0, 1], terms[..., 1, 1] = b, a
+    first = 2
+    for order in high:
+        for axis in (0, 1):
+            for k, term in enumerate(order):
+                terms[..., axis, first + axis * len(order) + k] = term
+        first += 2 * len(order)
+    return terms
+
+
+def bent(distortion: tuple[float, ...], p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the optics add to a place (p, q) [px from the boresight, x by parity] to make it a pinhole's."""
+    if not distortion:
+        return np.zeros_like(p), np.zeros_like(q)
+    added = np.einsum("...ij,j->...i", bend_terms(p, q), np.array(distortion))
+    return added[..., 0], added[..., 1]
 
 
 def as_rows(matrix: np.ndarray) -> tuple[tuple[float, float, float], ...]:

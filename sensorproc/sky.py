@@ -1,18 +1,22 @@
-"""Where a run takes its stars from, and which of them a frame set may see: the cone its pointing needs, at its time."""
+"""Where a run takes its stars from: the table that came with it, or the shipped one, of which a frame gets the cone it needs."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from sensorproc import patterns
 from sensorproc.catalog import SHIPPED, StarCatalog, shipped
 from sensorproc.config import Solve
 from sensorproc.geometry import radec_from_unit
+from sensorproc.onboard.lost import Patterns
 from sensorproc.onboard.products import Frame
 from sensorproc.onboard.state import StarTable
 
+WIDER = 1.3  # than asked for is a cone that is kept: the next frame looks beside it
 MAX_RADIUS_RAD = math.radians(60.0)  # beyond it a tangent plane sees nothing
+MOST_BANDS = 2  # of pattern indices that are tried
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,14 @@ class Sky:
 
     given: StarTable | None
     config: Solve
+    _kept: dict[int, Patterns] = field(default_factory=dict)
 
     @property
     def n_bytes(self) -> int:
-        """Size of the table in memory."""
-        return shipped().n_bytes if self.given is None else self.given.unit.nbytes + self.given.mag.nbytes
+        """Size of the table in memory, and of the one pattern index that is held at a time."""
+        if self.given is not None:
+            return self.given.unit.nbytes + self.given.mag.nbytes
+        return shipped().n_bytes + (patterns.MOST_BYTES if self.config.lost_in_space else 0)
 
     def damage(self) -> tuple[list[int], str]:
         """Damaged cells of the shipped table, where it is used, and what to say of them."""
@@ -33,24 +40,44 @@ class Sky:
         return cells, f"{SHIPPED}: {len(cells)} damaged cells are not used; install the package again"
 
     def stars(self, frames: Sequence[Frame]) -> StarTable | None:
-        """Stars for a frame set; None where nothing is known of them."""
-        if self.given is not None or not frames:
+        """Stars for a frame set; None where there are no frames."""
+        if not frames:
             return self.given
-        return stars_for(frames, shipped(), self.config)
+        if self.given is not None:
+            return StarTable(self.given.unit, self.given.mag, None, self._patterns_of_given)
+        return StarTable(np.empty((0, 3)), np.empty(0), Cones(shipped()), patterns_of_shipped)
+
+    def _patterns_of_given(self, field_rad: float) -> list[Patterns]:
+        assert self.given is not None
+        band = patterns.band_of(field_rad)
+        if band is None:
+            return []
+        if band not in self._kept:
+            self._kept[band] = patterns.build(self.given.unit, self.given.mag, patterns.field_of(band))
+        return [self._kept[band]]
 
 
-def stars_for(frames: Sequence[Frame], catalog: StarCatalog, config: Solve) -> StarTable | None:
-    """Stars around the boresights of a set, brightest first; None where no frame says where it points."""
-    pointed = [frame for frame in frames if frame.camera is not None]
-    if not pointed:
-        return None
-    middle = pointed[len(pointed) // 2]
-    assert middle.camera is not None
-    axes = np.array([frame.camera.dcm[:, 2] for frame in pointed if frame.camera is not None])
-    wander = float(np.arccos(np.clip((axes @ middle.camera.dcm[:, 2]).min(), -1.0, 1.0)))
-    ny, nx = middle.data_dn.shape
-    half_px = math.hypot(nx, ny) / 2 + math.hypot(middle.camera.x0_px - (nx - 1) / 2, middle.camera.y0_px - (ny - 1) / 2)
-    radius = math.atan((half_px + config.search_radius_px) * middle.camera.ifov_rad) + wander
-    ra, dec = radec_from_unit(middle.camera.dcm[:, 2])
-    cone = catalog.cone(float(ra), float(dec), min(radius, MAX_RADIUS_RAD), middle.t_mid_tai_ns)
-    return StarTable(cone.unit, cone.mag)
+def patterns_of_shipped(field_rad: float) -> list[Patterns]:
+    """Indices of the shipped table for a field: its own band, and the next smaller one."""
+    band = patterns.band_of(field_rad)
+    return [] if band is None else [patterns.of_catalog(shipped(), b) for b in range(band, max(band - MOST_BANDS, -1), -1)]
+
+
+@dataclass
+class Cones:
+    """Cones of a catalogue; one that was just read serves all that lie in it."""
+
+    catalog: StarCatalog
+    axis: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    radius_rad: float = -1.0
+    table: StarTable | None = None
+
+    def __call__(self, axis: np.ndarray, radius_rad: float, tai_ns: int) -> StarTable:
+        """Stars within an angle of an axis (3,) at a TAI time, and some beyond."""
+        apart = 2.0 * math.asin(min(float(np.sqrt(((axis - self.axis) ** 2).sum())) / 2.0, 1.0))
+        if self.table is None or apart + radius_rad > self.radius_rad:
+            self.axis, self.radius_rad = axis.copy(), min(WIDER * radius_rad, MAX_RADIUS_RAD)
+            ra, dec = radec_from_unit(axis)
+            cone = self.catalog.cone(float(ra), float(dec), self.radius_rad, tai_ns)
+            self.table = StarTable(cone.unit, cone.mag)
+        return self.table

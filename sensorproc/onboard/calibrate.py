@@ -8,6 +8,7 @@ from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.products import Calibrated, Frame, freeze
 from sensorproc.onboard.state import PayloadState
+from sensorproc.onboard.unexposed import unexposed
 
 
 def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrated:
@@ -38,6 +39,10 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
     fraction = float(saturated.mean())
     if fraction > config.max_saturated_fraction:
         raise FrameSetRejected("SATURATED", fraction=fraction)
+    left, right, first, last = unexposed(image, flags == 0)
+    ny, nx = image.shape
+    for covered in (np.s_[:, :left], np.s_[:, nx - right :], np.s_[:first], np.s_[ny - last :]):
+        flags[covered] |= PixelFlag.NO_DATA.value
     if not (flags == 0).any():
         raise FrameSetRejected("NO_DATA")
     # charge spills over: the neighbours of a saturated pixel are not to be trusted either

@@ -190,8 +190,8 @@ def sky_sigmas(residual: Residual, x: float, y: float, cov: tuple[float, float, 
     rows = np.array([east * math.cos(float(dec[0])), dec[1:] - dec[0]]) * ARCSEC_PER_RAD
     pixel = np.array([[cov[0], cov[1]], [cov[1], cov[2]]])
     sky = np.einsum("ij,jk,lk->il", rows, pixel, rows)
-    arm = solved.sigma_roll_rad * camera.ifov_rad * ARCSEC_PER_RAD * math.hypot(x - camera.x0_px, y - camera.y0_px)
-    own2 = solved.sigma_arcsec**2 + 0.5 * arm**2
+    arm = camera.ifov_rad * ARCSEC_PER_RAD * math.hypot(x - camera.x0_px, y - camera.y0_px)
+    own2 = solved.sigma_arcsec**2 + 0.5 * arm**2 * (solved.sigma_roll_rad**2 + solved.sigma_scale**2)
     return math.sqrt(float(sky[0, 0]) + own2), math.sqrt(float(sky[1, 1]) + own2)
 
 

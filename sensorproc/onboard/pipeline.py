@@ -25,6 +25,7 @@ from sensorproc.onboard.link_streaks import Numbered, link_streaks
 from sensorproc.onboard.measure import tracklet
 from sensorproc.onboard.movers import bright_movers, slow_movers
 from sensorproc.onboard.null_search import permuted, restored, sign_reversed
+from sensorproc.onboard.optics import Optics
 from sensorproc.onboard.products import (
     Candidate,
     Flattened,
@@ -110,7 +111,7 @@ def search_set(
         starless = residual_stack(frames, state, table, config, _cadence_s(frames, config), do)
         rejections = tuple(sorted([*rejected, *starless.unplaced], key=lambda r: r.frame_index))
         processed = search_stack(starless, rejections, state, config, do)
-        return processed, state.after_set(processed.null_found, processed.null_expected, starless.warm_snr)
+        return processed, state.after_set(processed.null_found, processed.null_expected, starless.warm_snr, starless.optics)
     except FrameSetRejected as reason:
         rejected += [_rejection(frame, reason) for frame in usable]
         return Processed.nothing(detector, tuple(rejected), state.digest()), state.after_set()
@@ -119,13 +120,15 @@ def search_set(
 @dataclass(frozen=True, eq=False)
 class Starless:
     """What is left of a set without its stars and the detector's defects; ``movers`` so slow that they look like stars and
-    ``bright`` objects that are no points; frames that could not be placed; what every pixel has shown of itself so far."""
+    ``bright`` objects that are no points; frames that could not be placed; what every pixel has shown of itself so
+    far, and the stars of the optics."""
 
     frames: Stack
     movers: list[Candidate]
     bright: list[BrightTrack]
     unplaced: list[Rejection]
     warm_snr: np.ndarray | None
+    optics: Optics | None = None
 
 
 def residual_stack(
@@ -141,7 +144,7 @@ def residual_stack(
     registered, unplaced = register_set(flattened, state, config, cadence_s, do)
     del flattened
     bright, registered = do(bright_objects, registered)
-    solved = do(solve, registered, table, config.solve)
+    solved, optics = do(solve, registered, table, config.solve, state.optics)
     movers = do(slow_movers, registered, config.stars, config.register)
     passing = do(bright_movers, registered, config.search)
     del registered
@@ -150,7 +153,7 @@ def residual_stack(
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)
     residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
-    return Starless(do(stack, residuals, cadence_s), movers, bright, unplaced, warm_snr)
+    return Starless(do(stack, residuals, cadence_s), movers, bright, unplaced, warm_snr, optics)
 
 
 def search_stack(starless: Starless, rejections: tuple[Rejection, ...], state: PayloadState, config: Config, do: Do) -> Processed:

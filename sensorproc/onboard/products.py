@@ -164,7 +164,8 @@ class Registered:
 class Solved:
     """Sky solution of one frame: ``camera`` maps pixels to GCRS directions, None without any pointing.
 
-    ``sigma_arcsec`` per axis and ``sigma_roll_rad`` describe the solution itself, not a target's centroid.
+    ``sigma_arcsec`` per axis, ``sigma_roll_rad`` and ``sigma_scale`` (relative) describe the solution itself, not a target's
+    centroid. ``reason``: why there is no solution from stars, a name of the dictionary.
     """
 
     registered: Registered
@@ -176,6 +177,8 @@ class Solved:
     sigma_roll_rad: float
     zeropoint_mag: float | None
     sigma_zeropoint_mag: float | None
+    sigma_scale: float = 0.0
+    reason: str = ""
 
 
 @dataclass(frozen=True, eq=False)

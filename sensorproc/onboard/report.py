@@ -9,9 +9,11 @@ import numpy as np
 from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.downlink.dictionary import ORIGINS, Apid, FrameStatus, Severity, reason_code
 from sensorproc.downlink.records import DETECTION, EVENT, FRAME, TRACKLET
-from sensorproc.geometry import Camera, quaternion
+from sensorproc.geometry import N_BEND, Camera, quaternion
 from sensorproc.onboard.products import Frame, Measurement, Processed, Rejection, Residual, Tracklet
 from sensorproc.timescales import NS_PER_S
+
+BENDS = tuple(f"bend_{k:02d}" for k in range(N_BEND))
 
 
 def set_records(processed: Processed, frames: Sequence[Frame], first_id: int, last_ns: int) -> dict[int, list[bytes]]:
@@ -69,6 +71,8 @@ def frame_record(residual: Residual) -> bytes:
     solved = residual.solved
     registered, raw = solved.registered, solved.registered.flattened.calibrated.frame
     status = FrameStatus.PROCESSED | _raw_status(raw)
+    if solved.camera is not None:
+        status |= FrameStatus.HAS_SKY
     if solved.is_star_solution:
         status |= FrameStatus.STAR_SOLUTION
     if solved.zeropoint_mag is not None:
@@ -78,6 +82,7 @@ def frame_record(residual: Residual) -> bytes:
     values |= {
         "sigma_arcsec": solved.sigma_arcsec,
         "sigma_roll_rad": solved.sigma_roll_rad,
+        "sigma_scale": solved.sigma_scale,
         "n_stars": len(registered.stars),
         "n_registered": registered.n_matched,
         "registration_rms_px": registered.rms_px,
@@ -133,7 +138,7 @@ def _frame_values(frame: Frame, status: FrameStatus) -> dict[str, object]:
 
 def _camera_values(camera: Camera | None) -> dict[str, object]:
     if camera is None:
-        return dict.fromkeys(("q_w", "q_x", "q_y", "q_z", "ifov_rad", "x0_px", "y0_px", "parity"), 0)
+        return dict.fromkeys(("q_w", "q_x", "q_y", "q_z", "ifov_rad", "x0_px", "y0_px", "parity", *BENDS), 0)
     q = quaternion(camera.dcm)
     return {
         **{f"q_{axis}": float(value) for axis, value in zip("wxyz", q, strict=True)},
@@ -141,6 +146,7 @@ def _camera_values(camera: Camera | None) -> dict[str, object]:
         "x0_px": camera.x0_px,
         "y0_px": camera.y0_px,
         "parity": camera.parity,
+        **dict(zip(BENDS, camera.distortion or (0.0,) * N_BEND, strict=True)),
     }
 
 

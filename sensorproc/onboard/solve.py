@@ -1,7 +1,8 @@
-"""Where the camera points: the header's pointing, refined on catalogued stars where there is a star table.
+"""Where the camera points: the header's pointing refined on catalogued stars, or found from the stars alone.
 
 The table is aberrated with the Earth's barycentric velocity before matching, so that solved directions are GCRS
-(``conventions``). First version: shift and rotation only; the pixel scale and the optics are taken as known.
+(``conventions``). Tracking starts from the header, or from the frame before; lost in space starts from nothing but the scale.
+Whatever comes out must match more stars than chance would; else the frame says why it was not solved.
 """
 
 import math
@@ -10,122 +11,187 @@ import numpy as np
 
 from sensorproc.config import Solve
 from sensorproc.conventions import ARCSEC_PER_RAD
-from sensorproc.geometry import Camera, aberrate, compose, rotation
+from sensorproc.geometry import Camera, aberrate, as_rows, compose, rotation
 from sensorproc.onboard.ephemeris import earth_velocity_km_s
-from sensorproc.onboard.kernels.cholesky import solve_symmetric
+from sensorproc.onboard.lost import find_attitude
+from sensorproc.onboard.optics import FIRST_SCALE_SIGMA, LATER_SCALE_SIGMA, Optics, learnt
+from sensorproc.onboard.plate import MOST_CHANCE, Plate, fit_plate
 from sensorproc.onboard.products import Registered, Solved
-from sensorproc.onboard.register import match_nearest
+from sensorproc.onboard.sky_stars import sky_stars
 from sensorproc.onboard.state import StarTable
-from sensorproc.theory import snr_streak
+from sensorproc.onboard.vote import VOTE_PX, votes
+from sensorproc.onboard.zero_point import known_zero, zero_point
 
-VOTE_PX = 4.0
-POSITION_FLOOR_PX = 0.05
-
-
-def solve(frames: list[Registered], table: StarTable | None, config: Solve) -> list[Solved]:
-    """A sky solution for every frame, from stars where possible, else from the pointing of its header."""
-    return [_solve_frame(frame, table, config) for frame in frames]
-
-
-def _solve_frame(frame: Registered, table: StarTable | None, config: Solve) -> Solved:
-    raw = frame.flattened.calibrated.frame
-    prior = raw.camera
-    nothing = Solved(frame, prior, False, 0, 0.0, config.prior_sigma_arcsec, math.radians(1.0), *_known_zero(frame))
-    if prior is None or table is None:
-        return nothing
-    unit = aberrate(table.unit, earth_velocity_km_s(raw.t_mid_tai_ns))
-    ny, nx = raw.data_dn.shape
-    x, y = prior.pixel(unit)
-    margin = config.search_radius_px
-    inside = (x > -margin) & (x < nx + margin) & (y > -margin) & (y < ny + margin)
-    chosen = np.flatnonzero(inside)[: config.max_table_stars]
-    stars = frame.stars
-    if len(chosen) < config.min_matched or len(stars) < config.min_matched:
-        return nothing
-    camera = _vote(prior, unit[chosen], stars, config)
-    matched, rms, camera = 0, 0.0, camera
-    for radius in (VOTE_PX, 2.5, 2.0, 2.0):
-        x, y = camera.pixel(unit[chosen])
-        here, there = match_nearest(stars[:, :2], np.stack([x, y], axis=1), radius)
-        if len(here) < config.min_matched:
-            return nothing
-        dx, dy = stars[here, 0] - x[there], stars[here, 1] - y[there]
-        distance = np.hypot(dx, dy)
-        keep = distance <= max(3.0 * float(np.median(distance)), 0.2)
-        camera = _turn(camera, x[there][keep], y[there][keep], dx[keep], dy[keep])
-        matched, rms = int(keep.sum()), float(np.sqrt(np.mean(0.5 * distance[keep] ** 2)))
-    sigma_px = math.hypot(rms / math.sqrt(matched), 0.01)
-    sigma_roll = rms / math.sqrt(matched * (nx * nx + ny * ny) / 12.0)
-    sigma_arcsec = sigma_px * camera.ifov_rad * ARCSEC_PER_RAD
-    zero = _zero_point(frame, stars[here[keep]], table.mag[chosen[there[keep]]])
-    return Solved(frame, camera, True, matched, rms, sigma_arcsec, sigma_roll, *zero)
+ROUGH_RADII_PX = (2.0 * VOTE_PX, VOTE_PX, VOTE_PX, VOTE_PX)  # before the optics are known
+FINE_RADII_PX = (VOTE_PX, 2.5, 2.0, 2.0)
+LOST_FRACTIONS = (0.008, 0.006, 0.004)  # of the half diagonal: how far optics not yet learnt may shift a star
+MOST_VOTES = 6
+MOST_LOST = 3  # frames of a set that may be looked up in vain
+STEP_ROLL_DEG = 0.1  # between frames of a set
+LEARN_ROUNDS = 3
+MORE_STARS = 3  # table stars for every star found: fainter ones only add chance matches
+LEAST_SIGMA_PX = 0.01
 
 
-def _vote(prior: Camera, unit: np.ndarray, stars: np.ndarray, config: Solve) -> Camera:
-    """The shift on which most pairs of bright stars agree, at the best of a few rolls."""
-    best = (-1, prior)
-    bright, mine = unit[:150], stars[:80]
-    for roll_deg in (0.0, -0.5, 0.5, -1.0, 1.0):
-        turned = prior.with_attitude(compose(prior.dcm, rotation(np.array([0.0, 0.0, math.radians(roll_deg)]))))
-        x, y = turned.pixel(bright)
-        dx = (mine[:, 0][:, None] - x[None, :]).ravel()
-        dy = (mine[:, 1][:, None] - y[None, :]).ravel()
-        near = np.hypot(dx, dy) <= config.search_radius_px
-        n_bins = int(2 * config.search_radius_px / VOTE_PX) + 1
-        edges = np.linspace(-config.search_radius_px, config.search_radius_px, n_bins + 1)
-        votes = np.histogram2d(dx[near], dy[near], bins=(edges, edges))[0]
-        smooth = votes.copy()
-        smooth[1:] += votes[:-1]
-        smooth[:, 1:] += smooth[:, :-1].copy()
-        i, j = np.unravel_index(int(np.argmax(smooth)), smooth.shape)
-        close = near & (np.abs(dx - edges[i]) <= VOTE_PX) & (np.abs(dy - edges[j]) <= VOTE_PX)
-        if int(close.sum()) > best[0] and close.any():
-            shift = float(np.median(dx[close])), float(np.median(dy[close]))
-            best = (int(close.sum()), _shifted(turned, *shift))
-    return best[1]
+def solve(
+    frames: list[Registered], table: StarTable | None, config: Solve, optics: Optics | None = None
+) -> tuple[list[Solved], Optics | None]:
+    """A sky solution for every frame, from stars where possible, else from the pointing of its header; and what the stars of the
+    set have told of the optics."""
+    seen = [_Field(frame, table, config) for frame in frames]
+    plates: list[Plate | None] = [None] * len(frames)
+    n_lost, before = 0, None
+    for k, field in enumerate(seen):
+        plates[k] = field.tracked(before, optics) or (field.lost(optics) if n_lost < MOST_LOST else None)
+        n_lost += plates[k] is None
+        before = found.camera if (found := plates[k]) else before
+    for k in range(len(frames) - 2, -1, -1):  # what was seen later helps those before it
+        later = plates[k + 1]
+        plates[k] = plates[k] or (seen[k].tracked(later.camera, optics) if later else None)
+    good = [plate for plate in plates if plate]
+    for _ in range(LEARN_ROUNDS if good else 0):
+        taught = learnt(good, optics, frames[0].is_stare)
+        plates = [field.again(plate, taught) if plate else None for field, plate in zip(seen, plates, strict=True)]
+        good = [plate for plate in plates if plate]
+        if not good:
+            break
+    else:
+        optics = learnt(good, optics, frames[0].is_stare) if good else optics
+    return [field.solved(plate) for field, plate in zip(seen, plates, strict=True)], optics
 
 
-def _shifted(camera: Camera, dx: float, dy: float) -> Camera:
-    """The camera turned so that every star moves by (dx, dy) pixels."""
-    vector = np.array([dy, -camera.parity * dx, 0.0]) * camera.ifov_rad
-    return camera.with_attitude(compose(camera.dcm, rotation(vector)))
+class _Field:
+    """One frame and the stars it may show."""
 
+    def __init__(self, frame: Registered, table: StarTable | None, config: Solve):
+        self.frame, self.table, self.config = frame, table, config
+        self.stars = sky_stars(frame)
+        self.raw = frame.flattened.calibrated.frame
+        self.shape = self.raw.data_dn.shape
+        self.half_px = 0.5 * math.hypot(*self.shape)
+        self.velocity = earth_velocity_km_s(self.raw.t_mid_tai_ns)
+        self.reason = "" if table is not None else "NO_STAR_TABLE"
 
-def _turn(camera: Camera, x: np.ndarray, y: np.ndarray, dx: np.ndarray, dy: np.ndarray) -> Camera:
-    """Least-squares small rotation that moves predicted stars (x, y) by (dx, dy)."""
-    u, v = camera.parity * (x - camera.x0_px), y - camera.y0_px
-    du, n = camera.parity * dx, float(len(x))
-    # turning the camera by (a, b, c) moves a star by du = -b + c v, dv = a - c u (angles in pixels at the boresight)
-    normal = np.array([[n, 0.0, -u.sum()], [0.0, n, -v.sum()], [-u.sum(), -v.sum(), (u * u + v * v).sum()]])
-    rhs = np.array([dy.sum(), -du.sum(), (v * du - u * dy).sum()])
-    answer = np.zeros(3)
-    if not solve_symmetric(normal, rhs, np.zeros((3, 3)), answer):
-        return camera
-    vector = answer * np.array([camera.ifov_rad, camera.ifov_rad, 1.0])
-    return camera.with_attitude(compose(camera.dcm, rotation(vector)))
+    def tracked(self, before: Camera | None, optics: Optics | None) -> Plate | None:
+        """The solution from the pointing of another frame of the set, or the header's."""
+        if self.table is None:
+            return None
+        if len(self.stars) < self.config.min_matched:
+            self.reason = "FEW_STARS"
+            return None
+        priors = (
+            (before, self.config.step_deg, STEP_ROLL_DEG),
+            (self.raw.camera, self.config.prior_error_deg, self.config.prior_roll_deg),
+        )
+        plates = (self._tracked(prior, reach, roll, optics) for prior, reach, roll in priors if prior)
+        return next((plate for plate in plates if plate), None)
 
+    def again(self, plate: Plate, optics: Optics) -> Plate | None:
+        """The same frame with better optics."""
+        camera = optics.applied(plate.camera)
+        return self._fit(camera, self._around(camera), FINE_RADII_PX, LATER_SCALE_SIGMA)
 
-def _zero_point(frame: Registered, stars: np.ndarray, mag: np.ndarray) -> tuple[float | None, float | None]:
-    """Magnitude of 1 e-/s from matched stars: median over those well above the noise and below saturation."""
-    flux = flux_of_snr(frame, stars)
-    exposure_s = frame.flattened.calibrated.frame.exposure_s
-    usable = (stars[:, 2] > 15.0) & (flux > 0)
-    if exposure_s <= 0 or usable.sum() < 5:
-        return _known_zero(frame)
-    zero = mag[usable] + 2.5 * np.log10(flux[usable] / exposure_s)
-    middle = float(np.median(zero))
-    scatter = 1.4826 * float(np.median(np.abs(zero - middle)))
-    return middle, max(1.25 * scatter / math.sqrt(int(usable.sum())), 0.005)
+    def solved(self, plate: Plate | None) -> Solved:
+        """The product, from stars or from the header alone."""
+        if plate is None:
+            sigma = self.config.prior_sigma_arcsec
+            return Solved(
+                self.frame, self.raw.camera, False, 0, 0.0, sigma, math.radians(1.0), *known_zero(self.frame), reason=self.reason
+            )
+        arcsec = plate.camera.ifov_rad * ARCSEC_PER_RAD
+        sigma_px = math.hypot(math.sqrt(0.5 * (plate.cov[0, 0] + plate.cov[1, 1])), LEAST_SIGMA_PX)
+        zero = zero_point(self.frame, self.stars[plate.here], plate.mag)
+        return Solved(
+            self.frame, plate.camera, True, len(plate.here), plate.rms_px, sigma_px * arcsec, math.sqrt(plate.cov[2, 2]), *zero,
+            sigma_scale=math.sqrt(plate.cov[3, 3]),
+        )  # fmt: skip
 
+    def _tracked(self, prior: Camera, reach_deg: float, roll_deg: float, optics: Optics | None) -> Plate | None:
+        camera = optics.applied(prior) if optics else prior
+        reach_px = math.radians(reach_deg) / camera.ifov_rad
+        unit, _ = self._around(camera, reach_px)
+        if len(unit) < self.config.min_matched:
+            self.reason = "FEW_STARS"
+            return None
+        for voted in votes(camera, self.stars, unit, reach_px, math.radians(roll_deg), self.half_px)[:MOST_VOTES]:
+            plate = self._fit(
+                voted, self._around(voted), FINE_RADII_PX if optics else ROUGH_RADII_PX + FINE_RADII_PX, self._scale_sigma(optics)
+            )
+            if plate:
+                return plate
+        self.reason = "NO_MATCH"
+        return None
 
-def flux_of_snr(frame: Registered, stars: np.ndarray) -> np.ndarray:
-    """Flux [e-] of matched-filter detections: SNR times the noise of the template's equivalent area."""
-    s, length = frame.psf_sigma_px, frame.trail.length_px
-    y = np.clip(np.round(stars[:, 1]).astype(int), 0, frame.flattened.sigma_e.shape[0] - 1)
-    x = np.clip(np.round(stars[:, 0]).astype(int), 0, frame.flattened.sigma_e.shape[1] - 1)
-    return stars[:, 2] * frame.flattened.sigma_e[y, x] / snr_streak(1.0, 1.0, length, s)
+    def lost(self, optics: Optics | None) -> Plate | None:
+        """The solution from the stars and the camera's scale alone."""
+        if not self.config.lost_in_space or self.reason in ("NO_STAR_TABLE", "FEW_STARS"):
+            return None
+        table, camera = self.table, self.raw.camera
+        ifov_rad = optics.ifov_rad if optics else camera.ifov_rad if camera else self._known_ifov()
+        if table is None or table.patterns is None or ifov_rad is None:
+            self.reason = "NO_MATCH" if self.raw.camera else "NO_SCALE" if ifov_rad is None else "NO_PATTERNS"
+            return None
+        ny, nx = self.shape
+        x0, y0 = ((nx - 1) / 2.0, (ny - 1) / 2.0) if camera is None else (camera.x0_px, camera.y0_px)
+        blank = Camera(ifov_rad, x0, y0, 1, as_rows(np.eye(3)))
+        for patterns in table.patterns(min(nx, ny) * ifov_rad):
+            found = find_attitude(self.stars, optics.applied(blank) if optics else blank, (ny, nx), patterns)
+            if found is None:
+                continue
+            found = self._as_seen(found)
+            plate = self._refined(found, optics)
+            if plate:
+                return plate
+        self.reason = "NO_MATCH"
+        return None
 
+    def _refined(self, found: Camera, optics: Optics | None) -> Plate | None:
+        """A camera found from a few stars, fitted to all while the optics are learnt from this frame alone."""
+        radii = tuple(max(f * self.half_px, VOTE_PX) for f in LOST_FRACTIONS)
+        rough = self._fit(found, self._around(found), radii, self._scale_sigma(optics), is_last=False)
+        for _ in range(LEARN_ROUNDS):
+            if rough is None:
+                return None
+            bent = learnt([rough], None, False).applied(rough.camera)
+            rough = self._fit(bent, self._around(bent), ROUGH_RADII_PX, LATER_SCALE_SIGMA, is_last=False)
+        return self._fit(rough.camera, self._around(rough.camera), FINE_RADII_PX, LATER_SCALE_SIGMA) if rough else None
 
-def _known_zero(frame: Registered) -> tuple[float | None, float | None]:
-    zero = frame.flattened.calibrated.frame.facts.zeropoint_mag
-    return zero, (0.05 if zero is not None else None)
+    def _fit(
+        self,
+        camera: Camera,
+        table: tuple[np.ndarray, np.ndarray],
+        radii: tuple[float, ...],
+        scale_sigma: float,
+        is_last: bool = True,
+    ) -> Plate | None:
+        s, least = self.frame.psf_sigma_px, self.config.min_matched
+        plate = fit_plate(camera, self.stars, *table, self.shape, s, radii, scale_sigma, least)
+        return plate if plate and (plate.chance < MOST_CHANCE or not is_last) else None
+
+    def _as_seen(self, camera: Camera) -> Camera:
+        """A camera found on places at rest, turned to where aberration shows them: over one field it is a turn."""
+        axis = camera.dcm[:, 2]
+        turn = rotation(np.cross(axis, aberrate(axis, self.velocity)))
+        return camera.with_attitude(compose(turn, camera.dcm))
+
+    def _around(self, camera: Camera, margin_px: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Directions as they are seen and magnitudes of the table's stars in a camera's field, brightest first."""
+        table = self.table
+        assert table is not None
+        if table.around is not None:
+            radius = math.atan((self.half_px + margin_px) * camera.ifov_rad) * 1.02
+            table = table.around(camera.dcm[:, 2], radius, self.raw.t_mid_tai_ns)
+        unit = aberrate(table.unit, self.velocity)
+        x, y = camera.pixel(unit)
+        ny, nx = self.shape
+        inside = (x > -margin_px) & (x < nx + margin_px) & (y > -margin_px) & (y < ny + margin_px)
+        most = min(MORE_STARS * len(self.stars), self.config.max_table_stars)
+        chosen = np.flatnonzero(inside)[: max(most, 4 * self.config.min_matched)]
+        return unit[chosen], table.mag[chosen]
+
+    def _scale_sigma(self, optics: Optics | None) -> float:
+        return LATER_SCALE_SIGMA if optics else FIRST_SCALE_SIGMA
+
+    def _known_ifov(self) -> float | None:
+        arcsec = self.raw.facts.ifov_arcsec
+        return arcsec / ARCSEC_PER_RAD if arcsec else None

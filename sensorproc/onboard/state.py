@@ -1,10 +1,13 @@
 """All memory of a run: what the payload carries from one frame set to the next, explicit and digested."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sensorproc.onboard.lost import Patterns
+from sensorproc.onboard.optics import Optics
 from sensorproc.onboard.products import freeze
 
 FADING = 0.97  # of a null search's counts from set to set: about thirty sets are remembered
@@ -17,7 +20,7 @@ class PayloadState:
     ``dark_e_s`` (ny, nx) float32 [e-/s] or None; ``bad`` (ny, nx) uint8 :class:`~sensorproc.flags.PixelFlag` or
     None; ``n_sets`` frame sets processed so far; ``null_found`` tracks of null searches where ``null_expected`` were
     expected, older sets fading; ``warm_snr`` (ny, nx) float32 or None: the lasting excess of every pixel over what is known of
-    it, over the sets whose stars swept the detector, older ones fading.
+    it, over the sets whose stars swept the detector, older ones fading; ``optics`` scale and distortion as stars have shown them.
     """
 
     dark_e_s: np.ndarray | None = None
@@ -26,6 +29,7 @@ class PayloadState:
     null_found: float = 0.0
     null_expected: float = 0.0
     warm_snr: np.ndarray | None = None
+    optics: Optics | None = None
 
     def __post_init__(self) -> None:
         freeze(*(array for array in (self.dark_e_s, self.bad, self.warm_snr) if array is not None))
@@ -35,27 +39,42 @@ class PayloadState:
         content = hashlib.sha256(f"{self.n_sets} {self.null_found!r} {self.null_expected!r}".encode())
         for array in (self.dark_e_s, self.bad, self.warm_snr):
             content.update(b"-" if array is None else repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+        if self.optics is not None:
+            content.update(repr((self.optics.ifov_rad, self.optics.parity, self.optics.distortion)).encode())
+            content.update(self.optics.information.tobytes())
         return content.digest()[:8]
 
     def after_set(
-        self, null_found: float = 0.0, null_expected: float = 0.0, warm_snr: np.ndarray | None = None
+        self,
+        null_found: float = 0.0,
+        null_expected: float = 0.0,
+        warm_snr: np.ndarray | None = None,
+        optics: Optics | None = None,
     ) -> "PayloadState":
-        """State for the next frame set, with what this one's null searches found and should have, and the new map if any."""
+        """State for the next frame set, with what this one's null searches found and should have, the new map if any, and the
+        optics as they are now known."""
         return replace(
             self,
             n_sets=self.n_sets + 1,
             null_found=FADING * self.null_found + null_found,
             null_expected=FADING * self.null_expected + null_expected,
             warm_snr=self.warm_snr if warm_snr is None else warm_snr,
+            optics=optics or self.optics,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class StarTable:
-    """Stars the payload may use: unit vectors (n, 3) float64, ICRS at the epoch of use, and magnitudes (n,)."""
+    """Stars the payload may use: unit vectors (n, 3) float64, ICRS at the epoch of use, and magnitudes (n,), brightest first.
+
+    ``around`` (axis (3,), radius [rad], TAI [ns]) gives those of any cone of the sky, where more than these are known;
+    ``patterns`` (side of a field [rad]) the indices that find a field by its stars alone, best first.
+    """
 
     unit: np.ndarray
     mag: np.ndarray
+    around: Callable[[np.ndarray, float, int], "StarTable"] | None = None
+    patterns: Callable[[float], list[Patterns]] | None = None
 
     def __post_init__(self) -> None:
         freeze(self.unit, self.mag)

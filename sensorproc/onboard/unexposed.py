@@ -1,0 +1,51 @@
+"""Covered borders of a detector that no header speaks of: rows and columns at the edges that no light has reached."""
+
+import numpy as np
+
+REACH = 0.08  # of a side: no cover is wider
+STEP_PX = 8  # within which the level rises from the cover's to the field's: light falls off more slowly
+BESIDE_PX = 3  # half lit ones next to it
+SAMPLED = 8  # every so manieth pixel along a line tells its level
+CLEAR_SIGMAS = 12.0  # of a line's level: a smaller step is no harm
+COVERED, LIT = 0.4, 0.6  # of the step's height
+
+
+def unexposed(image: np.ndarray, usable: np.ndarray) -> tuple[int, int, int, int]:
+    """How many columns at the left and right and rows at the top and bottom (in order of index) are covered.
+
+    ``image`` (ny, nx); ``usable`` (ny, nx) bool, pixels that tell a level.
+    """
+    return (*_covered(image, usable), *_covered(image.T, usable.T))
+
+
+def _covered(image: np.ndarray, usable: np.ndarray) -> tuple[int, int]:
+    n = image.shape[1]
+    reach = int(REACH * n)
+    if reach <= STEP_PX:
+        return 0, 0
+    part = np.where(usable[::SAMPLED], image[::SAMPLED], np.nan)
+    inner = part[:, reach:-reach:SAMPLED]
+    if not np.isfinite(inner).any():
+        return 0, 0
+    level = float(np.nanmedian(inner))
+    error = 1.25 * 1.4826 * float(np.nanmedian(np.abs(inner - level))) / np.sqrt(len(part))
+    return _at_edge(part[:, :reach], level, error), _at_edge(part[:, : -reach - 1 : -1], level, error)
+
+
+def _at_edge(part: np.ndarray, level: float, error: float) -> int:
+    """Covered lines at the beginning of some (n, m)."""
+    known = np.isfinite(part).any(axis=0)
+    if not known.any():
+        return 0
+    lines = np.where(known, np.nanmedian(np.where(known, part, 0.0), axis=0), np.nan)
+    first = int(np.argmax(known))
+    lines = lines[first:]
+    dark = float(np.nanmin(lines))
+    if level - dark < CLEAR_SIGMAS * error:
+        return 0
+    height = (lines - dark) / (level - dark)
+    low = np.flatnonzero(height < COVERED)
+    end = int(low[-1]) + 1
+    is_whole = bool((height[:end] < COVERED).mean() > 0.8)
+    is_step = end + STEP_PX <= len(height) and float(np.nanmax(height[end : end + STEP_PX])) > LIT
+    return first + end + BESIDE_PX if is_whole and is_step else 0
