@@ -34,6 +34,8 @@ COLOUR_ZERO, COLOUR_STEP, NO_COLOUR = -1.0, 0.03, 255
 MOTION_STEP_MAS = 0.5  # per year, on the sky in both axes
 MAS = np.pi / 180.0 / 3.6e6
 SHIPPED = "stars.bin"
+CROWDED = 0.25  # of the stars a cone would have if all the sky were as full as its mean: none is emptier
+SAMPLED = 50  # of the magnitudes, to count by
 
 
 class StarFlag(IntFlag):
@@ -135,12 +137,22 @@ class StarCatalog:
         if self._star_at[-1] != self.header.n_stars or self._motion_at[-1] != self.header.n_motions:
             raise InputError(f"{name}: the index counts {self._star_at[-1]} stars, the header {self.header.n_stars}")
 
-    def cone(self, ra: float, dec: float, radius: float, tai_ns: int) -> Stars:
-        """Stars within ``radius`` of a direction [rad], moved to a TAI time; those of damaged cells are left out."""
+    def faintest(self, radius: float, n_most: int) -> float:
+        """Magnitude to which a cone has about so many stars where the sky is as full as anywhere; its own limit, if fewer."""
+        share = 0.5 * (1.0 - np.cos(min(radius, np.pi))) * CROWDED
+        wanted = int(min(n_most / max(share, 1e-12), self.header.n_stars))
+        sampled = np.sort(self._stars["mag"][::SAMPLED])
+        return float(MAG_ZERO + MAG_STEP * sampled[min(wanted // SAMPLED, len(sampled) - 1)])
+
+    def cone(self, ra: float, dec: float, radius: float, tai_ns: int, faintest: float = np.inf) -> Stars:
+        """Stars within ``radius`` of a direction [rad], moved to a TAI time, none fainter than a magnitude.
+
+        Those of damaged cells are left out.
+        """
         year = 2000.0 + 100.0 * julian_centuries_tt(tai_ns)
         damaged: list[int] = []
         reach = min(radius + self._fastest * abs(year - self.header.epoch), np.pi)  # a star may have left its cell
-        parts = [part for run in self.cells.runs(ra, dec, reach) for part in self._decode(run, year, damaged)]
+        parts = [part for run in self.cells.runs(ra, dec, reach) for part in self._decode(run, year, damaged, faintest)]
         unit, mag, colour, flags = (np.concatenate(columns) for columns in zip(*parts, strict=True)) if parts else _NOTHING
         centre = unit_from_radec(np.float64(ra), np.float64(dec))
         near = np.flatnonzero(((unit - centre) ** 2).sum(axis=1) <= (2 * np.sin(min(radius, np.pi) / 2)) ** 2)
@@ -156,25 +168,30 @@ class StarCatalog:
         motions = self._motions[self._motion_at[cell] : self._motion_at[cell + 1]]
         return zlib.crc32(motions.tobytes(), zlib.crc32(stars.tobytes())) == self._index["crc"][cell]
 
-    def _decode(self, run: tuple[int, int], year: float, damaged: list[int]) -> list[tuple[np.ndarray, ...]]:
+    def _decode(self, run: tuple[int, int], year: float, damaged: list[int], faintest: float) -> list[tuple[np.ndarray, ...]]:
         """Columns of a run of cells, cut at damaged ones."""
         bad = [cell for cell in range(*run) if not self._is_intact(cell)]
         damaged += bad
         edges = [run[0] - 1, *bad, run[1]]
         pieces = [(a + 1, b) for a, b in zip(edges, edges[1:], strict=False) if b > a + 1]
-        return [self._columns(first, stop, year) for first, stop in pieces]
+        return [self._columns(first, stop, year, faintest) for first, stop in pieces]
 
-    def _columns(self, first: int, stop: int, year: float) -> tuple[np.ndarray, ...]:
+    def _columns(self, first: int, stop: int, year: float, faintest: float) -> tuple[np.ndarray, ...]:
         stars = self._stars[self._star_at[first] : self._star_at[stop]]
         motions = self._motions[self._motion_at[first] : self._motion_at[stop]]
         cell = np.repeat(np.arange(first, stop), self._index["n_stars"][first:stop])
+        has_motion = (stars["flags"] & StarFlag.MOTION) != 0
+        mag = MAG_ZERO + MAG_STEP * stars["mag"]
+        if faintest < np.inf:
+            bright = mag <= faintest
+            motions = motions[bright[has_motion]]
+            stars, cell, mag, has_motion = stars[bright], cell[bright], mag[bright], has_motion[bright]
         ra, dec = self.cells.place(cell, (stars["ra"] + 0.5) / STEPS, (stars["dec"] + 0.5) / STEPS)
         unit = unit_from_radec(ra, dec)
-        has_motion = (stars["flags"] & StarFlag.MOTION) != 0
         step = MOTION_STEP_MAS * MAS * (year - self.header.epoch)
         _move(unit, ra, dec, has_motion, motions["ra"] * step, motions["dec"] * step)
         colour = np.where(stars["colour"] == NO_COLOUR, np.nan, COLOUR_ZERO + COLOUR_STEP * stars["colour"])
-        return unit, MAG_ZERO + MAG_STEP * stars["mag"], colour, stars["flags"]
+        return unit, mag, colour, stars["flags"]
 
 
 _NOTHING = (np.empty((0, 3)), np.empty(0), np.empty(0), np.empty(0, np.uint8))

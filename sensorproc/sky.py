@@ -1,7 +1,7 @@
 """Where a run takes its stars from: the table that came with it, or the shipped one, of which a frame gets the cone it needs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,7 +45,7 @@ class Sky:
             return self.given
         if self.given is not None:
             return StarTable(self.given.unit, self.given.mag, None, self._patterns_of_given)
-        return StarTable(np.empty((0, 3)), np.empty(0), Cones(shipped()), patterns_of_shipped)
+        return StarTable(np.empty((0, 3)), np.empty(0), Cones(shipped(), self.config.max_table_stars), patterns_of_shipped)
 
     def _patterns_of_given(self, field_rad: float) -> list[Patterns]:
         assert self.given is not None
@@ -57,10 +57,11 @@ class Sky:
         return [self._kept[band]]
 
 
-def patterns_of_shipped(field_rad: float) -> list[Patterns]:
-    """Indices of the shipped table for a field: its own band, and the next smaller one."""
+def patterns_of_shipped(field_rad: float) -> Iterator[Patterns]:
+    """Indices of the shipped table for a field: its own band, and the next smaller one, each read when it is asked for."""
     band = patterns.band_of(field_rad)
-    return [] if band is None else [patterns.of_catalog(shipped(), b) for b in range(band, max(band - MOST_BANDS, -1), -1)]
+    for b in range(band, max(band - MOST_BANDS, -1), -1) if band is not None else ():
+        yield patterns.of_catalog(shipped(), b)
 
 
 @dataclass
@@ -68,6 +69,7 @@ class Cones:
     """Cones of a catalogue; one that was just read serves all that lie in it."""
 
     catalog: StarCatalog
+    n_most: int
     axis: np.ndarray = field(default_factory=lambda: np.zeros(3))
     radius_rad: float = -1.0
     table: StarTable | None = None
@@ -78,6 +80,7 @@ class Cones:
         if self.table is None or apart + radius_rad > self.radius_rad:
             self.axis, self.radius_rad = axis.copy(), min(WIDER * radius_rad, MAX_RADIUS_RAD)
             ra, dec = radec_from_unit(axis)
-            cone = self.catalog.cone(float(ra), float(dec), self.radius_rad, tai_ns)
+            faintest = self.catalog.faintest(self.radius_rad, self.n_most)
+            cone = self.catalog.cone(float(ra), float(dec), self.radius_rad, tai_ns, faintest)
             self.table = StarTable(cone.unit, cone.mag)
         return self.table

@@ -1,11 +1,15 @@
 """Frames of a real space telescope and third-party simulations, through the command line. The bars of first light."""
 
 import csv
+import gzip
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning
 
 from sensorproc.cli import main
 from sensorproc.ground.table_reader import read_table
@@ -102,3 +106,44 @@ def test_the_comet_is_extended_and_slow(neossat):
     comet = next(t for t in read_table(neossat / "tracklets.ecsv") if t["first_frame"] < 8 and t["snr"] > 1000)
     assert "EXTENDED" in comet["flags"]
     assert "SLOW" in comet["flags"]
+
+
+@pytest.mark.parametrize("name", ["Alt40_Azi-135", "Alt40_Azi135", "Alt60_Azi-135", "Alt60_Azi135"])
+def test_a_star_camera_is_placed_from_its_field_alone(data, tmp_path, name):
+    """No pointing, no time that matters: the scale of a field of 11.4 deg. Half of the field within 0.5 px of Astrometry.net."""
+    (packed,) = (data / "tetra3").glob(f"*{name}_*.tiff.gz")
+    frame = tmp_path / packed.stem
+    frame.write_bytes(gzip.decompress(packed.read_bytes()))
+    payload = _of_scale(tmp_path, 11.43 / 1024 * 3600)
+    assert main(["process", str(frame), "-o", str(tmp_path / "out"), "--payload", payload]) == 0
+    assert _misplaced(tmp_path / "out", 0, packed.with_name(packed.name.replace(".tiff.gz", ".wcs"))) < 0.5
+
+
+def test_a_frame_without_pointing_is_placed(data, tmp_path):
+    """A real frame whose header says nothing of where it looks: the band of small fields, stars saturated to mag 11."""
+    frame = data / "neossat" / "misc" / "NEOS_SCI_2015347145603_clean.fits.gz"
+    assert main(["process", str(frame), "-o", str(tmp_path / "out"), "--payload", _of_scale(tmp_path, 3.0)]) == 0
+    assert _misplaced(tmp_path / "out", 0, data / "neossat" / "wcs_truth" / "NEOS_SCI_2015347145603_clean.wcs") < 0.25
+
+
+def _of_scale(folder, ifov_arcsec):
+    """A payload file that says nothing but the angle of a pixel."""
+    path = folder / "payload.toml"
+    path.write_text(f"[sensor]\nifov_arcsec = {ifov_arcsec}\n", "utf-8")
+    return str(path)
+
+
+def _misplaced(run, frame, truth):
+    """Median distance [px] over the field between a WCS product and a reference header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)  # of the reference's cards
+        ours, theirs = (
+            WCS(fits.Header.fromstring(path.read_bytes().decode("ascii", "replace")))
+            for path in (run / "products" / "wcs" / f"{frame:04d}.wcs", truth)
+        )
+    row = next(r for r in read_table(run / "frames.ecsv") if r["frame"] == frame)
+    assert row["sky"] == "stars"
+    header = fits.Header.fromstring((run / "products" / "wcs" / f"{frame:04d}.wcs").read_text())
+    x, y = (g.ravel() for g in np.meshgrid(np.linspace(0, header["IMAGEW"] - 1, 20), np.linspace(0, header["IMAGEH"] - 1, 20)))
+    u, v = ours.all_world2pix(*theirs.all_pix2world(x, y, 0), 0)
+    return float(np.median(np.hypot(u - x, v - y)))

@@ -78,7 +78,7 @@ def frame_record(residual: Residual) -> bytes:
     if solved.zeropoint_mag is not None:
         status |= FrameStatus.HAS_ZERO_POINT
     values = _frame_values(raw, status)
-    values |= _camera_values(solved.camera)
+    values |= camera_values(solved.camera)
     values |= {
         "sigma_arcsec": solved.sigma_arcsec,
         "sigma_roll_rad": solved.sigma_roll_rad,
@@ -102,7 +102,7 @@ def frame_record(residual: Residual) -> bytes:
 
 def rejected_frame_record(frame: Frame) -> bytes:
     """A frame that could not be used: its header facts, and no PROCESSED bit."""
-    values = _frame_values(frame, _raw_status(frame)) | _camera_values(frame.camera)
+    values = _frame_values(frame, _raw_status(frame)) | camera_values(frame.camera)
     return FRAME.pack({f.name: values.get(f.name, 0) for f in FRAME.fields})
 
 
@@ -136,7 +136,8 @@ def _frame_values(frame: Frame, status: FrameStatus) -> dict[str, object]:
     return values | {f"vel_{a}_km_s": v for a, v in zip("xyz", velocity, strict=True)}
 
 
-def _camera_values(camera: Camera | None) -> dict[str, object]:
+def camera_values(camera: Camera | None) -> dict[str, object]:
+    """Fields of a FRAME record that hold the camera; zeros without one."""
     if camera is None:
         return dict.fromkeys(("q_w", "q_x", "q_y", "q_z", "ifov_rad", "x0_px", "y0_px", "parity", *BENDS), 0)
     q = quaternion(camera.dcm)

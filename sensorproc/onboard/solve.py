@@ -30,7 +30,7 @@ MOST_LOST = 3  # frames of a set that may be looked up in vain
 STEP_ROLL_DEG = 0.1  # between frames of a set
 LEARN_ROUNDS = 3
 MORE_STARS = 3  # table stars for every star found: fainter ones only add chance matches
-LEAST_SIGMA_PX = 0.01
+LEAST_SIGMA_PX = 0.02  # of what is not yet known of the optics
 
 
 def solve(

@@ -1,7 +1,7 @@
 """All memory of a run: what the payload carries from one frame set to the next, explicit and digested."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,7 +74,7 @@ class StarTable:
     unit: np.ndarray
     mag: np.ndarray
     around: Callable[[np.ndarray, float, int], "StarTable"] | None = None
-    patterns: Callable[[float], list[Patterns]] | None = None
+    patterns: Callable[[float], Iterable[Patterns]] | None = None
 
     def __post_init__(self) -> None:
         freeze(self.unit, self.mag)
