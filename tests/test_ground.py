@@ -8,8 +8,10 @@ from typing import get_origin, get_type_hints
 import ccsds_ndm
 import numpy as np
 import pytest
+from astropy.coordinates import get_sun
 from astropy.io import fits
 from astropy.table import Table
+from astropy.time import Time
 from astropy.wcs import WCS
 from pydantic import ConfigDict, TypeAdapter
 from unifieddatalibrary.types.observations.eo_observation_create_params import EoObservationCreateParams, EoobservationDetails
@@ -21,6 +23,7 @@ from sensorproc.ground import release
 from sensorproc.ground.decode import write_products
 from sensorproc.ground.export.wcs import header
 from sensorproc.ground.release import Marking
+from sensorproc.ground.sun import phase_angle_deg, sun_direction
 from sensorproc.ground.table_reader import read_table
 from sensorproc.onboard.ephemeris import earth_velocity_km_s
 from sensorproc.onboard.products import ObserverState
@@ -117,6 +120,28 @@ def test_a_bent_field_keeps_its_places():
     assert np.hypot(u - x, v - y).max() < 0.02
     p, q = wcs.sip_foc2pix(wcs.sip_pix2foc(np.stack([x, y], axis=1), 0), 0).T
     assert np.hypot(p - x, q - y).max() < 0.05
+
+
+def test_the_sun_is_where_astropy_has_it():
+    """Within 0.02 deg; an object with the Sun behind the observer has no phase angle, one before the Sun 180 deg."""
+    for year in (2024.1, 2026.4, 2029.9):
+        utc = Time(year, format="jyear", scale="utc")
+        tai_ns = tai_ns_from_utc(utc.isot)
+        sun = get_sun(utc).cartesian.xyz.value
+        ours = sun_direction(tai_ns)
+        assert np.degrees(np.arccos(np.clip(ours @ sun / np.linalg.norm(sun), -1, 1))) < 0.02
+        ra, dec = np.degrees(radec_from_unit(ours))
+        assert phase_angle_deg(float(ra), float(dec), tai_ns) == pytest.approx(180.0, abs=1e-4)
+        assert phase_angle_deg(float(ra) + 180.0, -float(dec), tai_ns) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_the_limiting_magnitude_is_that_of_five_sigmas(pointed_run):
+    """A star of that magnitude has five times the noise of the PSF's equivalent area."""
+    row = read_table(pointed_run / "frames.ecsv")[0]
+    flux = 10.0 ** (-0.4 * (row["limiting_mag"] - row["zeropoint_mag"])) * row["exposure_s"]
+    s = row["psf_fwhm_px"] / 2.3548
+    assert math.hypot(row["trail_x_px"], row["trail_y_px"]) < 0.3
+    assert flux / (row["noise_e"] * math.sqrt(4.0 * math.pi) * s) == pytest.approx(5.0, rel=0.01)
 
 
 def test_wcs_and_table_differ_by_the_aberration_of_the_day(pointed_run):

@@ -25,7 +25,7 @@ class Severity(IntEnum):
     FATAL = 5
 
 
-# Why a frame could not be used: the code is the place in this tuple. Append only.
+# Why a frame could not be used, or not be solved from its stars: the code is the place in this tuple. Append only.
 REASONS = (
     "NONE",
     "SATURATED",
@@ -43,6 +43,11 @@ REASONS = (
     "NO_MEMORY",
     "DEADLINE_MISSED",
     "TABLE_DAMAGED",
+    "NO_STAR_TABLE",
+    "FEW_STARS",
+    "NO_MATCH",
+    "NO_SCALE",
+    "NO_PATTERNS",
 )
 
 # Those that tell of a set or of the board, not of a frame that could not be used.

@@ -206,6 +206,7 @@ COLUMNS = {
         "sigma_dec_arcsec",
         "mag",
         "sigma_mag",
+        "phase_deg",
         "flags",
     ],
     "tracklets": [
@@ -244,6 +245,7 @@ COLUMNS = {
         "exposure_s",
         "status",
         "sky",
+        "unsolved",
         "ra_deg",
         "dec_deg",
         "roll_deg",
@@ -256,6 +258,7 @@ COLUMNS = {
         "solution_rms_px",
         "zeropoint_mag",
         "sigma_zeropoint_mag",
+        "limiting_mag",
         "background_e",
         "noise_e",
         "n_outliers",

@@ -3,14 +3,18 @@
 import math
 from typing import Any
 
+from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.downlink.dictionary import DATA_MODES, NOT_OF_FRAMES, ORIGINS, REASONS, FrameStatus, Severity
 from sensorproc.flags import DetectionFlag, names
 from sensorproc.geometry import dcm_from_quaternion, radec_from_unit, tangent_axes
 from sensorproc.ground.reader import Downlink
+from sensorproc.ground.sun import phase_angle_deg
+from sensorproc.theory import snr_streak
 from sensorproc.timescales import utc_from_tai_ns
 
 Row = dict[str, Any]
 NAN = float("nan")
+LIMIT_SNR = 5.0
 
 
 def detections(downlink: Downlink) -> list[Row]:
@@ -34,6 +38,8 @@ def _detection(record: Row) -> Row:
     row["sigma_dec_arcsec"] = record["sigma_dec_arcsec"] if has_sky else NAN
     row["mag"] = record["mag"] if has_mag else NAN
     row["sigma_mag"] = record["sigma_mag"] if has_mag else NAN
+    is_lit = has_sky and not flags & DetectionFlag.NO_TIME
+    row["phase_deg"] = phase_angle_deg(row["ra_deg"], row["dec_deg"], record["t_mid_tai_ns"]) if is_lit else NAN
     row["flags"] = names(DetectionFlag, flags)
     return row
 
@@ -64,16 +70,32 @@ def frames(downlink: Downlink) -> list[Row]:
         reason = REASONS[reasons.get((record["detector"], record["frame"]), 0)]
         row["status"] = "processed" if status & FrameStatus.PROCESSED else f"rejected: {reason}"
         row["sky"] = "stars" if status & FrameStatus.STAR_SOLUTION else "header" if status & FrameStatus.HAS_SKY else "none"
+        row["unsolved"] = _name(record["unsolved"]) if record["unsolved"] else ""
         row |= boresight(record, status)
         for key in ("n_stars", "n_registered", "registration_rms_px", "n_solved", "solution_rms_px"):
             row[key] = record[key]
         has_zero = bool(status & FrameStatus.HAS_ZERO_POINT)
         row["zeropoint_mag"] = record["zeropoint_mag"] if has_zero else NAN
         row["sigma_zeropoint_mag"] = record["sigma_zeropoint_mag"] if has_zero else NAN
+        row["limiting_mag"] = limiting_mag(record) if has_zero else NAN
         for key in ("background_e", "noise_e", "n_outliers", "psf_fwhm_px", "trail_x_px", "trail_y_px"):
             row[key] = record[key]
         rows.append(row)
     return rows
+
+
+def limiting_mag(record: Row) -> float:
+    """Magnitude of a star of SNR 5 in one frame, trailed as the stars are; NaN without an exposure time."""
+    s, length = record["psf_fwhm_px"] / FWHM_PER_SIGMA, math.hypot(record["trail_x_px"], record["trail_y_px"])
+    exposure_s = record["exposure_ns"] * 1e-9
+    if not (s > 0 and exposure_s > 0 and record["noise_e"] > 0):
+        return NAN
+    flux_e = LIMIT_SNR / snr_streak(1.0, record["noise_e"], length, s)
+    return float(record["zeropoint_mag"] - 2.5 * math.log10(flux_e / exposure_s))
+
+
+def _name(code: int) -> str:
+    return REASONS[code] if code < len(REASONS) else "UNKNOWN"
 
 
 def boresight(record: Row, status: FrameStatus) -> Row:

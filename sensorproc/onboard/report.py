@@ -86,6 +86,7 @@ def frame_record(residual: Residual) -> bytes:
         "n_stars": len(registered.stars),
         "n_registered": registered.n_matched,
         "registration_rms_px": registered.rms_px,
+        "unsolved": reason_code(solved.reason or "NONE"),
         "n_solved": solved.n_matched,
         "solution_rms_px": solved.rms_px,
         "zeropoint_mag": solved.zeropoint_mag or 0.0,

@@ -42,6 +42,7 @@ def _observation(row: Row, track: list[Row], frame: Row | None, mark: Marking) -
         record["obPosition"] = "SINGLE"
     if row["mag"] == row["mag"]:
         record |= {"mag": row["mag"], "magUnc": row["sigma_mag"]}
+    record["solarPhaseAngle"] = row["phase_deg"]
     if frame is not None:
         record["expDuration"] = frame["exposure_ns"] * 1e-9
         if frame["has_observer"]:
