@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,8 +44,8 @@ class Sky:
         if not frames:
             return self.given
         if self.given is not None:
-            return StarTable(self.given.unit, self.given.mag, None, self._patterns_of_given)
-        return StarTable(np.empty((0, 3)), np.empty(0), Cones(shipped(), self.config.max_table_stars), patterns_of_shipped)
+            return replace(self.given, patterns=self._patterns_of_given)
+        return StarTable(np.empty((0, 3)), np.empty(0), None, Cones(shipped(), self.config.max_table_stars), patterns_of_shipped)
 
     def _patterns_of_given(self, field_rad: float) -> list[Patterns]:
         assert self.given is not None
@@ -82,5 +82,5 @@ class Cones:
             ra, dec = radec_from_unit(axis)
             faintest = self.catalog.faintest(self.radius_rad, self.n_most)
             cone = self.catalog.cone(float(ra), float(dec), self.radius_rad, tai_ns, faintest)
-            self.table = StarTable(cone.unit, cone.mag)
+            self.table = StarTable(cone.unit, cone.mag, cone.colour_mag)
         return self.table

@@ -165,7 +165,8 @@ class Solved:
     """Sky solution of one frame: ``camera`` maps pixels to GCRS directions, None without any pointing.
 
     ``sigma_arcsec`` per axis, ``sigma_roll_rad`` and ``sigma_scale`` (relative) describe the solution itself, not a target's
-    centroid. ``reason``: why there is no solution from stars, a name of the dictionary.
+    centroid. ``reason``: why there is no solution from stars, a name of the dictionary. ``table_px`` (m, 4): where
+    the solution puts the table's stars, x, y [px], their magnitudes and colours (BP-RP, NaN unknown).
     """
 
     registered: Registered
@@ -179,6 +180,7 @@ class Solved:
     sigma_zeropoint_mag: float | None
     sigma_scale: float = 0.0
     reason: str = ""
+    table_px: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)

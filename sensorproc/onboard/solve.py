@@ -20,7 +20,7 @@ from sensorproc.onboard.products import Registered, Solved
 from sensorproc.onboard.sky_stars import sky_stars
 from sensorproc.onboard.state import StarTable
 from sensorproc.onboard.vote import VOTE_PX, votes
-from sensorproc.onboard.zero_point import known_zero, zero_point
+from sensorproc.onboard.zero_point import first_zero_point, known_zero
 
 ROUGH_RADII_PX = (2.0 * VOTE_PX, VOTE_PX, VOTE_PX, VOTE_PX)  # before the optics are known
 FINE_RADII_PX = (VOTE_PX, 2.5, 2.0, 2.0)
@@ -100,10 +100,10 @@ class _Field:
             )
         arcsec = plate.camera.ifov_rad * ARCSEC_PER_RAD
         sigma_px = math.hypot(math.sqrt(0.5 * (plate.cov[0, 0] + plate.cov[1, 1])), LEAST_SIGMA_PX)
-        zero = zero_point(self.frame, self.stars[plate.here], plate.mag)
+        zero = first_zero_point(self.frame, self.stars[plate.here], plate.mag)
         return Solved(
             self.frame, plate.camera, True, len(plate.here), plate.rms_px, sigma_px * arcsec, math.sqrt(plate.cov[2, 2]), *zero,
-            sigma_scale=math.sqrt(plate.cov[3, 3]),
+            sigma_scale=math.sqrt(plate.cov[3, 3]), table_px=self._table_px(plate.camera),
         )  # fmt: skip
 
     def _tracked(self, prior: Camera, reach_deg: float, roll_deg: float, optics: Optics | None) -> Plate | None:
@@ -175,7 +175,20 @@ class _Field:
         return camera.with_attitude(compose(turn, camera.dcm))
 
     def _around(self, camera: Camera, margin_px: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-        """Directions as they are seen and magnitudes of the table's stars in a camera's field, brightest first."""
+        """Directions as they are seen and magnitudes of the table's stars in a field, brightest first, not many more than were
+        found."""
+        table, _, _ = self._in_field(camera, margin_px)
+        most = max(min(MORE_STARS * len(self.stars), self.config.max_table_stars), 4 * self.config.min_matched)
+        return table.unit[:most], table.mag[:most]
+
+    def _table_px(self, camera: Camera) -> np.ndarray:
+        """x, y, magnitude and colour (m, 4) of the table's stars in the field."""
+        table, x, y = self._in_field(camera, 0.0)
+        colour = table.colour_mag if table.colour_mag is not None else np.full(len(x), np.nan)
+        return np.stack([x, y, table.mag, colour], axis=1)[: self.config.max_table_stars]
+
+    def _in_field(self, camera: Camera, margin_px: float) -> tuple[StarTable, np.ndarray, np.ndarray]:
+        """The table's stars in a camera's field, their directions as they are seen, and x, y."""
         table = self.table
         assert table is not None
         if table.around is not None:
@@ -184,10 +197,9 @@ class _Field:
         unit = aberrate(table.unit, self.velocity)
         x, y = camera.pixel(unit)
         ny, nx = self.shape
-        inside = (x > -margin_px) & (x < nx + margin_px) & (y > -margin_px) & (y < ny + margin_px)
-        most = min(MORE_STARS * len(self.stars), self.config.max_table_stars)
-        chosen = np.flatnonzero(inside)[: max(most, 4 * self.config.min_matched)]
-        return unit[chosen], table.mag[chosen]
+        inside = np.flatnonzero((x > -margin_px) & (x < nx + margin_px) & (y > -margin_px) & (y < ny + margin_px))
+        colour = table.colour_mag[inside] if table.colour_mag is not None else None
+        return StarTable(unit[inside], table.mag[inside], colour), x[inside], y[inside]
 
     def _scale_sigma(self, optics: Optics | None) -> float:
         return LATER_SCALE_SIGMA if optics else FIRST_SCALE_SIGMA

@@ -76,15 +76,13 @@ def model_stars(
     trail, seen = frames[0].trail, window(frames)
     widths, banks = image_banks(psf, trail)
     matrices = np.array([f.transform.inverse for f in frames])
-    sampled = weight[:, ::7, ::7]
-    noise_e = 1.0 / float(np.sqrt(np.median(sampled[sampled > 0])))
-    point_noise_e = noise_e * float(np.sqrt(4.0 * np.pi)) * psf.core_px
-    stars = _drawn(np.empty((0, 3)), frames, psf, widths, banks, noise_e)
+    point_noise_e = point_noise(weight, psf.core_px)
+    stars = _drawn(np.empty((0, 3)), frames, psf, widths, banks, point_noise_e)
     passing = np.empty((0, 2))
     plane = steady_plane(cube, weight, matrices, seen, config, flatten)
     for threshold in (config.bright_snr, config.find_snr):
         found = _new_stars(plane, psf, trail, threshold, stars.places, movers, frames, config)
-        new = _drawn(found, frames, psf, widths, banks, noise_e)
+        new = _drawn(found, frames, psf, widths, banks, point_noise_e)
         moves = _is_passing(cube, weight, banks, new, frames, point_noise_e)
         passing, new = np.concatenate([passing, new.places[moves, :2]]), new.chosen(~moves)
         _add(cube, banks, new, -1.0)
@@ -98,6 +96,12 @@ def model_stars(
     return StarModel(stars, cube, plane, clutter(_without(plane, moving, MOVER_SIGMAS * frames[0].psf_sigma_px), psf, trail))
 
 
+def point_noise(weight: np.ndarray, s: float) -> float:
+    """Noise [e-] of a point's flux in one frame, PSF of sigma ``s``, from the typical weight."""
+    sampled = weight[:, ::7, ::7]
+    return float(np.sqrt(4.0 * np.pi / np.median(sampled[sampled > 0]))) * s
+
+
 def _add(cube: np.ndarray, banks: np.ndarray, stars: StarList, sign: float) -> None:
     """Add all stars to the cube, or take them out."""
     flux = np.ascontiguousarray(stars.places[:, 2])
@@ -108,7 +112,7 @@ def _corrected(
     cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, stars: StarList, frames: list[Registered], point_noise_e: float
 ) -> np.ndarray:
     """Images corrected by the brightest stars' residuals; all stars are put back and taken out anew."""
-    bright = np.flatnonzero((stars.places[:, 2] > PROFILE_SNR * point_noise_e) & ~_is_saturated(stars, frames))
+    bright = np.flatnonzero((stars.places[:, 2] > PROFILE_SNR * point_noise_e) & ~is_saturated(stars, frames))
     bright = bright[np.argsort(-stars.places[bright, 2], kind="stable")][:PROFILE_STARS]
     if len(bright) < MIN_PROFILE_STARS:
         return banks
@@ -118,7 +122,7 @@ def _corrected(
     return better
 
 
-def _is_saturated(stars: StarList, frames: list[Registered]) -> np.ndarray:
+def is_saturated(stars: StarList, frames: list[Registered]) -> np.ndarray:
     """Which stars (m,) have a saturated pixel within their image in any frame: they have another shape."""
     found = np.zeros(len(stars.places), bool)
     reach = stars.full_half[:, ::-1] + 1
@@ -216,7 +220,7 @@ def _paths(stars: np.ndarray, frames: list[Registered]) -> np.ndarray:
 
 
 def _drawn(
-    places: np.ndarray, frames: list[Registered], psf: Psf, widths: np.ndarray, banks: np.ndarray, noise_e: float
+    places: np.ndarray, frames: list[Registered], psf: Psf, widths: np.ndarray, banks: np.ndarray, point_noise_e: float
 ) -> StarList:
     """How stars at registered ``places`` (m, 3) are drawn: wide enough for their place in the field and their flux."""
     shape, trail = frames[0].flattened.image_e.shape, frames[0].trail
@@ -224,7 +228,7 @@ def _drawn(
     middle = paths[:, paths.shape[1] // 2].clip(0.0, (shape[1], shape[0]))
     wanted = psf.widths(middle[:, 0], middle[:, 1], shape)
     width = np.abs(np.log(wanted[:, None] / widths[None, :])).argmin(axis=1)
-    snr = places[:, 2] / (noise_e * np.sqrt(4.0 * np.pi) * psf.core_px)
+    snr = places[:, 2] / point_noise_e
     top = np.array(banks.shape[3:]) // 2
     reach = FIT_SIGMAS * widths[-1] + 0.5 * np.abs([trail.dy_px, trail.dx_px])
     fit_half = np.tile(np.minimum(np.ceil(reach).astype(int), top), (len(places), 1))

@@ -18,8 +18,9 @@ from sensorproc.onboard.kernels.gather import scatter_plane
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.products import Candidate, Flattened, Registered, Residual, Solved, Trail, freeze
 from sensorproc.onboard.psf import Psf, measure_psf
-from sensorproc.onboard.star_model import StarModel, model_stars
+from sensorproc.onboard.star_model import StarModel, is_saturated, model_stars, point_noise
 from sensorproc.onboard.threads import each
+from sensorproc.onboard.zero_point import PLAIN_SNR, with_model_fluxes
 
 STAR_FREE_SIGMA = 0.3
 CLUTTER_ERROR = 0.5  # of what stands still without being a known star: taken at whole pixels, it is not the same in all frames
@@ -58,6 +59,7 @@ def subtract_stars(
         least = config.min_overlap_frames
         model = model_stars(registered, weight, psf, movers, config, flatten)
         error = model_error(registered, model, weight)
+        frames[:] = _with_zero_points(frames, registered, model, weight)
     cube = model.cube if model else np.stack([f.flattened.image_e for f in registered])
     del registered
 
@@ -67,6 +69,16 @@ def subtract_stars(
         return residual
 
     return each(finish, range(len(frames)))
+
+
+def _with_zero_points(frames: list[Solved], registered: list[Registered], model: StarModel, weight: np.ndarray) -> list[Solved]:
+    """The frames with zero points from modelled stars that are well seen and not saturated."""
+    stars = model.stars
+    if not len(stars.places):
+        return frames
+    noise_e = point_noise(weight, registered[0].psf_sigma_px)
+    plain = (stars.places[:, 2] > PLAIN_SNR * noise_e) & ~is_saturated(stars, registered)
+    return with_model_fluxes(frames, stars.paths[plain], stars.places[plain, 2])
 
 
 def _hide(weight: np.ndarray, passing: list[Candidate], frames: list[Registered], most: int) -> None:

@@ -65,7 +65,8 @@ class PayloadState:
 
 @dataclass(frozen=True, eq=False)
 class StarTable:
-    """Stars the payload may use: unit vectors (n, 3) float64, ICRS at the epoch of use, and magnitudes (n,), brightest first.
+    """Stars the payload may use: unit vectors (n, 3) float64, ICRS at the epoch of use, magnitudes (n,), brightest first, and
+    colours (n,) BP-RP or NaN, where there are any.
 
     ``around`` (axis (3,), radius [rad], TAI [ns]) gives those of any cone of the sky, where more than these are known;
     ``patterns`` (side of a field [rad]) the indices that find a field by its stars alone, best first.
@@ -73,6 +74,7 @@ class StarTable:
 
     unit: np.ndarray
     mag: np.ndarray
+    colour_mag: np.ndarray | None = None
     around: Callable[[np.ndarray, float, int], "StarTable"] | None = None
     patterns: Callable[[float], Iterable[Patterns]] | None = None
 
