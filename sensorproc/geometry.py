@@ -98,8 +98,15 @@ def bent(distortion: tuple[float, ...], p: np.ndarray, q: np.ndarray) -> tuple[n
     """What the optics add to a place (p, q) [px from the boresight, x by parity] to make it a pinhole's."""
     if not distortion:
         return np.zeros_like(p), np.zeros_like(q)
-    added = np.einsum("...ij,j->...i", bend_terms(p, q), np.array(distortion))
-    return added[..., 0], added[..., 1]
+    a, b = p / BEND_UNIT_PX, q / BEND_UNIT_PX
+    aa, ab, bb = a * a, a * b, b * b
+    stretch, shear, *high = distortion
+    quadratic, cubic = high[:6], high[6:]
+    p_terms = stretch * a + shear * b + quadratic[0] * aa + quadratic[1] * ab + quadratic[2] * bb
+    q_terms = shear * a - stretch * b + quadratic[3] * aa + quadratic[4] * ab + quadratic[5] * bb
+    p_terms = p_terms + (cubic[0] * a + cubic[1] * b) * aa + (cubic[2] * a + cubic[3] * b) * bb
+    q_terms = q_terms + (cubic[4] * a + cubic[5] * b) * aa + (cubic[6] * a + cubic[7] * b) * bb
+    return p_terms, q_terms
 
 
 def as_rows(matrix: np.ndarray) -> tuple[tuple[float, float, float], ...]:

@@ -62,3 +62,14 @@ def test_aberration_can_be_undone():
     velocity = np.array([10.0, -25.0, 12.0])
     back = geometry.aberrate(geometry.aberrate(unit, velocity), -velocity)
     assert np.abs(back - unit).max() < 0.002 * ARCSEC
+
+
+@given(st.floats(-700, 700), st.floats(-700, 700), st.integers(0, 2**32 - 1))
+def test_bent_places_come_back(x, y, seed):
+    """The polynomial and its list of terms are one; a pixel's direction leads back to the pixel."""
+    bends = tuple(np.random.default_rng(seed).normal(0.0, 2.0, geometry.N_BEND).tolist())
+    terms = np.einsum("ij,j->i", geometry.bend_terms(x, y), np.array(bends))
+    np.testing.assert_allclose(geometry.bent(bends, np.float64(x), np.float64(y)), terms, atol=1e-12)
+    camera = geometry.Camera(2e-5, 10.0, -5.0, -1, geometry.as_rows(geometry.dcm_from_pointing(1.0, 0.3, 2.0)), bends)
+    u, v = camera.pixel(camera.los_icrs(x, y))
+    np.testing.assert_allclose([u, v], [x, y], atol=1e-6)

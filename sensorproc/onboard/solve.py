@@ -30,6 +30,7 @@ MOST_LOST = 3  # frames of a set that may be looked up in vain
 STEP_ROLL_DEG = 0.1  # between frames of a set
 LEARN_ROUNDS = 3
 MORE_STARS = 3  # table stars for every star found: fainter ones only add chance matches
+MOST_TABLE = 10  # and of those around the field that are looked at
 LEAST_SIGMA_PX = 0.02  # of what is not yet known of the optics
 
 
@@ -194,6 +195,8 @@ class _Field:
         if table.around is not None:
             radius = math.atan((self.half_px + margin_px) * camera.ifov_rad) * 1.02
             table = table.around(camera.dcm[:, 2], radius, self.raw.t_mid_tai_ns)
+        most = MOST_TABLE * len(self.stars) + MOST_TABLE * self.config.min_matched
+        table = StarTable(table.unit[:most], table.mag[:most], table.colour_mag[:most] if table.colour_mag is not None else None)
         unit = aberrate(table.unit, self.velocity)
         x, y = camera.pixel(unit)
         ny, nx = self.shape
