@@ -196,11 +196,11 @@ def sky_sigmas(residual: Residual, x: float, y: float, cov: tuple[float, float, 
 
 
 def united_flags(members: Sequence[Measurement]) -> int:
-    """Flags of any member, but that it was not seen in one frame."""
+    """Flags of any member, but that it was not seen in one frame, or had no light for a magnitude there."""
     flags = 0
     for m in members:
         flags |= m.flags & ~int(DetectionFlag.NOT_SEEN)
-    return flags
+    return flags & ~int(DetectionFlag.NO_PHOTOMETRY) if any(m.mag is not None for m in members) else flags
 
 
 def common_flags(residual: Residual) -> int:

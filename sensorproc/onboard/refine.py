@@ -84,7 +84,10 @@ def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config
         track = without_steady_light(frames, image, counted_where_seen(frames, track, accepted))
         if track.snr < lowest_snr or not is_plausible(frames, track, config) or not is_moving(frames, image, track):
             continue
-        for member in split(frames, image, track):
+        members = split(frames, image, track)
+        if not all(is_plausible(frames, member, config) for member in members):
+            members = [track]  # a particle's hit beside it is no second object
+        for member in members:
             accepted.append(member)
             subtract(frames, image, member)
     return accepted, image

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.bench_process import frames_of
-from benchmarks.cases import Target, target_path
+from benchmarks.cases import Crossing, Target, target_path
 from benchmarks.pair_limits import SKY, flux_of
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
@@ -82,3 +82,15 @@ def test_the_overlap_of_two_trails_is_that_of_their_images(length, angle, apart)
     other = slow.trail(30.0 + apart[0], 30.0 + apart[1], length, angle, s, shape)
     trail = np.array([length, np.cos(angle), np.sin(angle)])
     assert overlap(np.array(apart), trail, s).item() == pytest.approx((one * other).sum() / (one * one).sum(), abs=2e-3)
+
+
+def test_a_flash_beside_a_faint_object_is_no_second_one():
+    """A point of light in one frame, three pixels off the path, fits as a companion better than nothing does; no other frame
+    carries it."""
+    faint = replace(ALONE, flux_e=flux_of(16.0, SKY.n_frames))
+    x, y = target_path(replace(SKY, targets=(faint,)), faint)[11]
+    flash = Crossing(11, x + 3.3, y + 3.5, 0.0, 0.0, 2000.0)
+    case = replace(SKY, targets=(faint,), crossings=(flash,), n_hits=0)
+    processed, _ = process_set(frames_of(case), PayloadState(), None, Config())
+    assert len(processed.tracklets) == 1
+    assert processed.tracklets[0].snr == pytest.approx(16.0, abs=3.0)
