@@ -70,6 +70,18 @@ def test_a_wrong_header_is_put_right(rng, place):
     assert error_px(result.camera, camera) < 0.1 + 5.0 * bound_px
 
 
+def test_a_header_wrong_by_a_degree_is_no_help_and_no_harm(rng):
+    n_found = 0
+    for _ in range(10):
+        camera = anywhere(rng, FIELD_DEG)
+        stars, _ = star_list(rng, camera, 40, 0.3)
+        off = camera.with_attitude(compose(camera.dcm, rotation(np.radians([0.7, -0.7, 2.0]))))
+        result, _ = solved(stars, off, camera.ifov_rad * 1.02)
+        assert not result.is_star_solution or error_px(result.camera, camera) < 0.5
+        n_found += result.is_star_solution
+    assert n_found >= 8
+
+
 def test_three_stars_are_too_few(rng):
     camera = anywhere(rng, FIELD_DEG)
     stars, _ = star_list(rng, camera, 3, 0.0)
