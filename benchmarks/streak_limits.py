@@ -1,9 +1,9 @@
 """Streaks of single frames against the best search possible: who is found, how well they are fitted, what is false.
 
-Usage: python -m benchmarks.streak_limits [--size 1024] [--stars 60] [--sets 40] [--seed 1] [--shortest 10]
+Usage: python -m benchmarks.streak_limits [--size 1024] [--stars 60] [--sets 40] [--seed 1] [--shortest 10] [--snr 3 12]
 
 Frames of our own generator (pixel-integrated PSF, Poisson sky, hot pixels, hits, jitter; ``--stars`` a frame), streaks of 10 to
-300 px and clairvoyant SNR 3 to 12 at any angle, through the whole chain. The reference is ``pd_search`` over place, length and
+300 px and clairvoyant SNR ``--snr`` at any angle, through the whole chain. The reference is ``pd_search`` over place, length and
 angle at the chain's own threshold; "loss" is the SNR efficiency fitted to who was found. ``--shortest`` is the length from
 which the chain looks, by default its own.
 """
@@ -36,7 +36,7 @@ FOUND_PX = 5.0  # of the middle across the streak
 Row = dict[str, float]
 
 
-def streaks_case(size: int, n_stars: int, seed: int) -> tuple[Case, list[float]]:
+def streaks_case(size: int, n_stars: int, snr_range: tuple[float, float], seed: int) -> tuple[Case, list[float]]:
     """A stare with streaks, and their clairvoyant SNRs."""
     rng = np.random.default_rng([seed, 77])
     case = replace(
@@ -47,7 +47,7 @@ def streaks_case(size: int, n_stars: int, seed: int) -> tuple[Case, list[float]]
     for frame in range(N_FRAMES):
         for _ in range(A_FRAME):
             length = min(math.exp(rng.uniform(*np.log(LENGTHS_PX))), 0.6 * size)
-            angle, snr = rng.uniform(0, math.pi), rng.uniform(*SNRS)
+            angle, snr = rng.uniform(0, math.pi), rng.uniform(*snr_range)
             reach = 0.5 * length + 8.0
             x, y = rng.uniform(reach, size - reach, 2)
             image = np.zeros((2 * int(reach) + 1,) * 2)
@@ -58,9 +58,9 @@ def streaks_case(size: int, n_stars: int, seed: int) -> tuple[Case, list[float]]
     return replace(case, crossings=tuple(made)), snrs
 
 
-def one_set(size: int, n_stars: int, streaks: Streaks, seed: int) -> tuple[list[Row], int, int]:
+def one_set(size: int, n_stars: int, snr_range: tuple[float, float], streaks: Streaks, seed: int) -> tuple[list[Row], int, int]:
     """Rows of the streaks of one set, false streaks and false tracklets."""
-    case, snrs = streaks_case(size, n_stars, seed)
+    case, snrs = streaks_case(size, n_stars, snr_range, seed)
     state = PayloadState(np.zeros(case.shape, np.float32))
     processed, _ = process_set(frames_of(case), state, None, replace(Config(), streaks=streaks))
     left = list(processed.streaks)
@@ -104,9 +104,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sets", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--shortest", type=int, default=Streaks().min_length_px)
+    parser.add_argument("--snr", type=float, nargs=2, default=SNRS)
     options = parser.parse_args(argv)
     config = replace(Streaks(), min_length_px=options.shortest)
-    work = partial(one_set, options.size, options.stars, config)
+    work = partial(one_set, options.size, options.stars, tuple(options.snr), config)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         results = list(pool.map(work, [options.seed * 1000 + k for k in range(options.sets)]))
     rows = [row for found, _, _ in results for row in found]
@@ -125,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         some = (snr >= weak) & (snr < strong)
         least, most = wilson(int(found[some].sum()), int(some.sum()))
         print(f"  SNR {weak}-{strong}: {int(found[some].sum())}/{int(some.sum())} ({least:.2f} to {most:.2f})")
-    for weak, strong in ((7.0, 9.0), (9.0, 10.5), (10.5, 12.0)):
+    for weak, strong in ((7.0, 9.0), (9.0, 10.5), (10.5, 12.0), (15.0, 25.0), (25.0, 60.0)):
         report([r for r in rows if r["found"] and weak <= r["snr"] < strong], f"SNR {weak}-{strong}")
 
 
