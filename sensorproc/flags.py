@@ -31,6 +31,7 @@ class DetectionFlag(IntFlag):
     NOT_SEEN = 2048  # tracklet member below 2 sigma in this frame: a measurement at the predicted place
     UNCALIBRATED_GAIN = 4096  # gain unknown, taken as 1 e-/DN
     ELONGATED = 16384  # wider in one direction than the point spread function: perhaps two objects
+    CURVED = 32768  # does not move straight and uniformly over the set: its members' places tell more than its rate
     NO_TIME = 8192  # the recording gave no time: times count frames, one second apart from 1972
 
 

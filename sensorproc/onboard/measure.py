@@ -11,6 +11,7 @@ from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.flags import DetectionFlag, PixelFlag
 from sensorproc.onboard.blends import subtract_in
 from sensorproc.onboard.false_alarms import FalseAlarms
+from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
 from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
@@ -20,6 +21,7 @@ from sensorproc.theory import noise_pixels
 OWN_POSITION_SNR = 7.0  # from here a frame's own centroid is better founded than the track's prediction
 NOT_SEEN_SNR = 2.0
 EXTENDED_SNR = 15.0  # below it the widths cannot be told apart
+LEAST_CURVED, CURVED_CHI2 = 6, 30.0  # frames with a place of their own; of two degrees of freedom, by chance 3e-7
 STREAK_FWHM = 1.25  # trail longer than this many FWHM: the trailed template matters, the object is called a streak
 
 
@@ -30,6 +32,7 @@ def tracklet(frames: Stack, track: Track, false: FalseAlarms, config: Measure) -
     places = [_place(frames, track, k, config.position_floor_px) for k in visible]
     scale2 = scatter_over_claim(places, track, visible)
     extra = track.flags | (int(DetectionFlag.EXTENDED) if is_extended(frames, track, config.extended_ratio) else 0)
+    extra |= int(DetectionFlag.CURVED) if is_curved(places, track.path[visible], frames.times[visible]) else 0
     members = [_member(frames, track, k, place, scale2, log10_pfa, extra) for k, place in zip(visible, places, strict=True)]
     c = track.candidate
     floor2 = config.position_floor_px**2
@@ -107,6 +110,30 @@ def scatter_over_claim(places: list[Place], track: Track, visible: list[int]) ->
             pulls.append(float((c * d[0] ** 2 - 2.0 * b * d[0] * d[1] + a * d[1] ** 2) / (a * c - b * b)))
     free = 2 * len(pulls) - 4  # the track itself took four
     return max(sum(pulls) / free, 1.0) if free >= 4 else 1.0
+
+
+def is_curved(places: Sequence[Place], path: np.ndarray, times: np.ndarray) -> bool:
+    """Whether the places fitted in single frames bend away from the straight track ``path`` (n, 2) at ``times`` (n,).
+
+    A parabola is fitted to what they leave of it, with their own errors or, if larger, their scatter about the parabola.
+    """
+    own = np.array([place.is_own for place in places], bool)
+    if int(own.sum()) < LEAST_CURVED:
+        return False
+    left = np.array([(place.x_px, place.y_px) for place in places])[own] - path[own]
+    variance = np.array([np.diag(place.cov) for place in places])[own]
+    t = times[own] - times[own].mean()
+    columns = np.stack([np.ones(len(t)), t, t * t], axis=1)
+    chi2, spread = 0.0, 0.0
+    for axis in (0, 1):
+        normal = np.einsum("na,n,nb->ab", columns, 1.0 / variance[:, axis], columns)
+        cov = np.zeros((3, 3))
+        if not invert_symmetric(normal, cov):
+            return False
+        answer = np.einsum("ab,nb,n,n->a", cov, columns, 1.0 / variance[:, axis], left[:, axis])
+        chi2 += answer[2] ** 2 / cov[2, 2]
+        spread += float(((left[:, axis] - np.einsum("na,a->n", columns, answer)) ** 2 / variance[:, axis]).sum())
+    return bool(chi2 > CURVED_CHI2 * max(spread / (2 * len(t) - 6), 1.0))
 
 
 def _member(frames: Stack, track: Track, k: int, place: Place, scale2: float, log10_pfa: float, extra_flags: int) -> Measurement:
