@@ -88,3 +88,11 @@ def test_the_sample_is_what_its_recipe_makes(tmp_path):
     write(SAMPLE, tmp_path)
     for path in sorted((ROOT / "docs" / "sample").iterdir()):
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
+
+
+def test_the_camera_turns_as_its_stars_trail(demo):
+    """The rate between the frames' attitudes and the length of the stars' trails are measured apart and agree to 2 %."""
+    rows = [row for row in read_table(demo[0] / "frames.ecsv") if row["sky"] == "stars"]
+    trails = [np.hypot(row["trail_x_px"], row["trail_y_px"]) * row["ifov_arcsec"] / row["exposure_s"] for row in rows]
+    assert len(rows) == 32
+    assert np.median([row["turn_arcsec_s"] for row in rows]) == pytest.approx(np.median(trails), rel=0.02)

@@ -250,6 +250,7 @@ COLUMNS = {
         "dec_deg",
         "roll_deg",
         "sigma_arcsec",
+        "turn_arcsec_s",
         "ifov_arcsec",
         "n_stars",
         "n_registered",

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.downlink.dictionary import DATA_MODES, NOT_OF_FRAMES, ORIGINS, REASONS, FrameStatus, Severity
 from sensorproc.flags import DetectionFlag, names
@@ -81,7 +83,30 @@ def frames(downlink: Downlink) -> list[Row]:
         for key in ("background_e", "noise_e", "n_outliers", "psf_fwhm_px", "trail_x_px", "trail_y_px"):
             row[key] = record[key]
         rows.append(row)
+    for row, turn in zip(rows, _turns(sorted(downlink.records["FRAME"], key=lambda r: (r["detector"], r["frame"]))), strict=True):
+        row["turn_arcsec_s"] = turn
     return rows
+
+
+def _turns(records: list[Row]) -> list[float]:
+    """How fast the camera turns [arcsec/s], from the attitudes of the frames before and after, or of one of them; NaN where those
+    are not solved from stars."""
+    found = []
+    for k, record in enumerate(records):
+        near = [r for r in records[max(k - 1, 0) : k + 2] if r["detector"] == record["detector"] and _is_solved(r)]
+        first, last = (near[0], near[-1]) if near else (record, record)
+        dt = (last["t_mid_tai_ns"] - first["t_mid_tai_ns"]) * 1e-9
+        if dt <= 0.0 or not _is_solved(record):
+            found.append(NAN)
+            continue
+        a, b = (np.array([r[f"q_{axis}"] for axis in "wxyz"]) for r in (first, last))
+        half = math.asin(min(0.5 * min(float(np.sqrt(((a - b) ** 2).sum())), float(np.sqrt(((a + b) ** 2).sum()))), 1.0))
+        found.append(math.degrees(4.0 * half) * 3600.0 / dt)
+    return found
+
+
+def _is_solved(record: Row) -> bool:
+    return bool(record["status"] & FrameStatus.STAR_SOLUTION)
 
 
 def limiting_mag(record: Row) -> float:
