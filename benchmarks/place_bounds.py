@@ -20,6 +20,7 @@ from sensorproc.scoring.match import match_all
 from sensorproc.scoring.truth import load_truth
 from sensorproc.theory import point_bound, streak_bounds
 
+SPOILT = {names(DetectionFlag, flag) for flag in (DetectionFlag.NOT_SEEN, DetectionFlag.EDGE, DetectionFlag.SATURATED)}
 LIKE_POINTS = 0.5  # shorter trails, in PSF sigmas, are points
 N_DRAWS = 2000
 
@@ -47,16 +48,13 @@ def main() -> None:
     for match in match_all(tables["detections"], truth):
         row, target = match.detection, match.target
         reports[target["id"]].add(("tracklet", row["tracklet_id"]) if row["tracklet_id"] >= 0 else ("streak", row["frame"]))
-        spoilt = {names(DetectionFlag, flag) for flag in (DetectionFlag.NOT_SEEN, DetectionFlag.EDGE, DetectionFlag.SATURATED)}
-        if row["snr"] < options.snr or spoilt & set(row["flags"].split("|")):
+        if row["snr"] < options.snr or SPOILT & set(row["flags"].split("|")):
             continue
         length = row["length_px"]
-        is_point = length < LIKE_POINTS * s
-        bounds = (
-            dict.fromkeys(("along", "cross"), point_bound(row["snr"], s)) if is_point else streak_bounds(row["snr"], length, s)
-        )
-        along.append(match.along_px / bounds["along"])
-        across.append(match.across_px / bounds["cross"])
+        across_bound = point_bound(row["snr"], s)
+        along_bound = streak_bounds(row["snr"], length, s)["along"] if length >= LIKE_POINTS * s else across_bound
+        along.append(match.along_px / along_bound)
+        across.append(match.across_px / across_bound)
     rng = np.random.default_rng(1)
     print("| detections | along / bound | across / bound | objects found | more than one report |")
     print("|---|---|---|---|---|")

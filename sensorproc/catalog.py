@@ -13,7 +13,7 @@ import struct
 import zlib
 from dataclasses import astuple, dataclass
 from enum import IntFlag
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 
@@ -122,7 +122,7 @@ class StarCatalog:
     """A star table in memory."""
 
     def __init__(self, data: bytes, name: str):
-        self.name, self.n_bytes, self.crc = name, len(data), zlib.crc32(data)
+        self.name, self.n_bytes = name, len(data)
         self.header = read_header(data, name)
         self.cells = Cells(self.header.n_bands)
         at = HEADER.size
@@ -137,11 +137,20 @@ class StarCatalog:
         if self._star_at[-1] != self.header.n_stars or self._motion_at[-1] != self.header.n_motions:
             raise InputError(f"{name}: the index counts {self._star_at[-1]} stars, the header {self.header.n_stars}")
 
+    @cached_property
+    def crc(self) -> int:
+        """Of the index, which holds the CRC of every cell: another table has another."""
+        return zlib.crc32(self._index.tobytes())
+
+    @cached_property
+    def _sampled_mags(self) -> np.ndarray:
+        return np.sort(self._stars["mag"][::SAMPLED])
+
     def faintest(self, radius: float, n_most: int) -> float:
         """Magnitude to which a cone has about so many stars where the sky is as full as anywhere; its own limit, if fewer."""
         share = 0.5 * (1.0 - np.cos(min(radius, np.pi))) * CROWDED
         wanted = int(min(n_most / max(share, 1e-12), self.header.n_stars))
-        sampled = np.sort(self._stars["mag"][::SAMPLED])
+        sampled = self._sampled_mags
         return float(MAG_ZERO + MAG_STEP * sampled[min(wanted // SAMPLED, len(sampled) - 1)])
 
     def cone(self, ra: float, dec: float, radius: float, tai_ns: int, faintest: float = np.inf) -> Stars:

@@ -109,6 +109,12 @@ def bent(distortion: tuple[float, ...], p: np.ndarray, q: np.ndarray) -> tuple[n
     return p_terms, q_terms
 
 
+def on_detector(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Which places (n,) lie on a detector of ``shape`` (ny, nx); NaN does not."""
+    ny, nx = shape
+    return (x > -0.5) & (y > -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
+
+
 def as_rows(matrix: np.ndarray) -> tuple[tuple[float, float, float], ...]:
     """A (3, 3) array as nested tuples of Python floats, hashable and exact."""
     return tuple(tuple(float(value) for value in row) for row in matrix)  # type: ignore[misc]

@@ -16,12 +16,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sensorproc.catalog import StarCatalog
-from sensorproc.onboard.lost import Patterns, edge_ratios, keys_of
+from sensorproc.onboard.lost import NEIGHBOUR_REACH, PER_FIELD, Patterns, edge_ratios, keys_of
 
 SMALLEST_FIELD, LARGEST_FIELD = math.radians(0.8), math.radians(20.0)
 STEP = math.sqrt(2.0)
-PER_FIELD = 15.0  # stars in a square field of a band
-NEIGHBOUR_REACH = 0.36  # of a field's side, from a pivot
 SPARE = 10.0  # times as many stars as are chosen are looked at: the sky is not evenly full
 MOST_BYTES = 32_000_000  # of one band in memory
 VERSION = 1
@@ -46,20 +44,22 @@ def build(unit: np.ndarray, mag: np.ndarray, field_rad: float) -> Patterns:
     """Patterns of stars (n, 3) float64 with magnitudes (n,), for fields of a side."""
     apart = field_rad / math.sqrt(math.pi * PER_FIELD)
     chosen = unit[np.argsort(mag, kind="stable")]
-    for radius in sorted({min(apart, 0.3 * apart), min(apart, 0.6 * apart), apart}):  # few neighbours at a time
-        chosen = chosen[_is_brightest(chosen, radius)]
+    for part in (0.3, 0.6, 1.0):  # few neighbours at a time
+        chosen = chosen[_is_brightest(chosen, part * apart)]
     reach = 2.0 * math.sin(min(NEIGHBOUR_REACH * field_rad, math.pi) / 2.0)
+    if len(chosen) < 4:
+        return Patterns.of(field_rad, chosen.astype(np.float32), np.empty((0, 4), np.uint32), np.empty(0, np.uint32))
     tree = cKDTree(chosen)
-    quads = np.empty((0, 4), np.uint32)
+    found = [np.empty((0, 4), np.uint32)]
     for first in range(0, len(chosen), 100_000):
         block = np.arange(first, min(first + 100_000, len(chosen)))
         distance, near = tree.query(chosen[block], k=min(24, len(chosen)), distance_upper_bound=reach)
         near = np.where(np.isfinite(distance) & (near != block[:, None]), near, len(chosen))
         near.sort(axis=1)  # stars are numbered by brightness
-        whole = near[:, 2] < len(chosen) if near.shape[1] > 2 else np.zeros(len(block), bool)
-        rows = np.concatenate([block[whole, None], near[whole, :3]], axis=1) if whole.any() else np.empty((0, 4))
-        quads = np.concatenate([quads, np.sort(rows, axis=1).astype(np.uint32)])
-    quads = np.unique(quads, axis=0)
+        whole = near[:, 2] < len(chosen)
+        rows = np.concatenate([block[whole, None], near[whole, :3]], axis=1)
+        found.append(np.sort(rows, axis=1).astype(np.uint32))
+    quads = np.unique(np.concatenate(found), axis=0)
     keys = np.concatenate([
         keys_of(edge_ratios(chosen[quads[i : i + 200_000]])[0]) for i in range(0, max(len(quads), 1), 200_000)
     ])  # fmt: skip

@@ -64,7 +64,8 @@ def frames(downlink: Downlink) -> list[Row]:
     of_frames = [e for e in downlink.records["EVENT"] if e["reason"] < len(REASONS) and REASONS[e["reason"]] not in NOT_OF_FRAMES]
     reasons = {(e["detector"], e["frame"]): e["reason"] for e in of_frames}
     rows = []
-    for record in sorted(downlink.records["FRAME"], key=lambda r: (r["detector"], r["frame"])):
+    records = sorted(downlink.records["FRAME"], key=lambda r: (r["detector"], r["frame"]))
+    for record, turn_arcsec_s in zip(records, _turns(records), strict=True):
         status = FrameStatus(record["status"])
         row = {"detector": record["detector"], "frame": record["frame"]}
         row["time_utc"] = utc_from_tai_ns(record["t_mid_tai_ns"])
@@ -73,7 +74,7 @@ def frames(downlink: Downlink) -> list[Row]:
         row["status"] = "processed" if status & FrameStatus.PROCESSED else f"rejected: {reason}"
         row["sky"] = "stars" if status & FrameStatus.STAR_SOLUTION else "header" if status & FrameStatus.HAS_SKY else "none"
         row["unsolved"] = _name(record["unsolved"]) if record["unsolved"] else ""
-        row |= boresight(record, status)
+        row |= boresight(record, status) | {"turn_arcsec_s": turn_arcsec_s}
         for key in ("n_stars", "n_registered", "registration_rms_px", "n_solved", "solution_rms_px"):
             row[key] = record[key]
         has_zero = bool(status & FrameStatus.HAS_ZERO_POINT)
@@ -83,8 +84,6 @@ def frames(downlink: Downlink) -> list[Row]:
         for key in ("background_e", "noise_e", "n_outliers", "psf_fwhm_px", "trail_x_px", "trail_y_px"):
             row[key] = record[key]
         rows.append(row)
-    for row, turn in zip(rows, _turns(sorted(downlink.records["FRAME"], key=lambda r: (r["detector"], r["frame"]))), strict=True):
-        row["turn_arcsec_s"] = turn
     return rows
 
 
@@ -161,7 +160,7 @@ def events(downlink: Downlink) -> list[Row]:
     rows = []
     for record in sorted(downlink.records["EVENT"], key=lambda r: (r["detector"], r["frame"])):
         severity = Severity(record["severity"]).name if record["severity"] in list(Severity) else "UNKNOWN"
-        reason = REASONS[record["reason"]] if record["reason"] < len(REASONS) else "UNKNOWN"
+        reason = _name(record["reason"])
         row = {"time_utc": utc_from_tai_ns(record["t_mid_tai_ns"]), "severity": severity, "event": reason}
         row |= {key: record[key] for key in ("detector", "frame", "value_1", "value_2")}
         rows.append(row)

@@ -7,11 +7,10 @@ import numpy as np
 from sensorproc.config import Measure
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.bright import BrightTrack, Patch
-from sensorproc.onboard.measure import common_flags, fold_angle, on_sky, united_flags
+from sensorproc.onboard.false_alarms import LOWEST_LOG10
+from sensorproc.onboard.measure import common_flags, fold_angle, mean_magnitude, on_sky, united_flags
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
 from sensorproc.onboard.tracks import Stack
-
-LOG10_PFA = -300.0  # of thousands of electrons in a patch nothing is by chance
 
 
 def bright_tracklet(frames: Stack, track: BrightTrack, config: Measure) -> Tracklet:
@@ -24,8 +23,7 @@ def bright_tracklet(frames: Stack, track: BrightTrack, config: Measure) -> Track
         if patch is not None
     )
     raw = frames.reference.solved.registered.flattened.calibrated.frame
-    brightest = [(m.mag, m.sigma_mag) for m in members if m.mag is not None]
-    mag, sigma_mag = (float(np.mean(column)) for column in zip(*brightest, strict=True)) if brightest else (None, 0.0)
+    mag, sigma_mag = mean_magnitude(members)
     floor2 = config.position_floor_px**2 / len(members)
     spread = float(((frames.times - frames.times.mean()) ** 2).mean())
     cov = scale2 * track.line.cov + floor2 * np.diag([1.0, 1.0, 1.0 / spread, 1.0 / spread])
@@ -39,7 +37,7 @@ def bright_tracklet(frames: Stack, track: BrightTrack, config: Measure) -> Track
         vy,
         cov,
         snr,
-        LOG10_PFA,
+        LOWEST_LOG10,  # of thousands of electrons in a patch nothing is by chance
         track.line.chi2,
         mag,
         sigma_mag,
@@ -58,7 +56,7 @@ def _member(residual: Residual, patch: Patch, trail: np.ndarray, scale2: float, 
     flags |= 0 if inside else DetectionFlag.EDGE
     (xx, yy), floor2 = patch.variance, floor_px**2 + residual.solved.registered.rms_px**2
     cov = scale2 * xx + floor2, 0.0, scale2 * yy + floor2
-    numbers = patch.flux_e, patch.sigma_flux_e, patch.flux_e / patch.sigma_flux_e, LOG10_PFA
+    numbers = patch.flux_e, patch.sigma_flux_e, patch.flux_e / patch.sigma_flux_e, LOWEST_LOG10
     length, cos, sin = (float(v) for v in trail)
     return on_sky(
         residual,

@@ -20,6 +20,7 @@ PRIOR_RUNNING = 3.0  # the same of the sets before
 MOST_EXCESS = 10.0  # of null tracks over theory, beyond which its tail is another
 STRONGEST = 5  # null tracks that tell how wide it is
 HIGHEST_SNR = 37.0  # beyond, densities underflow
+LOWEST_LOG10 = -300.0  # of a false-alarm rate; less is not told apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class FalseAlarms:
 
     def log10(self, snr: float) -> float:
         """log10 of :meth:`expected`, at most 0: the calibrated probability that a track so strong is false."""
-        return min(max(math.log10(max(self.expected(snr), 1e-300)), -300.0), 0.0)
+        return min(max(math.log10(max(self.expected(snr), 1e-300)), LOWEST_LOG10), 0.0)
 
     def reversed(self) -> "FalseAlarms":
         """Those of sign-reversed pixels: the skewness changes its sign."""

@@ -7,6 +7,7 @@ from sensorproc.onboard.kernels.link_pairs import linked_pairs
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.match import match
 from sensorproc.onboard.products import Candidate, Trail
+from sensorproc.onboard.straight_line import straight_line
 from sensorproc.onboard.tracks import Stack
 from sensorproc.onboard.velocities import REST_PX, span
 
@@ -42,7 +43,8 @@ def linked(clouds: list[np.ndarray], t: np.ndarray, slowest: float, config: Sear
         members = _members(points, frame_of, t, start, velocity, 2.0 * config.link_radius_px, used)
         if len(members) < needed:
             continue
-        start, velocity = _line(t[frame_of[members]], points[members, :2])
+        motion = straight_line(t[frame_of[members]], points[members, :2], np.ones((len(members), 2))).motion
+        start, velocity = motion[:2], motion[2:]
         snr = float(np.sqrt((points[members, 2] ** 2).sum()))
         used |= np.hypot(*(points[:, :2] - start - velocity * t[frame_of][:, None]).T) <= 2.0 * config.link_radius_px
         found.append(Candidate.at(start, velocity, snr, "linked"))
@@ -74,9 +76,3 @@ def _members(
     distance = np.where(used, np.inf, distance)
     nearest = [min(np.flatnonzero(frame_of == k), key=lambda q: distance[q], default=-1) for k in range(len(t))]
     return np.array([q for q in nearest if q >= 0 and distance[q] <= radius], int)
-
-
-def _line(t: np.ndarray, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    dt = t - t.mean()
-    velocity = (dt[:, None] * (xy - xy.mean(axis=0))).sum(axis=0) / (dt * dt).sum()
-    return xy.mean(axis=0) - velocity * t.mean(), velocity

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sensorproc.onboard.straight_line import StraightLine, straight_line
+from sensorproc.onboard.straight_line import StraightLine, squared_pull, straight_line
 from sensorproc.onboard.streak_fit import Streak
 from sensorproc.onboard.tracks import Stack
 
@@ -56,7 +56,7 @@ def link_streaks(found: Sequence[Numbered], frames: Stack) -> tuple[list[StreakT
             members = tuple(sorted(best, key=lambda m: m.frame))
             tracks.append(StreakTrack(members, _line(members, frames)))
             taken = [m.streak for m in members]
-            waiting = [w for w in waiting if not any(w[1] is streak for streak in taken)]
+            waiting = [w for w in waiting if w[1] not in taken]
     return tracks, sorted(waiting, key=lambda item: (item[0], -item[1].snr, item[1].x0))
 
 
@@ -109,32 +109,27 @@ def _member(j: int, streak: Streak, motion: np.ndarray, cov: np.ndarray, members
         return None
     excess = abs(float(own @ along)) - length
     cut = _cut_ends(streak, frames)
-    if excess > TRAIL_SIGMAS * longer + TRAIL_FLOOR_PX or (not cut.any() and -excess > TRAIL_SIGMAS * longer + TRAIL_FLOOR_PX):
+    most = TRAIL_SIGMAS * longer + TRAIL_FLOOR_PX
+    if cut.all() or excess > most or (not cut.any() and -excess > most):
         return None
     expected = frames.path(*(float(value) for value in motion))[j]
     step = np.block([np.eye(2), t * np.eye(2)])
     predicted = step @ cov @ step.T
-    for place, variance in _places(streak, cut, length, along, float(along @ rate @ along)):
-        gap = place - expected
-        total = predicted + variance + PLACE_FLOOR_PX**2 * np.eye(2)
-        (a, b), (_, c) = total
-        if (c * gap[0] ** 2 - 2.0 * b * gap[0] * gap[1] + a * gap[1] ** 2) / (a * c - b * b) < GATE_CHI2:
-            return Member(j, streak, place, variance)
-    return None
+    place, variance = _place(streak, cut, length, along, float(along @ rate @ along))
+    total = predicted + variance + PLACE_FLOOR_PX**2 * np.eye(2)
+    return Member(j, streak, place, variance) if squared_pull(place - expected, total) < GATE_CHI2 else None
 
 
-def _places(
+def _place(
     streak: Streak, cut: np.ndarray, length: float, along: np.ndarray, length_variance: float
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Where mid-exposure may be, with covariances: the middle, or half the track's length from the one true end."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where mid-exposure is, with its covariance: the middle, or half the track's length from the one true end."""
     if not cut.any():
-        return [(np.array(streak.middle), streak.cov[:2, :2])]
-    if cut.all():
-        return []
+        return np.array(streak.middle), streak.cov[:2, :2]
     end, other = ((streak.x1, streak.y1), (streak.x0, streak.y0)) if cut[0] else ((streak.x0, streak.y0), (streak.x1, streak.y1))
     inward = np.sign(float((np.array(other) - end) @ along)) * along
     variance = streak.cov[:2, :2] + 0.25 * (streak.cov[2, 2] + length_variance) * np.outer(along, along)
-    return [(np.array(end) + 0.5 * length * inward, variance)]
+    return np.array(end) + 0.5 * length * inward, variance
 
 
 def _cut_ends(streak: Streak, frames: Stack) -> np.ndarray:

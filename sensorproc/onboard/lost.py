@@ -13,8 +13,10 @@ import numpy as np
 from scipy import stats as statistics
 from scipy.spatial import cKDTree
 
-from sensorproc.geometry import Camera, as_rows
+from sensorproc.geometry import Camera, as_rows, on_detector
 
+PER_FIELD = 15.0  # stars in a square field of a band
+NEIGHBOUR_REACH = 0.36  # of a field's side, from a pivot
 RATIO_BIN = 0.02
 RATIO_ERROR = 0.006  # of edges: centroids, distortion over a pattern, and a scale that is not the one believed
 SCALE_ERROR = 0.06
@@ -32,7 +34,8 @@ EDGES = tuple(itertools.combinations(range(4), 2))
 @dataclass(frozen=True, eq=False)
 class Patterns:
     """Stars (n, 3) float32, brightest first, quadruples (m, 4) uint32 of them, brightest first, sorted by ``keys`` (m,)
-    uint32, for fields of a side [rad]; ``sorted_by`` and ``starts``: the stars by a coarse grid of the cube, for cones."""
+    uint32, for fields of a side [rad]; ``order`` and ``cells`` (n,): the stars by the cells of a coarse grid of the cube,
+    ``n_side`` to a side, for cones."""
 
     field_rad: float
     unit: np.ndarray
@@ -49,11 +52,6 @@ class Patterns:
         cell = _cell(unit, n_side)
         order = np.argsort(cell, kind="stable").astype(np.uint32)
         return cls(field_rad, unit, quads, keys, order, cell[order], n_side)
-
-    @property
-    def n_bytes(self) -> int:
-        """Memory of all arrays."""
-        return sum(a.nbytes for a in (self.unit, self.quads, self.keys, self.order, self.cells))
 
     def cone(self, axis: np.ndarray, radius_rad: float) -> np.ndarray:
         """Directions (k, 3) within an angle of an axis, brightest first."""
@@ -111,7 +109,7 @@ def find_attitude(stars: np.ndarray, camera: Camera, shape: tuple[int, int], pat
     tried = itertools.islice(_attitudes(stars, quads, camera, patterns), MOST_TRIED)
     for n_tried, found in enumerate(tried, LEAST_TRIED):
         x, y = found.pixel(patterns.cone(found.dcm[:, 2], math.atan(half * found.ifov_rad) * 1.02))
-        inside = (x > -0.5) & (y > -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
+        inside = on_detector(x, y, shape)
         places = np.stack([x[inside], y[inside]], axis=1)
         matched = len(set(tree.query(places, distance_upper_bound=radius)[1].tolist()) - {len(bright)}) if len(places) else 0
         chance = float(statistics.binom.sf(matched - 5, max(len(places) - 4, 1), min(by_chance, 0.9)))
@@ -125,13 +123,13 @@ def find_attitude(stars: np.ndarray, camera: Camera, shape: tuple[int, int], pat
 def image_quads(stars: np.ndarray, camera: Camera, field_rad: float) -> np.ndarray:
     """Patterns (m, 4) of the frame's stars, as the index makes them but with more neighbours to choose from."""
     side = field_rad / camera.ifov_rad
-    apart = LESS_APART * side / math.sqrt(math.pi * 15.0)
+    apart = LESS_APART * side / math.sqrt(math.pi * PER_FIELD)
     places = stars[: 4 * PIVOTS, :2]
     gaps = np.hypot(places[:, None, 0] - places[None, :, 0], places[:, None, 1] - places[None, :, 1])
     hidden = (np.tril(gaps < apart, -1)).any(axis=1)  # a brighter one is near
     chosen = np.flatnonzero(~hidden)[:PIVOTS]
     found = set()
-    reach = 0.36 * side * (1.0 + SCALE_ERROR)
+    reach = NEIGHBOUR_REACH * side * (1.0 + SCALE_ERROR)
     for pivot in chosen.tolist():
         near = [j for j in chosen.tolist() if j != pivot and gaps[pivot, j] < reach][:NEIGHBOURS]
         found |= {tuple(sorted((pivot, *three))) for three in itertools.combinations(near, 3)}

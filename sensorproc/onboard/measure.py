@@ -15,6 +15,7 @@ from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
 from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
+from sensorproc.onboard.straight_line import squared_pull
 from sensorproc.onboard.tracks import Stack
 from sensorproc.theory import noise_pixels
 
@@ -105,9 +106,7 @@ def scatter_over_claim(places: list[Place], track: Track, visible: list[int]) ->
     pulls = []
     for place, k in zip(places, visible, strict=True):
         if place.is_own:
-            d = np.array([place.x_px, place.y_px]) - track.path[k]
-            (a, b), (_, c) = place.cov
-            pulls.append(float((c * d[0] ** 2 - 2.0 * b * d[0] * d[1] + a * d[1] ** 2) / (a * c - b * b)))
+            pulls.append(squared_pull(np.array([place.x_px, place.y_px]) - track.path[k], place.cov))
     free = 2 * len(pulls) - 4  # the track itself took four
     return max(sum(pulls) / free, 1.0) if free >= 4 else 1.0
 
@@ -228,6 +227,15 @@ def united_flags(members: Sequence[Measurement]) -> int:
     for m in members:
         flags |= m.flags & ~int(DetectionFlag.NOT_SEEN)
     return flags & ~int(DetectionFlag.NO_PHOTOMETRY) if any(m.mag is not None for m in members) else flags
+
+
+def mean_magnitude(members: Sequence[Measurement]) -> tuple[float | None, float]:
+    """Mean of the members' magnitudes and of their sigmas, of those that have one."""
+    known = [(m.mag, m.sigma_mag) for m in members if m.mag is not None]
+    if not known:
+        return None, 0.0
+    mag, sigma_mag = (float(np.mean(column)) for column in zip(*known, strict=True))
+    return mag, sigma_mag
 
 
 def common_flags(residual: Residual) -> int:

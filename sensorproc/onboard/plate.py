@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats as statistics
 
-from sensorproc.geometry import Camera, compose, rotation
+from sensorproc.geometry import Camera, compose, on_detector, rotation
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.register import match_nearest
 
@@ -50,7 +50,7 @@ def fit_plate(
     plate = None
     for radius in radii:
         x, y = camera.pixel(unit)
-        n_table = _n_inside(x, y, shape)
+        n_table = int(on_detector(x, y, shape).sum())
         bright = stars[: max(LEAST_STARS, STARS_PER_TABLE_STAR * n_table)]
         here, there = match_nearest(bright[:, :2], np.stack([x, y], axis=1), radius)
         if len(here) < min_matched:
@@ -103,8 +103,3 @@ def _step(p: np.ndarray, q: np.ndarray, gap: np.ndarray, weight: np.ndarray, sca
     if not invert_symmetric(normal, cov):
         return None
     return np.einsum("ab,b->a", cov, rhs), cov
-
-
-def _n_inside(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> int:
-    ny, nx = shape
-    return int(((x > -0.5) & (y > -0.5) & (x < nx - 0.5) & (y < ny - 0.5)).sum())

@@ -6,6 +6,7 @@ Whatever comes out must match more stars than chance would; else the frame says 
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -110,14 +111,13 @@ class _Field:
     def _tracked(self, prior: Camera, reach_deg: float, roll_deg: float, optics: Optics | None) -> Plate | None:
         camera = optics.applied(prior) if optics else prior
         reach_px = math.radians(reach_deg) / camera.ifov_rad
+        radii = FINE_RADII_PX if optics else ROUGH_RADII_PX + FINE_RADII_PX
         unit, _ = self._around(camera, reach_px)
         if len(unit) < self.config.min_matched:
             self.reason = "FEW_STARS"
             return None
         for voted in votes(camera, self.stars, unit, reach_px, math.radians(roll_deg), self.half_px)[:MOST_VOTES]:
-            plate = self._fit(
-                voted, self._around(voted), FINE_RADII_PX if optics else ROUGH_RADII_PX + FINE_RADII_PX, self._scale_sigma(optics)
-            )
+            plate = self._fit(voted, self._around(voted), radii, self._scale_sigma(optics))
             if plate:
                 return plate
         self.reason = "NO_MATCH"
@@ -139,8 +139,7 @@ class _Field:
             found = find_attitude(self.stars, optics.applied(blank) if optics else blank, (ny, nx), patterns)
             if found is None:
                 continue
-            found = self._as_seen(found)
-            plate = self._refined(found, optics)
+            plate = self._refined(self._as_seen(found), optics)
             if plate:
                 return plate
         self.reason = "NO_MATCH"
@@ -158,13 +157,9 @@ class _Field:
         return self._fit(rough.camera, self._around(rough.camera), FINE_RADII_PX, LATER_SCALE_SIGMA) if rough else None
 
     def _fit(
-        self,
-        camera: Camera,
-        table: tuple[np.ndarray, np.ndarray],
-        radii: tuple[float, ...],
-        scale_sigma: float,
+        self, camera: Camera, table: tuple[np.ndarray, np.ndarray], radii: tuple[float, ...], scale_sigma: float,
         is_last: bool = True,
-    ) -> Plate | None:
+    ) -> Plate | None:  # fmt: skip
         s, least = self.frame.psf_sigma_px, self.config.min_matched
         plate = fit_plate(camera, self.stars, *table, self.shape, s, radii, scale_sigma, least)
         return plate if plate and (plate.chance < MOST_CHANCE or not is_last) else None
@@ -195,14 +190,12 @@ class _Field:
         if table.around is not None:
             radius = math.atan((self.half_px + margin_px) * camera.ifov_rad) * 1.02
             table = table.around(camera.dcm[:, 2], radius, self.raw.t_mid_tai_ns)
-        most = MOST_TABLE * len(self.stars) + MOST_TABLE * self.config.min_matched
-        table = StarTable(table.unit[:most], table.mag[:most], table.colour_mag[:most] if table.colour_mag is not None else None)
+        table = table.chosen(slice(MOST_TABLE * (len(self.stars) + self.config.min_matched)))
         unit = aberrate(table.unit, self.velocity)
         x, y = camera.pixel(unit)
         ny, nx = self.shape
         inside = np.flatnonzero((x > -margin_px) & (x < nx + margin_px) & (y > -margin_px) & (y < ny + margin_px))
-        colour = table.colour_mag[inside] if table.colour_mag is not None else None
-        return StarTable(unit[inside], table.mag[inside], colour), x[inside], y[inside]
+        return replace(table.chosen(inside), unit=unit[inside]), x[inside], y[inside]
 
     def _scale_sigma(self, optics: Optics | None) -> float:
         return LATER_SCALE_SIGMA if optics else FIRST_SCALE_SIGMA

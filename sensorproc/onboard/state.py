@@ -80,3 +80,8 @@ class StarTable:
 
     def __post_init__(self) -> None:
         freeze(self.unit, self.mag)
+
+    def chosen(self, which: np.ndarray | slice) -> "StarTable":
+        """Some of the stars, and nothing of where more are found."""
+        colour = self.colour_mag[which] if self.colour_mag is not None else None
+        return StarTable(self.unit[which], self.mag[which], colour)

@@ -19,6 +19,12 @@ class StraightLine:
         return float(np.sqrt((self.motion[2:] ** 2 / np.diag(self.cov)[2:]).sum()))
 
 
+def squared_pull(gap: np.ndarray, cov: np.ndarray) -> float:
+    """Chi-squared of a displacement (2,) with covariance (2, 2)."""
+    (a, b), (_, c) = cov
+    return float((c * gap[0] ** 2 - 2.0 * b * gap[0] * gap[1] + a * gap[1] ** 2) / (a * c - b * b))
+
+
 def straight_line(t: np.ndarray, xy: np.ndarray, variance: np.ndarray) -> StraightLine:
     """Weighted least squares through places ``xy`` (n, 2) at times ``t`` (n,) with ``variance`` (n, 2) in x and y.
 

@@ -6,14 +6,12 @@ import numpy as np
 
 from sensorproc.config import Measure
 from sensorproc.flags import DetectionFlag
-from sensorproc.onboard.false_alarms import FalseAlarms
+from sensorproc.onboard.false_alarms import LOWEST_LOG10, FalseAlarms
 from sensorproc.onboard.link_streaks import Member, StreakTrack, is_cut
-from sensorproc.onboard.measure import common_flags, fold_angle, on_sky, united_flags
+from sensorproc.onboard.measure import common_flags, fold_angle, mean_magnitude, on_sky, united_flags
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
 from sensorproc.onboard.streak_fit import Streak
 from sensorproc.onboard.tracks import Stack
-
-LOWEST_LOG10 = -300.0
 
 
 def streak_measurement(residual: Residual, streak: Streak, false: FalseAlarms, floor_px: float) -> Measurement:
@@ -37,8 +35,7 @@ def streak_tracklet(frames: Stack, track: StreakTrack, false: FalseAlarms, confi
     fluxes = np.array([m.flux_e for m in whole])
     flux = float((weight * fluxes).sum() / weight.sum())
     chi2 = float((weight * (fluxes - flux) ** 2).sum()) / max(len(whole) - 1, 1)
-    mags = [(m.mag, m.sigma_mag) for m in whole if m.mag is not None]
-    mag, sigma_mag = (float(np.mean(column)) for column in zip(*mags, strict=True)) if mags else (None, 0.0)
+    mag, sigma_mag = mean_magnitude(whole)
     raw = frames.reference.solved.registered.flattened.calibrated.frame
     x, y, vx, vy = (float(v) for v in track.line.motion)
     return Tracklet(

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from sensorproc.geometry import Camera, compose, rotation
+from sensorproc.onboard.plate import turned
 
 VOTE_PX = 4.0  # side of a bin
 BRIGHT_TABLE, BRIGHT_STARS = 150, 80
@@ -22,17 +23,16 @@ def votes(prior: Camera, stars: np.ndarray, unit: np.ndarray, reach_px: float, r
     found: list[tuple[int, int, Camera]] = []
     for k in sorted(range(-n, n + 1), key=lambda k: (abs(k), k)):
         turn = rotation(np.array([0.0, 0.0, k * roll_rad / max(n, 1)]))
-        turned = prior.with_attitude(compose(prior.dcm, turn))
-        shift, count = _shift(*turned.pixel(unit[:BRIGHT_TABLE]), stars[:BRIGHT_STARS], reach_px)
+        rolled = prior.with_attitude(compose(prior.dcm, turn))
+        shift, count = _shift(*rolled.pixel(unit[:BRIGHT_TABLE]), stars[:BRIGHT_STARS], reach_px)
         if count:
-            found.append((-count, len(found), shifted(turned, *shift)))
+            found.append((-count, len(found), shifted(rolled, *shift)))
     return [camera for _, _, camera in sorted(found, key=lambda item: item[:2])]
 
 
 def shifted(camera: Camera, dx: float, dy: float) -> Camera:
     """The camera turned so that every star moves by (dx, dy) pixels."""
-    vector = np.array([dy, -camera.parity * dx, 0.0]) * camera.ifov_rad
-    return camera.with_attitude(compose(camera.dcm, rotation(vector)))
+    return turned(camera, np.array([dy, -camera.parity * dx, 0.0, 0.0]))
 
 
 def _shift(x: np.ndarray, y: np.ndarray, stars: np.ndarray, reach_px: float) -> tuple[tuple[float, float], int]:
