@@ -1,20 +1,22 @@
 """How well points are measured against the Cramer-Rao bounds, and whether the claimed errors are true.
 
-Usage: python -m benchmarks.point_limits [--sets 10] [--seed 1] [--rho 8 10 14 20 40 80]
+Usage: python -m benchmarks.point_limits [--sets 10] [--seed 1] [--rho 8 10 14 20 40 80] [--movers 12] [--stars 100] [--speed V]
 
-Made-up stares of 320 x 320 px, 16 frames, twelve single objects a set of SNR ``rho`` over it, 0.6 to 2 px/frame. Bounds are those
-of a known PSF; along its trail of length L a point is sqrt(1 + L^2 / 12 s^2) times wider. Ratios are rms over bound of who was
-found; chi-squared is that of the claimed sigmas, 1 if they are true: places and fluxes of frames, rates of tracklets.
+Made-up stares of 320 x 320 px, 16 frames, up to twelve single objects a set of SNR ``rho`` over it, 0.6 to 2 px/frame or all at
+one speed. Bounds are those of a known PSF; along its trail of length L a point is sqrt(1 + L^2 / 12 s^2) times wider. Ratios are
+rms over bound of who was found; chi-squared is that of the claimed sigmas, 1 if they are true: places and fluxes of frames, rates
+of tracklets.
 """
 
 import argparse
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.bench_process import frames_of
 from benchmarks.cases import Case, Target, target_path
-from benchmarks.pair_limits import sky
+from benchmarks.pair_limits import SKY, sky
 from sensorproc.config import Config
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.products import Tracklet
@@ -23,6 +25,16 @@ from sensorproc.theory import point_bound, sampled_sigma
 
 NEAR_PX = 3.0
 MEASURED_SNR = 7.0  # of one frame, from which its own place is fitted
+
+
+def with_movers(case: Case, n: int, n_stars: int, speed: float | None) -> Case:
+    """The sky with about ``n`` of its objects, all as fast as ``speed`` [px/frame] if given, at their places in mid-set."""
+    middle, targets = 0.5 * (case.n_frames - 1), []
+    for t in case.targets[:: max(len(case.targets) // n, 1)]:
+        part = speed / float(np.hypot(t.vx, t.vy)) if speed else 1.0
+        x, y = t.x + middle * t.vx * (1.0 - part), t.y + middle * t.vy * (1.0 - part)
+        targets.append(replace(t, x=x, y=y, vx=t.vx * part, vy=t.vy * part))
+    return replace(case, n_stars=n_stars, targets=tuple(targets))
 
 
 def rows_of(case: Case, rho: float) -> list[dict[str, list[float]]]:
@@ -69,6 +81,9 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rho", type=float, nargs="+", default=[8.0, 10.0, 14.0, 20.0, 40.0, 80.0])
+    parser.add_argument("--movers", type=int, default=12)
+    parser.add_argument("--stars", type=int, default=SKY.n_stars)
+    parser.add_argument("--speed", type=float)
     options = parser.parse_args()
     names = ("place", "rate", "frame", "flux"), ("chi2 frame", "chi2 rate", "chi2 flux")
     columns = "found", "place / bound", "rate", "place in one frame", "flux", "flux off", "place off [px]", "chi2 place", "rate"
@@ -76,6 +91,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for rho in options.rho:
         skies = [sky(options.seed + k, rho, 0.0, False, 1.0) for k in range(options.sets)]
+        skies = [with_movers(case, options.movers, options.stars, options.speed) for case in skies]
         found = [row for case in skies for row in rows_of(case, rho)]
         total: dict[str, list[float]] = defaultdict(list)
         for row in found:
