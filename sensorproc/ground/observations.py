@@ -16,6 +16,11 @@ from sensorproc.timescales import utc_from_tai_ns
 
 Row = dict[str, Any]
 NAN = float("nan")
+ATTITUDE = (
+    *(f"q_{a}" for a in "wxyz"),
+    *(f"sigma_turn_{a}_arcsec" for a in "xyz"),
+    *(f"corr_turn_{ab}" for ab in ("xy", "xz", "yz")),
+)
 LIMIT_SNR = 5.0
 
 
@@ -123,9 +128,9 @@ def _name(code: int) -> str:
 
 
 def boresight(record: Row, status: FrameStatus) -> Row:
-    """Right ascension, declination and roll [deg] of the camera, GCRS axes, NaN where unknown."""
+    """Right ascension, declination and roll [deg] of the camera, GCRS axes, and its attitude with errors; NaN where unknown."""
     if not status & FrameStatus.HAS_SKY:
-        return {"ra_deg": NAN, "dec_deg": NAN, "roll_deg": NAN, "sigma_arcsec": NAN, "ifov_arcsec": NAN}
+        return dict.fromkeys(("ra_deg", "dec_deg", "roll_deg", "sigma_arcsec", "ifov_arcsec", *ATTITUDE), NAN)
     dcm = dcm_from_quaternion([record[f"q_{axis}"] for axis in "wxyz"])  # type: ignore[arg-type]
     ra, dec = (float(v) for v in radec_from_unit(dcm[:, 2]))
     east, north = (float((axis * dcm[:, 0]).sum()) for axis in tangent_axes(ra, dec))
@@ -133,8 +138,9 @@ def boresight(record: Row, status: FrameStatus) -> Row:
         "ra_deg": math.degrees(ra),
         "dec_deg": math.degrees(dec),
         "roll_deg": math.degrees(math.atan2(north, east)),
-        "sigma_arcsec": record["sigma_arcsec"],
+        "sigma_arcsec": math.sqrt(0.5 * (record["sigma_turn_x_arcsec"] ** 2 + record["sigma_turn_y_arcsec"] ** 2)),
         "ifov_arcsec": math.degrees(record["ifov_rad"]) * 3600.0,
+        **{name: record[name] for name in ATTITUDE},
     }
 
 

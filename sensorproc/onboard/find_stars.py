@@ -122,20 +122,20 @@ def psf_sigma(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail:
 
     None with fewer than three usable stars.
     """
-    curves = _misfits(flattened, flags, stars, trail, _lonely(flattened, flags, stars, trail.length_px))
+    curves = _misfits(flattened, flags, stars, trail, lonely(flattened, flags, stars, trail.length_px))
     return float(np.median(WIDTHS[np.argmin(curves, axis=1)])) if len(curves) >= MIN_LONELY else None
 
 
 def is_trailed(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail: Trail) -> bool:
     """Whether stars are trails rather than points of any width: the median star decides, False if there are too few."""
-    lonely = _lonely(flattened, flags, stars, trail.length_px)
-    if len(lonely) < MIN_LONELY:
+    chosen = lonely(flattened, flags, stars, trail.length_px)
+    if len(chosen) < MIN_LONELY:
         return False
-    as_trail, as_point = (_misfits(flattened, flags, stars, shape, lonely, trail).min(axis=1) for shape in (trail, Trail()))
+    as_trail, as_point = (_misfits(flattened, flags, stars, shape, chosen, trail).min(axis=1) for shape in (trail, Trail()))
     return float(np.median(as_trail / np.maximum(as_point, 1e-12))) < TRAIL_GAIN
 
 
-def _lonely(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, length_px: float) -> list[int]:
+def lonely(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, length_px: float) -> list[int]:
     """Indices of the brightest stars with a good core, room to the edge, and no other star near."""
     room = int(np.ceil(8 + 0.5 * length_px))
     ny, nx = flattened.image_e.shape

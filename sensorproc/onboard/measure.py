@@ -13,6 +13,7 @@ from sensorproc.onboard.blends import subtract_in
 from sensorproc.onboard.false_alarms import FalseAlarms
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
+from sensorproc.onboard.plate import attitude_terms
 from sensorproc.onboard.products import Measurement, Residual, Tracklet
 from sensorproc.onboard.refine import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
 from sensorproc.onboard.straight_line import squared_pull
@@ -214,11 +215,11 @@ def sky_sigmas(residual: Residual, x: float, y: float, cov: tuple[float, float, 
     ra, dec = camera.radec(xs, ys)
     east = np.mod(ra[1:] - ra[0] + math.pi, 2 * math.pi) - math.pi
     rows = np.array([east * math.cos(float(dec[0])), dec[1:] - dec[0]]) * ARCSEC_PER_RAD
-    pixel = np.array([[cov[0], cov[1]], [cov[1], cov[2]]])
+    place = np.array([camera.parity * (x - camera.x0_px)]), np.array([y - camera.y0_px])
+    moved = attitude_terms(*place)[0] * np.array([[camera.parity], [1.0]])  # pixels that the solution's errors move a place
+    pixel = np.array([[cov[0], cov[1]], [cov[1], cov[2]]]) + np.einsum("ia,ab,jb->ij", moved, solved.cov, moved)
     sky = np.einsum("ij,jk,lk->il", rows, pixel, rows)
-    arm = camera.ifov_rad * ARCSEC_PER_RAD * math.hypot(x - camera.x0_px, y - camera.y0_px)
-    own2 = solved.sigma_arcsec**2 + 0.5 * arm**2 * (solved.sigma_roll_rad**2 + solved.sigma_scale**2)
-    return math.sqrt(float(sky[0, 0]) + own2), math.sqrt(float(sky[1, 1]) + own2)
+    return math.sqrt(float(sky[0, 0])), math.sqrt(float(sky[1, 1]))
 
 
 def united_flags(members: Sequence[Measurement]) -> int:

@@ -38,6 +38,7 @@ from sensorproc.onboard.products import (
 from sensorproc.onboard.refine import accept
 from sensorproc.onboard.register import is_slewing, register
 from sensorproc.onboard.search import false_alarms, search
+from sensorproc.onboard.shutter import exposure_bias
 from sensorproc.onboard.solve import solve
 from sensorproc.onboard.stars import subtract_stars
 from sensorproc.onboard.state import PayloadState, StarTable
@@ -121,7 +122,7 @@ def search_set(
 class Starless:
     """What is left of a set without its stars and the detector's defects; ``movers`` so slow that they look like stars and
     ``bright`` objects that are no points; frames that could not be placed; what every pixel has shown of itself so
-    far, and the stars of the optics."""
+    far, and the stars of the optics and of the shutter."""
 
     frames: Stack
     movers: list[Candidate]
@@ -129,6 +130,7 @@ class Starless:
     unplaced: list[Rejection]
     warm_snr: np.ndarray | None
     optics: Optics | None = None
+    exposure_bias_s: tuple[float, float] = (0.0, 0.0)
 
 
 def residual_stack(
@@ -143,6 +145,7 @@ def residual_stack(
         raise FrameSetRejected("SAME_TIME")
     registered, unplaced = register_set(flattened, state, config, cadence_s, do)
     del flattened
+    bias = do(exposure_bias, registered)
     bright, registered = do(bright_objects, registered)
     solved, optics = do(solve, registered, table, config.solve, state.optics)
     movers = do(slow_movers, registered, config.stars, config.register)
@@ -153,7 +156,7 @@ def residual_stack(
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)
     residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
-    return Starless(do(stack, residuals, cadence_s), movers, bright, unplaced, warm_snr, optics)
+    return Starless(do(stack, residuals, cadence_s), movers, bright, unplaced, warm_snr, optics, bias)
 
 
 def search_stack(starless: Starless, rejections: tuple[Rejection, ...], state: PayloadState, config: Config, do: Do) -> Processed:
@@ -197,6 +200,7 @@ def search_stack(starless: Starless, rejections: tuple[Rejection, ...], state: P
         excess=calibrated.excess,
         null_found=sum(len(n) for n in nulls.values()),
         null_expected=config.search.null_false_alarms * len(nulls),
+        exposure_bias_s=starless.exposure_bias_s,
         state_digest=state.digest(),
     )
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats as statistics
+from scipy.special import pdtrc
 
 from sensorproc.geometry import Camera, compose, on_detector, rotation
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
@@ -15,6 +15,7 @@ CENTROID_SIGMAS = 1.5  # a star's place is so many PSF widths over its SNR uncer
 OUTLIER, LEAST_OUTLIER_PX = 3.0, 0.3  # distances over their median, and those never called outliers
 ROBUST_SIGMAS = 3.0  # beyond it a residual counts less (Huber 1964)
 LEAST_STARS, STARS_PER_TABLE_STAR = 40, 4  # brightest of the frame that may match: the rest only adds chance
+STILL_PX = 0.01  # by which a fit moves no star any more
 MOST_CHANCE = 1e-9  # that as many stars match where the camera does not point
 FITTED_STARS = 2  # of the matched ones the fit itself has put in place: four parameters
 
@@ -47,8 +48,10 @@ def fit_plate(
     ``stars`` (n, 3): x, y, SNR; ``unit`` (m, 3) table directions and ``mag`` (m,); ``scale_sigma`` how well the camera's scale
     is known.
     """
-    plate = None
+    plate, before_px, moved_px, half_px = None, 0.0, math.inf, 0.5 * math.hypot(*shape)
     for radius in radii:
+        if radius == before_px and moved_px < STILL_PX:
+            continue  # would match the same pairs
         x, y = camera.pixel(unit)
         n_table = int(on_detector(x, y, shape).sum())
         bright = stars[: max(LEAST_STARS, STARS_PER_TABLE_STAR * n_table)]
@@ -71,10 +74,11 @@ def fit_plate(
             return None
         step, cov = answer
         camera = turned(camera, step)
+        before_px, moved_px = radius, float(np.abs(step * np.array([1.0, 1.0, half_px, half_px])).sum())
         left = gap - np.einsum("mij,j->mi", attitude_terms(p, q), step)
         rms = float(np.sqrt((weight[:, None] * left**2).sum() / (2.0 * weight.sum())))
         likely = len(bright) * n_table * math.pi * radius**2 / (shape[0] * shape[1])  # matches by chance
-        chance = float(statistics.poisson.sf(len(here) - FITTED_STARS - 1, likely))
+        chance = float(pdtrc(len(here) - FITTED_STARS - 1, likely))
         plate = Plate(camera, here, there, np.stack([p, q], axis=1), left, weight, rms, cov, chance, mag[there])
     return plate
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensorproc.conventions import ARCSEC_PER_RAD
 from sensorproc.geometry import Camera, Coordinate
 
 Image = np.ndarray  # (ny, nx) float32, C-contiguous, read-only
@@ -164,9 +165,10 @@ class Registered:
 class Solved:
     """Sky solution of one frame: ``camera`` maps pixels to GCRS directions, None without any pointing.
 
-    ``sigma_arcsec`` per axis, ``sigma_roll_rad`` and ``sigma_scale`` (relative) describe the solution itself, not a target's
-    centroid. ``reason``: why there is no solution from stars, a name of the dictionary. ``table_px`` (m, 4): where
-    the solution puts the table's stars, x, y [px], their magnitudes and colours (BP-RP, NaN unknown).
+    ``cov`` (4, 4) is that of the solution itself, not of a target's centroid: turns about image x and y [px], about the line of
+    sight [rad] and of the relative scale (``plate.attitude_terms``). ``reason``: why there is no solution from stars, a name of
+    the dictionary. ``table_px`` (m, 4): where the solution puts the table's stars, x, y [px], their magnitudes and colours
+    (BP-RP, NaN unknown).
     """
 
     registered: Registered
@@ -174,13 +176,25 @@ class Solved:
     is_star_solution: bool
     n_matched: int
     rms_px: float
-    sigma_arcsec: float
-    sigma_roll_rad: float
+    cov: np.ndarray
     zeropoint_mag: float | None
     sigma_zeropoint_mag: float | None
-    sigma_scale: float = 0.0
     reason: str = ""
     table_px: np.ndarray | None = None
+
+    @property
+    def turn_cov(self) -> np.ndarray:
+        """Covariance (3, 3) [rad^2] of small turns about the camera's x, y and z."""
+        if self.camera is None:
+            return np.zeros((3, 3))
+        unit = np.array([self.camera.ifov_rad, self.camera.ifov_rad, 1.0])
+        return np.asarray(self.cov[:3, :3] * np.outer(unit, unit))
+
+    @property
+    def sigma_arcsec(self) -> float:
+        """Error of the line of sight per axis [arcsec]."""
+        turns = self.turn_cov
+        return float(np.sqrt(0.5 * (turns[0, 0] + turns[1, 1]))) * ARCSEC_PER_RAD
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +302,8 @@ class Processed:
 
     ``threshold_snr`` is the one used for ``expected_false_alarms``: theory's times ``excess``, which null searches have
     shown; ``n_null`` tracks of the sign-reversed search passed theory's own threshold. ``null_found`` tracks came of null
-    searches where ``null_expected`` should have.
+    searches where ``null_expected`` should have. ``exposure_bias_s``: what trails show of the exposure less the header's, and its
+    sigma, 0 where stars do not trail.
     """
 
     detector: int
@@ -305,6 +320,7 @@ class Processed:
     excess: float = 1.0
     null_found: int = 0
     null_expected: float = 0.0
+    exposure_bias_s: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
     def nothing(cls, detector: int, rejections: tuple[Rejection, ...], state_digest: bytes) -> "Processed":

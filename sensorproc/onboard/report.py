@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sensorproc.conventions import FWHM_PER_SIGMA
+from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.downlink.dictionary import ORIGINS, Apid, FrameStatus, Severity, reason_code
 from sensorproc.downlink.records import DETECTION, EVENT, FRAME, TRACKLET
 from sensorproc.geometry import N_BEND, Camera, quaternion
@@ -58,6 +58,8 @@ def set_housekeeping(processed: Processed, input_digest: bytes, config_digest: b
         "n_candidates": processed.n_candidates,
         "n_tracklets": len(processed.tracklets),
         "n_streaks": len(processed.streaks),
+        "exposure_bias_s": processed.exposure_bias_s[0],
+        "sigma_exposure_bias_s": processed.exposure_bias_s[1],
     }
 
 
@@ -80,9 +82,8 @@ def frame_record(residual: Residual) -> bytes:
     values = _frame_values(raw, status)
     values |= camera_values(solved.camera)
     values |= {
-        "sigma_arcsec": solved.sigma_arcsec,
-        "sigma_roll_rad": solved.sigma_roll_rad,
-        "sigma_scale": solved.sigma_scale,
+        **turn_values(solved.turn_cov),
+        "sigma_scale": math.sqrt(solved.cov[3, 3]),
         "n_stars": len(registered.stars),
         "n_registered": registered.n_matched,
         "registration_rms_px": registered.rms_px,
@@ -150,6 +151,14 @@ def camera_values(camera: Camera | None) -> dict[str, object]:
         "parity": camera.parity,
         **dict(zip(BENDS, camera.distortion or (0.0,) * N_BEND, strict=True)),
     }
+
+
+def turn_values(cov: np.ndarray) -> dict[str, object]:
+    """Fields of a FRAME record that hold the attitude's covariance (3, 3) [rad^2]."""
+    sigma = np.sqrt(np.diag(cov))
+    corr = cov / np.maximum(np.outer(sigma, sigma), 1e-30)
+    values: dict[str, object] = {f"sigma_turn_{a}_arcsec": float(v) * ARCSEC_PER_RAD for a, v in zip("xyz", sigma, strict=True)}
+    return values | {f"corr_turn_{a}{b}": float(corr["xyz".index(a), "xyz".index(b)]) for a, b in ("xy", "xz", "yz")}
 
 
 def detection_record(m: Measurement, tracklet_id: int) -> bytes:

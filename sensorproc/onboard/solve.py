@@ -29,10 +29,11 @@ LOST_FRACTIONS = (0.008, 0.006, 0.004)  # of the half diagonal: how far optics n
 MOST_VOTES = 6
 MOST_LOST = 3  # frames of a set that may be looked up in vain
 STEP_ROLL_DEG = 0.1  # between frames of a set
-LEARN_ROUNDS = 3
+LEARN_ROUNDS, LATER_ROUNDS = 3, 1  # of learning the optics and fitting again: in a first set, and once they are known
 MORE_STARS = 3  # table stars for every star found: fainter ones only add chance matches
 MOST_TABLE = 10  # and of those around the field that are looked at
 LEAST_SIGMA_PX = 0.02  # of what is not yet known of the optics
+PRIOR_ROLL_SIGMA_RAD = math.radians(1.0)
 
 
 def solve(
@@ -51,7 +52,7 @@ def solve(
         later = plates[k + 1]
         plates[k] = plates[k] or (seen[k].tracked(later.camera, optics) if later else None)
     good = [plate for plate in plates if plate]
-    for _ in range(LEARN_ROUNDS if good else 0):
+    for _ in range((LATER_ROUNDS if optics else LEARN_ROUNDS) if good else 0):
         taught = learnt(good, optics, frames[0].is_stare)
         plates = [field.again(plate, taught) if plate else None for field, plate in zip(seen, plates, strict=True)]
         good = [plate for plate in plates if plate]
@@ -96,17 +97,20 @@ class _Field:
     def solved(self, plate: Plate | None) -> Solved:
         """The product, from stars or from the header alone."""
         if plate is None:
-            sigma = self.config.prior_sigma_arcsec
             return Solved(
-                self.frame, self.raw.camera, False, 0, 0.0, sigma, math.radians(1.0), *known_zero(self.frame), reason=self.reason
+                self.frame, self.raw.camera, False, 0, 0.0, self._prior_cov(), *known_zero(self.frame), reason=self.reason
             )
-        arcsec = plate.camera.ifov_rad * ARCSEC_PER_RAD
-        sigma_px = math.hypot(math.sqrt(0.5 * (plate.cov[0, 0] + plate.cov[1, 1])), LEAST_SIGMA_PX)
         zero = first_zero_point(self.frame, self.stars[plate.here], plate.mag)
-        return Solved(
-            self.frame, plate.camera, True, len(plate.here), plate.rms_px, sigma_px * arcsec, math.sqrt(plate.cov[2, 2]), *zero,
-            sigma_scale=math.sqrt(plate.cov[3, 3]), table_px=self._table_px(plate.camera),
-        )  # fmt: skip
+        cov = plate.cov + LEAST_SIGMA_PX**2 * np.diag([1.0, 1.0, 0.0, 0.0])
+        table_px = self._table_px(plate.camera)
+        return Solved(self.frame, plate.camera, True, len(plate.here), plate.rms_px, cov, *zero, table_px=table_px)
+
+    def _prior_cov(self) -> np.ndarray:
+        """Covariance of a header's pointing."""
+        if self.raw.camera is None:
+            return np.zeros((4, 4))
+        sigma_px = self.config.prior_sigma_arcsec / (self.raw.camera.ifov_rad * ARCSEC_PER_RAD)
+        return np.diag(np.array([sigma_px, sigma_px, PRIOR_ROLL_SIGMA_RAD, 0.0]) ** 2)
 
     def _tracked(self, prior: Camera, reach_deg: float, roll_deg: float, optics: Optics | None) -> Plate | None:
         camera = optics.applied(prior) if optics else prior
@@ -125,11 +129,11 @@ class _Field:
 
     def lost(self, optics: Optics | None) -> Plate | None:
         """The solution from the stars and the camera's scale alone."""
-        if not self.config.lost_in_space or self.reason in ("NO_STAR_TABLE", "FEW_STARS"):
+        if not self.config.lost_in_space or self.table is None or len(self.stars) < self.config.min_matched:
             return None
         table, camera = self.table, self.raw.camera
         ifov_rad = optics.ifov_rad if optics else camera.ifov_rad if camera else self._known_ifov()
-        if table is None or table.patterns is None or ifov_rad is None:
+        if table.patterns is None or ifov_rad is None:
             self.reason = "NO_MATCH" if self.raw.camera else "NO_SCALE" if ifov_rad is None else "NO_PATTERNS"
             return None
         ny, nx = self.shape
@@ -142,7 +146,7 @@ class _Field:
             plate = self._refined(self._as_seen(found), optics)
             if plate:
                 return plate
-        self.reason = "NO_MATCH"
+        self.reason = self.reason or "NO_MATCH"
         return None
 
     def _refined(self, found: Camera, optics: Optics | None) -> Plate | None:

@@ -10,9 +10,12 @@ from benchmarks.sky_limits import SIDE, anywhere, error_px, frame_of, solved, st
 from sensorproc import patterns
 from sensorproc.catalog import shipped
 from sensorproc.config import Config
+from sensorproc.conventions import ARCSEC_PER_RAD
 from sensorproc.flags import PixelFlag
 from sensorproc.geometry import N_BEND, aberrate, compose, dcm_from_pointing, rotation
 from sensorproc.onboard.ephemeris import earth_velocity_km_s
+from sensorproc.onboard.measure import sky_sigmas
+from sensorproc.onboard.products import Residual, Solved
 from sensorproc.onboard.sky_stars import saturated_stars, sky_stars
 from sensorproc.onboard.solve import solve
 from sensorproc.onboard.unexposed import unexposed
@@ -174,3 +177,18 @@ def test_covered_borders_are_seen(rng):
     assert 12 <= left <= 15
     assert 5 <= last <= 8
     assert (right, first) == (0, 0)
+
+
+def test_the_solution_errors_grow_from_the_boresight(rng):
+    """At the boresight only its own turns count; at a corner roll and scale join them, across and along the radius."""
+    camera = anywhere(rng, 3.0)
+    frame = frame_of(star_list(rng, camera, 60, 0.3)[0], camera, camera.ifov_rad)
+    cov = np.diag([0.1, 0.2, 1e-3, 0.0]) ** 2
+    solution = Solved(frame, camera, True, 30, 0.1, cov, None, None)
+    arcsec = camera.ifov_rad * ARCSEC_PER_RAD
+    assert solution.sigma_arcsec == pytest.approx(math.sqrt(0.5 * (0.1**2 + 0.2**2)) * arcsec)
+    residual = Residual(solution, *[np.zeros((1, 1), np.float32)] * 4, 0)
+    here = sky_sigmas(residual, camera.x0_px, camera.y0_px, (0.0, 0.0, 0.0))
+    assert math.hypot(*here) == pytest.approx(math.hypot(0.1, 0.2) * arcsec, rel=1e-6)
+    there = sky_sigmas(residual, camera.x0_px + 300.0, camera.y0_px, (0.0, 0.0, 0.0))
+    assert math.hypot(*there) == pytest.approx(math.sqrt(0.1**2 + 0.2**2 + 0.3**2) * arcsec, rel=2e-3)
