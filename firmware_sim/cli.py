@@ -15,6 +15,7 @@ app = App(
 )
 VERBS = {
     "simulate": "Render a scenario: frames and their truth.",
+    "calibrate": "Measure what stages cost on this machine.",
     "run": "Fly a scenario in virtual time: sky, payload, downlink, ground.",
 }
 for verb, text in VERBS.items():

@@ -14,11 +14,36 @@ Item = Frame | Rejection
 
 @dataclass
 class OpenSet:
-    """A set being taken: how many frames it shall have, and what has come of it."""
+    """A set being taken: how many frames it shall have, what has come of it, and the arena's slots its pixels are in."""
 
     set_id: int
+    detector: int
     n_planned: int
+    ring_key: int
+    period_ns: int
+    end_tai_ns: int  # of the last exposure
     items: list[Item] = field(default_factory=list)
+    slots: dict[int, int] = field(default_factory=dict)  # by frame
+    n_tries: int = 0
+    n_hangs: int = 0  # by a fault: so many times its search never returns
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.items) >= self.n_planned
+
+
+@dataclass(frozen=True)
+class Readout:
+    """What comes out of the camera for one exposure: an item, the camera's CRC of its pixels, how much later than it should, and
+    how often."""
+
+    item: Item
+    crc: int
+    delay_ns: int = 0
+    n_copies: int = 1
+
+
+Disturb = Callable[[Readout], Readout]  # what happens to it on its way
 
 
 @dataclass(frozen=True)
@@ -30,17 +55,35 @@ class Charge:
 
 
 class Clock(Protocol):
-    """Time of the payload: nanoseconds since the start of the simulation, and of TAI."""
+    """Time: nanoseconds since the start of the simulation, and of TAI as it is."""
 
     def now_ns(self) -> int: ...
 
     def tai_ns(self) -> int: ...
 
 
-class FrameIn(Protocol):
-    """Takes what the camera read, in order of time, or why there is no frame."""
+class TimeOut(Protocol):
+    """The payload's own clock: what it takes for TAI, and how well it knows."""
 
-    def put(self, set_id: int, item: Item) -> None: ...
+    def stamp(self, true_tai_ns: int) -> int: ...
+
+    def sigma_s(self) -> float: ...
+
+
+class EventOut(Protocol):
+    """Takes events for the ground."""
+
+    def __call__(self, reason: str, severity: Severity, *numbers: float) -> None: ...
+
+
+class FrameIn(Protocol):
+    """Takes what the camera read, or why there is no frame."""
+
+    def open(self, opened: OpenSet) -> None: ...
+
+    def put(self, set_id: int, item: Item, crc: int) -> None: ...
+
+    def discard(self, set_id: int) -> None: ...
 
 
 class BufferGet(Protocol):
@@ -59,43 +102,29 @@ class BufferGet(Protocol):
     def release(self, owner: str, n_bytes: int) -> None: ...
 
 
-class Meter(Protocol):
-    """The pipeline's ``do``: runs a stage at once and writes down what it costs."""
-
-    charges: list[Charge]
-
-    def __call__(self, stage: Callable[..., Any], *arguments: Any) -> Any: ...
-
-
 class Compute(Protocol):
     """Cores that take time."""
 
-    def meter(self, pixels: float) -> Meter: ...
-
-    def spend(self, charges: list[Charge], set_id: int, lane: str, priority: int) -> Generator[simpy.Event, Any, None]: ...
+    def spend(
+        self, charges: Sequence[Charge], set_id: int, lane: str, priority: int, alive: Callable[[int], None]
+    ) -> Generator[simpy.Event, Any, None]: ...
 
     def since_last_report(self) -> tuple[float, float]: ...
-
-
-class HealthIn(Protocol):
-    """Is told when a set is done; tells what the ground must hear of it."""
-
-    def set_done(self, set_id: int, detector: int, first_frame: int) -> None: ...
-
-    def record(self, set_id: int) -> bytes: ...
-
-    def told(self, set_id: int) -> list[tuple[Rejection, Severity]]: ...
 
 
 class PacketSink(Protocol):
     """Takes packets for the radio, in the order in which they shall go."""
 
-    def put(self, packets: Sequence[bytes]) -> None: ...
+    def put(self, packets: Sequence[bytes], sent: Callable[[], None] | None = None) -> int: ...
 
     def free_bytes(self) -> int: ...
 
 
 class SetOut(Protocol):
-    """Takes the records of a finished frame set."""
+    """Takes the records of a finished frame set, and answers that wait for none."""
 
-    def put_set(self, set_id: int, records: dict[int, list[bytes]], housekeeping: dict[str, Any], last_ns: int) -> None: ...
+    def put_set(
+        self, set_id: int, records: dict[int, list[bytes]], housekeeping: dict[str, Any], last_ns: int, period_ns: int
+    ) -> None: ...
+
+    def put_now(self, apid: int, records: list[bytes]) -> None: ...

@@ -22,7 +22,7 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
     tables, payload = flight.outcome.decoded.tables, flight.payload
     ny, nx = flight.payload.shape
     raw_bytes = flight.outcome.n_frames * ny * nx * 2
-    sent = sum(s.n_bytes for s in payload.radio.ledger)
+    sent = payload.radio.ledger.n_bytes
     latencies = [payload.health.latencies_ns[k] / NS_PER_S for k in sorted(payload.health.latencies_ns)]
     deadlines = [payload.health.deadlines_ns[k] / NS_PER_S for k in sorted(payload.health.latencies_ns)]
     facts: Facts = {
@@ -193,9 +193,9 @@ def _figure(value: float) -> str:
 def _link(flight: Flight) -> str:
     """Bits per second over the flight, second by second, and what they carried."""
     ledger = flight.payload.radio.ledger
-    if not ledger:
+    if not len(ledger):
         return "<p class='note'>Nothing was sent.</p>"
-    end_s = ledger[-1].end_ns / NS_PER_S
+    end_s = ledger.end_ns / NS_PER_S
     by_kind = {apid.name: sum(s.n_bytes for s in ledger if s.apid == apid) for apid in Apid}
     bars = [_bar(s.start_ns / NS_PER_S, s.end_ns / NS_PER_S, end_s, 0, 24, "#35d0ba") for s in ledger]
     shares = ", ".join(f"{name} {n / 1e3:.1f} kB" for name, n in by_kind.items() if n)
@@ -211,7 +211,7 @@ def _timeline(flight: Flight) -> str:
     trace = flight.payload.processor.trace
     if not trace:
         return "<p class='note'>Nothing ran.</p>"
-    end_s = max(max(s.end_ns for s in trace), flight.payload.radio.ledger[-1].end_ns) / NS_PER_S
+    end_s = max(max(s.end_ns for s in trace), flight.payload.radio.ledger.end_ns) / NS_PER_S
     total: dict[str, int] = {}
     for s in trace:
         total[s.stage] = total.get(s.stage, 0) + s.end_ns - s.start_ns

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from firmware_sim.operations import Operations
 from firmware_sim.scene.settings import Scene, Sensor
 from sensorproc import config as payload_config
 from sensorproc.config import Config, describe, merged
@@ -30,6 +31,7 @@ class Board:
     link_bit_s: Annotated[float, Field(ge=1, le=1e12)] = 64_000.0
     queue_bytes: Annotated[int, Field(ge=1024)] = 262_144  # packets waiting for the radio
     readout_s: Annotated[float, Field(ge=0)] = 0.2
+    waiting_sets: Annotated[int, Field(ge=1, le=8)] = 1  # complete sets of a detector that may wait for their search
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Scenario:
     scene: Scene
     payload: Config
     board: Board = field(default_factory=Board)
+    operations: Operations = field(default_factory=Operations)
 
     def with_scene(self, **values: Any) -> "Scenario":
         """The same scenario with some values of its scene replaced."""
@@ -60,10 +63,11 @@ def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | N
         With every mistake at once.
     """
     values = merged(read_named(source, FOLDER, SCENARIOS, "scenario"), over or {})
-    extra = sorted(set(values) - {"name", "preset", "payload", "scene", "board"})
+    sections = ("payload", "scene", "board", "operations")
+    allowed = ("name", "preset", *sections)
+    extra = sorted(set(values) - set(allowed))
     if extra:
-        raise ConfigError([f"$.{key}: unknown key (allowed: name, preset, payload, scene, board)" for key in extra])
-    sections = ("payload", "scene", "board")
+        raise ConfigError([f"$.{key}: unknown key (allowed: {', '.join(allowed)})" for key in extra])
     wrong = [f"$.{key} = {values[key]!r}: want a table" for key in sections if not isinstance(values.get(key, {}), dict)]
     if wrong:
         raise ConfigError(wrong)
@@ -96,7 +100,7 @@ def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | N
         longer = f"an exposure of {scene.sensor.exposure_s:g} s does not fit a cadence of {scene.sensor.cadence_s:g} s"
         raise ConfigError([f"$.payload.sensor: {longer}"])
     board = _validated(Board, values.get("board", {}), "board")
-    return Scenario(name, scene, payload, board)
+    return Scenario(name, scene, payload, board, _validated(Operations, values.get("operations", {}), "operations"))
 
 
 def _payload(values: dict[str, Any]) -> Config:

@@ -1,41 +1,65 @@
 """The only place that makes and connects components: the whole payload on one page.
 
-camera -> frame store -> image processor -> downlink manager -> radio -> bytes
-                             |  |  |            |
-                        memory  |  processor    health
-                                star table
+ground -> command handler -> operating state, parameters, scan table
+                                    |
+            schedule -> camera -> frame store -> image processor -> downlink manager -> radio -> bytes
+                           |          |            |    |    |          |      |
+                        memory      arena     processor core tables   ledger health
 """
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import simpy
 
+from firmware_sim.arena import FrameArena
 from firmware_sim.clock import VirtualClock
-from firmware_sim.components.camera import Camera, Shot
-from firmware_sim.components.downlink_manager import DownlinkManager
+from firmware_sim.commanding.executor import CommandExecutor
+from firmware_sim.commanding.parameters import ParameterSet
+from firmware_sim.commanding.pixels import PixelRequests
+from firmware_sim.commanding.state import OperatingState
+from firmware_sim.components.camera import Camera
+from firmware_sim.components.command_handler import CommandHandler
+from firmware_sim.components.downlink_manager import DownlinkManager, unlimited
+from firmware_sim.components.flight_clock import FlightClock
 from firmware_sim.components.frame_store import FrameStore
-from firmware_sim.components.health import Health
+from firmware_sim.components.health import Counters, Health
 from firmware_sim.components.image_processor import ImageProcessor
 from firmware_sim.components.processor import Processor
 from firmware_sim.components.radio import Radio
+from firmware_sim.core import RealCore, ReusedCore
+from firmware_sim.cost.model import CostModel, StageCost, load_stages
+from firmware_sim.faults.injector import Board as Breakable
+from firmware_sim.faults.injector import Injector
 from firmware_sim.ledger import BITS_PER_BYTE
-from firmware_sim.memory import BufferManager, demand, demand_fits, set_bytes
-from firmware_sim.ports import Item
+from firmware_sim.memory import BufferManager, demand, demand_fits
+from firmware_sim.operations import Operations
+from firmware_sim.overload import OverloadPolicy
+from firmware_sim.plan import scan_entries, uplinked
 from firmware_sim.processor_profile import Profile
+from firmware_sim.scan.ledger import DwellLedger
+from firmware_sim.scan.table import pack
 from firmware_sim.scenario import Board
+from firmware_sim.schedule import Scan, recorded
+from firmware_sim.tables import TableGuard
+from firmware_sim.timeline import Timeline
+from firmware_sim.visits import exposure_ns, visits_of
 from sensorproc.config import Config
-from sensorproc.downlink.dictionary import Severity
+from sensorproc.downlink.dictionary import Apid, Severity
 from sensorproc.downlink.formatter import Formatter
+from sensorproc.downlink.telecommands import Mode
 from sensorproc.onboard.footprint import footprint
-from sensorproc.onboard.products import Frame, Rejection
+from sensorproc.onboard.products import Rejection
 from sensorproc.onboard.state import PayloadState
-from sensorproc.recording import Entry, Recording
-from sensorproc.replay import SetShape, frame_sets, read_frame, set_shape, unopened
+from sensorproc.recording import Recording
+from sensorproc.replay import frame_sets, unopened
 from sensorproc.sky import Sky
 from sensorproc.timescales import NS_PER_S
+
+GRACE_PERIODS = 20  # after the last exposure, for what still waits
 
 
 @dataclass
@@ -43,105 +67,171 @@ class Payload:
     """A payload ready to fly, and the parts a report asks."""
 
     env: simpy.Environment
+    clock: VirtualClock
     memory: BufferManager
     processor: Processor
     health: Health
     image_processor: ImageProcessor
     camera: Camera
     radio: Radio
+    commands: CommandHandler
+    executor: CommandExecutor
+    ledger: DwellLedger
+    downlink: DownlinkManager
+    tables: TableGuard
+    arena: FrameArena | None
+    injector: Injector
+    timeline: Timeline
     shape: tuple[int, int]
     needs: dict[str, int]
     problems: list[str]
+    period_ns: int
+    stream: list[bytes]  # what the radio sent, where it is not sent elsewhere
 
 
-def build(recording: Recording, config: Config, board: Board, profile: Profile, seed: int, marking: dict[str, Any]) -> Payload:
-    """A payload that will see a recording's frames at their own times.
+def build(
+    recording: Recording, config: Config, board: Board, profile: Profile, seed: int, marking: dict[str, Any],
+    operations: Operations | None = None, stages: dict[str, StageCost] | None = None, send: Callable[[bytes], None] | None = None,
+    timeline: Path | None = None,
+) -> Payload:  # fmt: skip
+    """A payload that will see a recording's frames at their own times, or take them again and again in a scan.
 
     Raises
     ------
     BudgetError
         If it does not fit the board's memory.
     """
+    operations = operations or Operations()
     problems = [problem.reason for problem in recording.problems]
     sets = frame_sets(recording, config)
-    period_ns = {k: _period_ns(entries, recording, config) for k, entries in enumerate(sets)}
     sky = Sky(recording.stars, config.solve)
     largest = max((entry.shape for entries in sets for _, entry in entries), key=lambda shape: shape[0] * shape[1])
-    need = footprint(largest, max(len(entries) for entries in sets), recording.dark_e_s is not None)
-    detectors = sorted({entry.detector for entries in sets for _, entry in entries})
+    entries = scan_entries(operations, config.frame_set.max_frames)
+    most_frames = max(max(len(of_set) for of_set in sets), *(entry.n_frames for entry in entries))
+    need = footprint(largest, most_frames, recording.dark_e_s is not None)
+    detectors = sorted({entry.detector for of_set in sets for _, entry in of_set})
     needs = demand(need, len(detectors), sky.n_bytes, board.queue_bytes)
     demand_fits(needs, board.memory_bytes)
 
     env = simpy.Environment()
-    shots = _shots(sets, recording, config, problems)
-    clock = VirtualClock(env, min(shot.end_tai_ns - round(entry.exposure_s * NS_PER_S) for shot, entry in shots))
+    visits = visits_of(sets, recording, config, problems)
+    clock = VirtualClock(env, min(visit.shots[0].end_tai_ns - exposure_ns(visit) for visit in visits))
+    trace = Timeline(timeline)
     memory = BufferManager(board.memory_bytes)
     memory.get("star table", sky.n_bytes)
     memory.get("packet queue", board.queue_bytes)
     memory.get("working memory of a set", need.set_work)
-    processor = Processor(env, clock, profile, np.random.default_rng([seed, 10]))
-    radio = Radio(env, clock, board.link_bit_s, board.queue_bytes)
-    store = FrameStore(env, {k: len(entries) for k, entries in enumerate(sets)})
-    camera = Camera(env, clock, memory, store, [shot for shot, _ in shots], round(board.readout_s * NS_PER_S))
-    ends = {k: max(shot.end_tai_ns for shot, _ in shots if shot.set_id == k) for k in range(len(sets))}
-    health = Health(
-        env, clock, memory, processor, lambda: radio.queued_bytes, lambda: camera.n_lost, ends, period_ns,
-        min(period_ns.values()) // 16,
-    )  # fmt: skip
-    share = board.link_bit_s / BITS_PER_BYTE / len(detectors)
-    configured = config.downlink.budget_bytes_per_set or math.inf
-    budgets = {k: int(min(share * ns / NS_PER_S, configured)) for k, ns in period_ns.items()}
-    downlink = DownlinkManager(Formatter(config.downlink.max_packet_bytes), health, radio, marking, budgets, len(sets))
-    states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in detectors}
+    processor = Processor(env, clock, profile, trace)
+    model = CostModel(profile, np.random.default_rng([seed, 10]), stages or load_stages())
+    period_ns = min(visit.period_ns for visit in visits)
+    over = _Over()
 
-    image_processor = ImageProcessor(env, store.arrivals, memory, processor, health, downlink, config, states, sky.stars)
+    stream: list[bytes] = []
+    radio = Radio(
+        env, clock, board.link_bit_s, board.queue_bytes, send or stream.append,
+        lambda apid, start, end: _sent(trace, apid, start, end),
+    )  # fmt: skip
+    ledger = DwellLedger()
+    state = OperatingState(Mode[operations.starts], pack(entries), operations.starts == "OBSERVE")
+    parameters = ParameterSet(config)
+    states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in detectors}
+    checks_pixels = bool(operations.faults) and not operations.reuse
+    arena = FrameArena(2 * most_frames * len(detectors), largest[0] * largest[1], profile.edac) if checks_pixels else None
+
+    counters = Counters(
+        queue_bytes=lambda: radio.queued_bytes,
+        n_frames_lost=lambda: camera.n_lost,
+        mode=lambda: int(state.mode),
+        n_corrected=lambda: arena.n_corrected if arena else 0,
+        n_uncorrectable=lambda: arena.n_uncorrectable if arena else 0,
+        n_reloaded=lambda: tables.n_reloaded,
+        n_rejected_commands=lambda: commands.n_rejected,
+        n_throttled=lambda: downlink.n_throttled,
+        clock_sigma_s=lambda: flight_clock.sigma_s(),
+    )
+    boot_ns = round(profile.boot_s * NS_PER_S)
+    health = Health(env, clock, memory, processor, counters, boot_ns, max(period_ns // 16, 1), over)
+    flight_clock = FlightClock(clock, health.event)
+    state.changed = lambda event: health.event(event, Severity.ACTIVITY_HI, float(state.mode))
+    tables = TableGuard(state, states, health.event)
+    real = RealCore(model, sky.stars, states)
+    store = FrameStore(env, health.event, arena, lambda: health.is_up)
+    share = board.link_bit_s / BITS_PER_BYTE / len(detectors)
+    downlink = DownlinkManager(
+        clock, Formatter(config.downlink.max_packet_bytes), radio, ledger, health.record, health.told, marking, share,
+        unlimited(config.downlink.budget_bytes_per_set), health.set_sent,
+    )  # fmt: skip
+    image_processor = ImageProcessor(
+        env, clock, store, memory, processor, ReusedCore(real) if operations.reuse else real, ledger, downlink, health.event,
+        lambda: parameters.config, tables.check, flight_clock.sigma_s, health.set_done, OverloadPolicy(),
+        board.waiting_sets * len(detectors),        keep=operations.duration_s == 0,
+    )  # fmt: skip
+    health.watch(image_processor)
+
+    cadence_ns = round((config.sensor.cadence_s or recording.cadence_s or 1.0) * NS_PER_S)
+    end_ns = round(operations.duration_s * NS_PER_S)
+    if operations.duration_s:
+        ring = {d: [visit for visit in visits if visit.dwell.detector == d] for d in detectors}
+        start = clock.origin_tai_ns
+        schedule: Any = Scan(state, ring, tables.entries, cadence_ns, start, start + end_ns, clock.tai_ns)
+    else:
+        schedule = recorded(visits, exposure_ns)
+    camera = Camera(
+        env, clock, flight_clock, memory, store, ledger, schedule, lambda: state.is_observing, round(board.readout_s * NS_PER_S),
+        max(cadence_ns // 2, 1), checks_pixels,
+    )  # fmt: skip
+    executor = CommandExecutor(state, parameters, PixelRequests(env, store.sets, downlink.put_now))
+    commands = CommandHandler(env, clock, executor, downlink.put_now, lambda: health.is_up, over)
+    for t_s, packets in uplinked(operations, clock.origin_tai_ns):
+        env.process(_uplink(env, commands, round(t_s * NS_PER_S), packets))
+    breakable = Breakable(camera, arena, tables, memory, radio, commands, flight_clock, lambda: store.sets, detectors)
+    injector = Injector(env, breakable, operations.faults, np.random.default_rng([seed, 20]), trace, over)
+    payload = Payload(
+        env, clock, memory, processor, health, image_processor, camera, radio, commands, executor, ledger, downlink, tables,
+        arena, injector, trace, largest, needs, problems, period_ns, stream,
+    )  # fmt: skip
+    env.process(_end(payload, over))
     for unreadable in unopened(recording, sets):
-        health.event(0, unreadable, Severity.WARNING_LO)
+        health.rejection(unreadable, Severity.WARNING_LO)
     damaged, said = sky.damage()
     if damaged:
         problems.append(said)
         numbers = (("n_cells", float(len(damaged))), ("first", float(damaged[0])))
         told = Rejection(sets[0][0][0], detectors[0], clock.origin_tai_ns, "TABLE_DAMAGED", numbers)
-        health.event(0, told, Severity.WARNING_HI)
-    return Payload(env, memory, processor, health, image_processor, camera, radio, largest, needs, problems)
+        health.rejection(told, Severity.WARNING_HI)
+    return payload
 
 
-def _period_ns(entries: list[tuple[int, Entry]], recording: Recording, config: Config) -> int:
-    """From one set to the next, if they follow one another."""
-    cadence_s = config.sensor.cadence_s or recording.cadence_s or entries[0][1].exposure_s
-    return max(round(len(entries) * cadence_s * NS_PER_S), NS_PER_S)
+class _Over:
+    """Whether the flight is over."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def __call__(self) -> bool:
+        return self.is_set
 
 
-def _shots(
-    sets: list[list[tuple[int, Entry]]], recording: Recording, config: Config, problems: list[str]
-) -> list[tuple[Shot, Entry]]:
-    """The schedule in order of time."""
-    shots = []
-    for set_id, entries in enumerate(sets):
-        shape = set_shape(entries, config)
-        held = set_bytes(footprint(shape.full, len(entries), True))
-        for index, entry in entries:
-            end = entry.t_mid_tai_ns + round(0.5 * entry.exposure_s * NS_PER_S)
-            reader = _Reader(index, entry, shape, recording, config, problems)
-            shots.append((Shot(set_id, index, entry.detector, entry.t_mid_tai_ns, end, held, reader), entry))
-    return sorted(shots, key=lambda pair: (pair[0].end_tai_ns, pair[0].detector, pair[0].index))
+def _uplink(env: simpy.Environment, commands: CommandHandler, t_ns: int, packets: list[bytes]) -> Any:
+    yield env.timeout(t_ns)
+    for raw in packets:
+        commands.uplink(raw)
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Reads one frame of a recording when the camera asks; what cannot be read is told."""
+def _end(payload: Payload, over: _Over) -> Any:
+    """When every dwell is closed, or nothing more comes of those that are open: the last packets."""
+    env, ledger = payload.env, payload.ledger
+    step = max(payload.period_ns // 16, NS_PER_S // 10)
+    while not payload.camera.is_done:
+        yield env.timeout(step)
+    limit = env.now + GRACE_PERIODS * payload.period_ns
+    while ledger.open and (env.now < limit or payload.image_processor.expected_end_ns is not None):
+        yield env.timeout(step)
+    ledger.give_up("END_OF_RUN")
+    over.is_set = True
+    yield env.timeout(NS_PER_S)
+    payload.downlink.finish()
 
-    index: int
-    entry: Entry
-    shape: SetShape
-    recording: Recording
-    config: Config
-    problems: list[str]
 
-    def __call__(self) -> Item:
-        read = read_frame(self.index, self.entry, self.shape, self.recording, self.config)
-        if isinstance(read, Frame):
-            return read
-        rejection, text = read
-        self.problems.append(text)
-        return rejection
+def _sent(trace: Timeline, apid: int, start_ns: int, end_ns: int) -> None:
+    trace.span(Apid(apid).name, "radio", start_ns, end_ns, {})

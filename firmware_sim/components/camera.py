@@ -1,52 +1,102 @@
-"""The camera: exposes on schedule, reads out into the memory of its set, hands the frame on. It never waits for the rest."""
+"""The camera: exposes on schedule, reads out, hands frames on. It never waits for the rest.
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+With every frame goes the CRC that the camera took of its pixels: what the link between them damages is seen.
+"""
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import simpy
 
-from firmware_sim.ports import BufferGet, Clock, FrameIn, Item
-from sensorproc.onboard.products import Rejection
+from firmware_sim.checksum import crc_of
+from firmware_sim.ports import BufferGet, Clock, Disturb, FrameIn, OpenSet, Readout, TimeOut
+from firmware_sim.scan.ledger import DwellLedger
+from firmware_sim.schedule import Shot, Step, Visit
+from sensorproc.onboard.products import Frame, Rejection
 
 
-@dataclass(frozen=True)
-class Shot:
-    """One exposure of the schedule: its set, its place in the recording, when it ends, how to read it.
-
-    ``set_bytes`` is what all frames of the set need, raw and prepared, until the set is done.
-    """
-
-    set_id: int
-    index: int
-    detector: int
-    t_mid_tai_ns: int
-    end_tai_ns: int
-    set_bytes: int
-    read: Callable[[], Item]
-
-
+@dataclass
 class Camera:
-    """Ports: clock, memory, frames out. Memory is asked for a whole set, at its first frame: half a set is worth little."""
+    """Ports: clocks, memory, frames out, dwells to the ledger. Memory is asked for a whole set: half a set is worth little."""
 
-    def __init__(
-        self, env: simpy.Environment, clock: Clock, memory: BufferGet, frames: FrameIn, shots: list[Shot], readout_ns: int
-    ):
-        self.env, self.clock, self.memory, self.frames = env, clock, memory, frames
-        self.shots, self.readout_ns = shots, readout_ns
-        self.n_lost = 0
-        self._has_memory: dict[int, bool] = {}
-        env.process(self._run())
+    env: simpy.Environment
+    clock: Clock
+    time: TimeOut
+    memory: BufferGet
+    frames: FrameIn
+    ledger: DwellLedger
+    schedule: Iterable[Step]
+    is_observing: Callable[[], bool]
+    readout_ns: int
+    late_ns: int  # a frame that comes later than this is not waited for
+    checks_pixels: bool
+    disturb: list[Disturb] = field(default_factory=list)
+    n_exposed: int = 0
+    n_lost: int = 0
+    is_done: bool = False
+
+    def __post_init__(self) -> None:
+        self.down_until_ns = 0
+        self.exposures: list[tuple[int, int, int, int]] = []  # set, frame, start and end [ns since start]; for the timeline
+        self.env.process(self._run())
+
+    def reset(self, down_ns: int) -> None:
+        """Nothing is read out for a while."""
+        self.down_until_ns = max(self.down_until_ns, self.clock.now_ns() + down_ns)
 
     def _run(self) -> Generator[simpy.Event, Any, None]:
-        for shot in self.shots:
-            yield self.env.timeout(max(shot.end_tai_ns + self.readout_ns - self.clock.tai_ns(), 0))
-            self.frames.put(shot.set_id, self._expose(shot))
+        going = []
+        for step in self.schedule:
+            yield self.env.timeout(max(step.start_tai_ns - self.clock.tai_ns(), 0))
+            for visit in step.visits:
+                going.append(self.env.process(self._visit(visit)))
+            going = [process for process in going if process.is_alive]
+            yield self.env.timeout(max(step.resume_tai_ns - self.clock.tai_ns(), 0))
+        yield self.env.all_of(going)
+        self.is_done = True
 
-    def _expose(self, shot: Shot) -> Item:
-        if shot.set_id not in self._has_memory:
-            self._has_memory[shot.set_id] = self.memory.get(f"frames of set {shot.set_id}", shot.set_bytes)
-        if self._has_memory[shot.set_id]:
-            return shot.read()
-        self.n_lost += 1
-        return Rejection(shot.index, shot.detector, shot.t_mid_tai_ns, "NO_MEMORY", (("bytes", float(shot.set_bytes)),))
+    def _visit(self, visit: Visit) -> Generator[simpy.Event, Any, None]:
+        dwell = visit.dwell
+        self.ledger.plan(dwell)
+        has_memory = self.memory.get(f"frames of set {dwell.set_id}", visit.set_bytes)
+        end = visit.end_tai_ns + self.readout_ns
+        self.frames.open(OpenSet(dwell.set_id, dwell.detector, dwell.n_planned, visit.ring_key, visit.period_ns, end))
+        for shot in visit.shots:
+            yield self.env.timeout(max(shot.end_tai_ns + self.readout_ns - self.clock.tai_ns(), 0))
+            if not self.is_observing():
+                self.frames.discard(dwell.set_id)
+                self.ledger.close(dwell.set_id, reason="SCAN_STOPPED")
+                return
+            self._expose(visit, shot, has_memory)
+
+    def _expose(self, visit: Visit, shot: Shot, has_memory: bool) -> None:
+        self.n_exposed += 1
+        t_mid, detector = self.time.stamp(shot.t_mid_tai_ns), visit.dwell.detector
+        if not has_memory:
+            self.n_lost += 1
+            reason, numbers = "NO_MEMORY", (("bytes", float(visit.set_bytes)),)
+            self.frames.put(visit.dwell.set_id, Rejection(shot.index, detector, t_mid, reason, numbers), 0)
+            return
+        if self.clock.now_ns() < self.down_until_ns:
+            self.frames.put(visit.dwell.set_id, Rejection(shot.index, detector, t_mid, "CAMERA_RESET"), 0)
+            return
+        item = shot.read()
+        item = replace(item, t_mid_tai_ns=t_mid) if item.t_mid_tai_ns != t_mid else item
+        crc = crc_of(item.data_dn) if self.checks_pixels and isinstance(item, Frame) else 0
+        readout = Readout(item, crc)
+        for disturb in self.disturb:
+            readout = disturb(readout)
+        self.env.process(self._deliver(visit.dwell.set_id, readout))
+
+    def _deliver(self, set_id: int, readout: Readout) -> Generator[simpy.Event, Any, None]:
+        """Hand a frame on, or say that it did not come in time; one that comes after that is thrown away."""
+        item = readout.item
+        if readout.delay_ns > self.late_ns:
+            yield self.env.timeout(self.late_ns)
+            index = item.index if isinstance(item, Frame) else item.frame_index
+            item = Rejection(index, item.detector, item.t_mid_tai_ns, "FRAME_LATE", (("delay_s", readout.delay_ns * 1e-9),))
+        elif readout.delay_ns:
+            yield self.env.timeout(readout.delay_ns)
+        for _ in range(readout.n_copies):
+            self.frames.put(set_id, item, readout.crc)

@@ -1,35 +1,73 @@
 """The downlink manager: records to packets under what the link can carry until the next set, urgent ones first."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from firmware_sim.ports import HealthIn, PacketSink
+from firmware_sim.ports import Clock, PacketSink
+from firmware_sim.scan.ledger import DwellLedger
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.formatter import Formatter
-from sensorproc.onboard.report import event_record
+from sensorproc.timescales import NS_PER_S
+
+ANSWERS_A_MINUTE = 60
+MINUTE_NS = 60 * NS_PER_S
 
 
 @dataclass
 class DownlinkManager:
-    """Ports: sets in (from the image processor), health, packets out (to the radio)."""
+    """Ports: clock, sets and answers in, health and events, the ledger, packets out (to the radio)."""
 
+    clock: Clock
     formatter: Formatter
-    health: HealthIn
     radio: PacketSink
+    ledger: DwellLedger
+    health_record: Callable[[int], bytes]
+    events: Callable[[], list[bytes]]
     marking: dict[str, Any]
-    budget_bytes: dict[int, int]  # by set: what the link carries in the set's period
-    n_sets: int
-    n_done: int = 0
+    share_bytes_s: float  # of the link, for one detector
+    most_bytes: float  # a set, as configured
+    set_sent: Callable[[int], None]  # told when the last packet of a set has gone
+    n_throttled: int = 0
+    last: tuple[dict[str, Any], int] | None = None  # the SET record's fields of the last set, and its time
+    _answers: list[int] = field(default_factory=list)
 
-    def put_set(self, set_id: int, records: dict[int, list[bytes]], housekeeping: dict[str, Any], last_ns: int) -> None:
+    def put_set(
+        self, set_id: int, records: dict[int, list[bytes]], housekeeping: dict[str, Any], last_ns: int, period_ns: int
+    ) -> None:
         """Queue the packets of a set. What does not fit is left out by urgency, counted, and said in the SET record."""
-        told = [event_record(rejection, severity) for rejection, severity in self.health.told(set_id)]
         records = records | {
-            int(Apid.EVENT): records[int(Apid.EVENT)] + told,
-            int(Apid.HEALTH): [self.health.record(set_id)],
+            int(Apid.EVENT): records[int(Apid.EVENT)] + self.events(),
+            int(Apid.HEALTH): [self.health_record(set_id)],
+            int(Apid.DWELL): self.ledger.told(),
         }
-        budget = max(min(self.budget_bytes[set_id], self.radio.free_bytes()), 1)  # 0 would mean unlimited
-        self.n_done += 1
-        is_last = self.n_done == self.n_sets
-        packets = self.formatter.format_set(records, housekeeping | self.marking, last_ns, is_last, budget)
-        self.radio.put(packets)
+        link = min(self.share_bytes_s * period_ns / NS_PER_S, self.most_bytes)
+        budget = max(int(min(link, self.radio.free_bytes())), 1)  # 0 would mean unlimited
+        self.last = housekeeping | self.marking, last_ns
+        packets = self.formatter.format_set(records, self.last[0], last_ns, False, budget)
+        self.radio.put(packets, lambda: self.set_sent(set_id))
+
+    def put_now(self, apid: int, records: list[bytes]) -> None:
+        """Answers go at once, so many a minute; more are counted and not sent: a flood shall not take the link."""
+        now = self.clock.now_ns()
+        self._answers = [t for t in self._answers if t > now - MINUTE_NS]
+        kept = records[: max(ANSWERS_A_MINUTE - len(self._answers), 0)] if apid == Apid.ACK else records
+        self.n_throttled += len(records) - len(kept)
+        self._answers += [now] * (len(kept) if apid == Apid.ACK else 0)
+        if kept:
+            self.radio.put(self.formatter.format_now(apid, kept, self.clock.tai_ns()))
+
+    def finish(self) -> None:
+        """The last of everything: what was not yet told, and how many packets there were in all."""
+        now = self.clock.tai_ns()
+        for apid, records in ((Apid.EVENT, self.events()), (Apid.DWELL, self.ledger.told())):
+            if records:
+                self.radio.put(self.formatter.format_now(apid, records, now))
+        if self.last is not None:
+            self.radio.put(self.formatter.close(*self.last))
+
+
+def unlimited(budget_bytes: int) -> float:
+    """A configured budget, where 0 means none."""
+    return budget_bytes or math.inf

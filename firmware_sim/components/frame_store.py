@@ -1,22 +1,78 @@
-"""The frame store: frames of open sets, in order, until the image processor has taken them."""
+"""The frame store: frames of open sets, checked as they come, in memory until the image processor has done with them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import simpy
 
-from firmware_sim.ports import Item, OpenSet
+from firmware_sim.arena import FrameArena
+from firmware_sim.checksum import crc_of
+from firmware_sim.ports import EventOut, Item, OpenSet
+from sensorproc.downlink.dictionary import Severity
+from sensorproc.onboard.products import Frame, Rejection
 
 
+@dataclass
 class FrameStore:
-    """Ports: frames in (from the camera); ``arrivals`` (to the image processor)."""
+    """Ports: frames in (from the camera), ``arrivals`` (to the image processor), events. Without an arena, pixels are not copied:
+    no fault can reach them."""
 
-    def __init__(self, env: simpy.Environment, planned: dict[int, int]):
-        self._planned = planned
-        self._open: dict[int, OpenSet] = {}
-        self.arrivals = simpy.Store(env)  # (set, item), in order of arrival
+    env: simpy.Environment
+    event: EventOut
+    arena: FrameArena | None
+    is_up: Callable[[], bool] = lambda: True  # whether there is a processor to take frames
+    arrivals: Any = None
+    sets: dict[int, OpenSet] = field(default_factory=dict)  # all that are not done
 
-    def put(self, set_id: int, item: Item) -> None:
-        """A frame, or why there is none."""
-        opened = self._open.setdefault(set_id, OpenSet(set_id, self._planned[set_id]))
+    def __post_init__(self) -> None:
+        self.arrivals = simpy.Store(self.env)  # (set, item), in order of arrival
+        self._last_crc: dict[int, int] = {}
+
+    def open(self, opened: OpenSet) -> None:
+        """A set begins."""
+        self.sets[opened.set_id] = opened
+
+    def put(self, set_id: int, item: Item, crc: int) -> None:
+        """A frame and the camera's CRC of it, or why there is none. A frame's second copy is thrown away, and told."""
+        opened = self.sets.get(set_id)
+        if opened is None:
+            return  # the set was given up meanwhile
+        if any(_index(item) == _index(other) for other in opened.items):
+            self.event("FRAME_DUPLICATED", Severity.WARNING_LO, float(_index(item)))
+            return
+        if not self.is_up():
+            item = Rejection(_index(item), item.detector, item.t_mid_tai_ns, "WATCHDOG_RESET")
+        if isinstance(item, Frame) and self.arena is not None:
+            item = self._checked(opened, item, crc)
         opened.items.append(item)
         self.arrivals.put((opened, item))
-        if len(opened.items) == opened.n_planned:
-            del self._open[set_id]
+
+    def _checked(self, opened: OpenSet, frame: Frame, crc: int) -> Item:
+        reason = ""
+        if crc_of(frame.data_dn) != crc:
+            reason = "FRAME_TORN"
+        elif self._last_crc.get(frame.detector) == crc:
+            reason = "FRAME_STUCK"  # noise never repeats
+        self._last_crc[frame.detector] = crc
+        stored = None if reason else self.arena.write(frame, opened.set_id) if self.arena else None
+        if stored is None:
+            return Rejection(frame.index, frame.detector, frame.t_mid_tai_ns, reason or "NO_MEMORY")
+        held, opened.slots[frame.index] = stored
+        return held
+
+    def read(self, opened: OpenSet, frame: Frame) -> Item:
+        """A frame as it is about to be used: itself, or why not."""
+        if self.arena is None or self.arena.read(opened.slots[frame.index]):
+            return frame
+        return Rejection(frame.index, frame.detector, frame.t_mid_tai_ns, "MEMORY_ERROR")
+
+    def discard(self, set_id: int) -> None:
+        """A set is done, or given up."""
+        self.sets.pop(set_id, None)
+        if self.arena is not None:
+            self.arena.release(set_id)
+
+
+def _index(item: Item) -> int:
+    return item.frame_index if isinstance(item, Rejection) else item.index

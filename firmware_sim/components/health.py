@@ -1,70 +1,163 @@
-"""Health: deadlines, memory, power and queue, reported with every set; samples for the engineer's plots."""
+"""Health: deadlines, memory, power and queue, events by urgency and in bounded number, and the watchdog.
 
+The watchdog asks the image processor whether the stage at work is over its time: first it warns, then it resets the processor,
+which starts again from its last checkpoint after the time it needs to boot.
+"""
+
+from collections import Counter, deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import simpy
 
-from firmware_sim.ports import BufferGet, Clock, Compute
+from firmware_sim.ports import BufferGet, Clock, Compute, OpenSet
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.downlink.records import HEALTH
 from sensorproc.onboard.products import Rejection
+from sensorproc.onboard.report import event_record
 from sensorproc.timescales import NS_PER_S
 
+EVENTS_A_MINUTE = 20  # of one kind
+MINUTE_NS = 60 * NS_PER_S
+WARN_NS, FATAL_NS = 3 * NS_PER_S, 6 * NS_PER_S  # over the time a stage may take
+MOST_SAMPLES = 100_000
 DataPoint = dict[str, float]
 
 
 @dataclass
+class Counters:
+    """What the parts count, asked when a report is due."""
+
+    queue_bytes: Callable[[], int]
+    n_frames_lost: Callable[[], int]
+    mode: Callable[[], int]
+    n_corrected: Callable[[], int]
+    n_uncorrectable: Callable[[], int]
+    n_reloaded: Callable[[], int]
+    n_rejected_commands: Callable[[], int]
+    n_throttled: Callable[[], int]
+    clock_sigma_s: Callable[[], float]
+
+
+class Watched(Protocol):
+    """What the watchdog looks after: see ``ImageProcessor``."""
+
+    expected_end_ns: float | None
+
+    def stop(self) -> None: ...
+
+    def start(self) -> None: ...
+
+
+@dataclass
 class Health:
-    """Ports: clock, memory, processor, the queue's fill; events and records out through the downlink manager."""
+    """Ports: clock, memory, processor, counters of the others; events and records out through the downlink manager."""
 
     env: simpy.Environment
     clock: Clock
     memory: BufferGet
     processor: Compute
-    queue_bytes: Callable[[], int]
-    n_frames_lost: Callable[[], int]
-    set_ends_tai_ns: dict[int, int]  # end of the last exposure, by set
-    deadlines_ns: dict[int, int]  # allowed from there, by set
+    counters: Counters
+    boot_ns: int
     sample_ns: int
+    is_over: Callable[[], bool]
+    watched: Watched | None = None  # the image processor, once it is made
     samples: list[DataPoint] = field(default_factory=list)
     latencies_ns: dict[int, int] = field(default_factory=dict)
-    events: dict[int, list[tuple[Rejection, Severity]]] = field(default_factory=dict)
+    deadlines_ns: dict[int, int] = field(default_factory=dict)
+    sent_ns: dict[int, int] = field(default_factory=dict)  # from the same time to a set's last packet
+    resets_ns: list[tuple[int, int]] = field(default_factory=list)  # reset, running again
     n_slips: int = 0
+    n_throttled: int = 0
     energy_j: float = 0.0  # since start
+    is_up: bool = True
 
     def __post_init__(self) -> None:
+        self._events: list[bytes] = []
+        self._ends: dict[int, int] = {}
+        self._recent: dict[str, deque[int]] = {}
+        self.counts: Counter[str] = Counter()
         self.env.process(self._sample())
 
+    def watch(self, watched: Watched) -> None:
+        """Look after the image processor from now on."""
+        self.watched = watched
+        self.env.process(self._watch())
+
     def _sample(self) -> Generator[simpy.Event, Any, None]:
-        while len(self.latencies_ns) < len(self.set_ends_tai_ns):
+        while not self.is_over() and len(self.samples) < MOST_SAMPLES:
             point = {"t_s": self.clock.now_ns() / NS_PER_S, "memory_bytes": float(self.memory.used_bytes)}
-            self.samples.append(point | {"queue_bytes": float(self.queue_bytes())})
+            self.samples.append(point | {"queue_bytes": float(self.counters.queue_bytes())})
             yield self.env.timeout(self.sample_ns)
 
-    def event(self, set_id: int, rejection: Rejection, severity: Severity) -> None:
-        """Something the ground must be told with the packets of a set."""
-        self.events.setdefault(set_id, []).append((rejection, severity))
+    def _watch(self) -> Generator[simpy.Event, Any, None]:
+        warned = None
+        while not self.is_over():
+            yield self.env.timeout(NS_PER_S)
+            expected = self.watched.expected_end_ns if self.watched else None
+            over_ns = self.clock.now_ns() - expected if expected is not None else 0
+            if over_ns > WARN_NS and warned != expected:
+                warned = expected
+                self.event("PING_LATE", Severity.WARNING_HI, over_ns / NS_PER_S)
+            if over_ns > FATAL_NS:
+                yield from self.reset()
 
-    def set_done(self, set_id: int, detector: int, first_frame: int) -> None:
+    def reset(self) -> Generator[simpy.Event, Any, None]:
+        """Stop everything on the processor, boot, go on."""
+        begun = self.clock.now_ns()
+        self.is_up = False
+        assert self.watched is not None
+        self.watched.stop()
+        yield self.env.timeout(self.boot_ns)
+        self.is_up = True
+        self.watched.start()
+        self.resets_ns.append((begun, self.clock.now_ns()))
+        self.event("WATCHDOG_RESET", Severity.FATAL, float(len(self.resets_ns)), self.boot_ns / NS_PER_S)
+
+    def event(self, reason: str, severity: Severity, *numbers: float) -> None:
+        """Something the ground must be told; of one kind only so many a minute, the rest is counted."""
+        self.counts[reason] += 1
+        now = self.clock.now_ns()
+        recent = self._recent.setdefault(reason, deque())
+        while recent and recent[0] <= now - MINUTE_NS:
+            recent.popleft()
+        if len(recent) >= EVENTS_A_MINUTE:
+            self.n_throttled += 1
+            return
+        recent.append(now)
+        named = tuple((f"value_{k}", value) for k, value in enumerate(numbers, 1))
+        self.rejection(Rejection(0, 0, self.clock.tai_ns(), reason, named), severity)
+
+    def rejection(self, rejection: Rejection, severity: Severity) -> None:
+        """An event of a frame."""
+        self._events.append(event_record(rejection, severity))
+
+    def set_done(self, opened: OpenSet, first_frame: int) -> None:
         """The last stage of a set has ended: was it in time?"""
-        latency = self.clock.tai_ns() - self.set_ends_tai_ns[set_id]
-        self.latencies_ns[set_id] = latency
-        if latency > self.deadlines_ns[set_id]:
+        latency = self.clock.tai_ns() - opened.end_tai_ns
+        self._ends[opened.set_id] = opened.end_tai_ns
+        self.latencies_ns[opened.set_id], self.deadlines_ns[opened.set_id] = latency, opened.period_ns
+        if latency > opened.period_ns:
             self.n_slips += 1
-            numbers = (("latency_s", latency / NS_PER_S), ("deadline_s", self.deadlines_ns[set_id] / NS_PER_S))
-            slip = Rejection(first_frame, detector, self.set_ends_tai_ns[set_id], "DEADLINE_MISSED", numbers)
-            self.event(set_id, slip, Severity.WARNING_HI)
+            numbers = (("latency_s", latency / NS_PER_S), ("deadline_s", opened.period_ns / NS_PER_S))
+            slip = Rejection(first_frame, opened.detector, opened.end_tai_ns, "DEADLINE_MISSED", numbers)
+            self.rejection(slip, Severity.WARNING_HI)
 
-    def told(self, set_id: int) -> list[tuple[Rejection, Severity]]:
-        """Events of a set; they are told once."""
-        return self.events.pop(set_id, [])
+    def set_sent(self, set_id: int) -> None:
+        """The last packet of a set has gone."""
+        self.sent_ns[set_id] = self.clock.tai_ns() - self._ends.pop(set_id)
+
+    def told(self) -> list[bytes]:
+        """EVENT records since this was last asked."""
+        records, self._events = self._events, []
+        return records
 
     def record(self, set_id: int) -> bytes:
         """The HEALTH record after a set."""
         busy, energy = self.processor.since_last_report()
         self.energy_j += energy
+        counters = self.counters
         return HEALTH.pack(
             {
                 "set_id": set_id,
@@ -76,8 +169,16 @@ class Health:
                 "memory_used_bytes": self.memory.used_bytes,
                 "memory_peak_bytes": self.memory.peak_bytes,
                 "memory_budget_bytes": self.memory.budget_bytes,
-                "queue_bytes": self.queue_bytes(),
+                "queue_bytes": counters.queue_bytes(),
                 "n_slips": self.n_slips,
-                "n_frames_lost": self.n_frames_lost(),
+                "n_frames_lost": counters.n_frames_lost(),
+                "mode": counters.mode(),
+                "n_resets": len(self.resets_ns),
+                "n_corrected": counters.n_corrected(),
+                "n_uncorrectable": counters.n_uncorrectable(),
+                "n_reloaded": counters.n_reloaded(),
+                "n_rejected_commands": counters.n_rejected_commands(),
+                "n_throttled": counters.n_throttled() + self.n_throttled,
+                "clock_sigma_s": counters.clock_sigma_s(),
             }
         )

@@ -1,83 +1,198 @@
-"""The image processor: the onboard core behind ports. Frames are prepared as they come, sets searched when complete."""
+"""The image processor: the onboard core behind ports. Frames are prepared as they come, sets searched when complete.
+
+Of complete sets few wait; a set that finds no room is given up whole. After a reset, sets whose raw frames are still in memory
+are prepared again; a set in whose work the processor hung twice is given up.
+"""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import simpy
 
-from firmware_sim.ports import BufferGet, Compute, HealthIn, Item, OpenSet, SetOut
+from firmware_sim.core import SetResult, numbered
+from firmware_sim.overload import LEVELS, OverloadPolicy, degraded, frame_step
+from firmware_sim.ports import BufferGet, Charge, Clock, Compute, EventOut, Item, OpenSet, SetOut
+from firmware_sim.scan.ledger import DwellLedger
 from sensorproc.config import Config
-from sensorproc.onboard import report
-from sensorproc.onboard.pipeline import prepared, search_set
-from sensorproc.onboard.products import Frame, Prepared, Processed, Rejection
-from sensorproc.onboard.state import PayloadState, StarTable
+from sensorproc.downlink.dictionary import Severity
+from sensorproc.onboard.products import Frame, Processed, Rejection
+from sensorproc.onboard.state import PayloadState
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
+MOST_TRIES = 2
+
+
+class Core(Protocol):
+    """What computes: see ``firmware_sim.core``."""
+
+    def prepare(self, frame: Frame, config: Config) -> tuple[Any, list[Charge]]: ...
+
+    def search(self, items: list[Any], frames: list[Frame], config: Config, ring_key: int) -> tuple[SetResult, list[Charge]]: ...
+
+    def commit(self, detector: int, state: PayloadState) -> None: ...
+
+
+class SetStore(Protocol):
+    """Sets that are not done, and their frames as they come: the frame store."""
+
+    arrivals: Any
+    sets: dict[int, OpenSet]
+
+    def read(self, opened: OpenSet, frame: Frame) -> Item: ...
+
+    def discard(self, set_id: int) -> None: ...
 
 
 @dataclass
 class ImageProcessor:
-    """Ports: arrivals (from the frame store), memory, processor, health, sets out."""
+    """Ports: arrivals (from the frame store), clock, memory, processor, core, ledger, events, sets out."""
 
     env: simpy.Environment
-    arrivals: simpy.Store
+    clock: Clock
+    store: SetStore
     memory: BufferGet
     processor: Compute
-    health: HealthIn
+    core: Core
+    ledger: DwellLedger
     out: SetOut
-    config: Config
-    states: dict[int, PayloadState]  # by detector
-    stars_for: Callable[[list[Frame]], StarTable | None]
+    event: EventOut
+    config: Callable[[], Config]  # in force for the next set
+    check_tables: Callable[[int], None]  # of a detector, before they are used
+    sigma_time_s: Callable[[], float]
+    done: Callable[[OpenSet, int], None]  # told of every set searched, and its first frame
+    policy: OverloadPolicy
+    most_waiting: int
+    keep: bool  # results, for the report
     finished: dict[int, Processed] = field(default_factory=dict)  # by set, in order of completion
+    expected_end_ns: float | None = None  # of the stage at work: what the watchdog looks at
+    n_overload: int = 0
+    n_retried: int = 0
 
     def __post_init__(self) -> None:
-        self._complete = simpy.Store(self.env)
-        self._prepared: dict[int, list[Prepared]] = {}
         self._n_tracklets = 0
-        self.env.process(self._prepare_frames())
-        self.env.process(self._search_sets())
+        self._begin()
+
+    def _begin(self) -> None:
+        self._complete = simpy.Store(self.env)
+        self._prepared: dict[int, list[Any]] = {}
+        self._configs: dict[int, tuple[int, Config]] = {}
+        self.expected_end_ns = None
+        self._processes = [self.env.process(self._prepare_frames()), self.env.process(self._search_sets())]
+
+    def stop(self) -> None:
+        """A reset: whatever is at work ends now; its working memory is lost."""
+        for process in self._processes:
+            if process.is_alive:
+                process.interrupt("reset")
+        self.expected_end_ns = None
+
+    def start(self) -> None:
+        """After a reset: work begins anew with the raw frames that memory still holds."""
+        self.store.arrivals.items.clear()
+        self._begin()
+        for opened in list(self.store.sets.values()):
+            if opened.n_hangs >= opened.n_tries >= MOST_TRIES:
+                self._give_up(opened, "STAGE_HANG")
+                continue
+            self.n_retried += bool(opened.items)
+            for item in opened.items:
+                self.store.arrivals.put((opened, item))
 
     def _prepare_frames(self) -> Generator[simpy.Event, Any, None]:
-        while True:
-            opened, item = yield self.arrivals.get()
-            done = self._prepared.setdefault(opened.set_id, [])
-            done.append((yield from self._prepare(opened, item)))
-            if len(done) == opened.n_planned:
-                self._complete.put((opened, self._prepared.pop(opened.set_id)))
+        try:
+            while True:
+                opened, item = yield self.store.arrivals.get()
+                if opened.set_id not in self._configs:  # one configuration for a whole set
+                    level = self.policy.level
+                    self._configs[opened.set_id] = level, degraded(self.config(), level)
+                level, config = self._configs[opened.set_id]
+                done = self._prepared.setdefault(opened.set_id, [])
+                done.append((yield from self._prepare(opened, item, len(done) % frame_step(level) != 0, config)))
+                if len(done) == opened.n_planned:
+                    self._admit(opened, self._prepared.pop(opened.set_id))
+        except simpy.Interrupt:
+            return
 
-    def _prepare(self, opened: OpenSet, item: Item) -> Generator[simpy.Event, Any, Prepared]:
+    def _prepare(self, opened: OpenSet, item: Item, is_skipped: bool, config: Config) -> Generator[simpy.Event, Any, Any]:
         if isinstance(item, Rejection):
             return item
-        meter = self.processor.meter(item.data_dn.size)
-        result = prepared(item, self.states[item.detector], self.config, meter)
-        yield from self.processor.spend(meter.charges, opened.set_id, "frames", FRAME_PRIORITY)
+        if is_skipped:
+            return Rejection(item.index, item.detector, item.t_mid_tai_ns, "OVERLOAD")
+        checked = self.store.read(opened, item)
+        if isinstance(checked, Rejection):
+            return checked
+        result, charges = self.core.prepare(checked, config)
+        yield from self.processor.spend(charges, opened.set_id, "frames", FRAME_PRIORITY, lambda duration_ns: None)
         return result
 
-    def _search_sets(self) -> Generator[simpy.Event, Any, None]:
-        while True:
-            opened, items = yield self._complete.get()
-            frames = [item for item in opened.items if isinstance(item, Frame)]
-            processed = yield from self._search(opened, items, frames)
-            self.finished[opened.set_id] = processed
-            last_ns = max(item.t_mid_tai_ns for item in opened.items)
-            first = min(_index(item) for item in opened.items)
-            self.health.set_done(opened.set_id, processed.detector, first)
-            records = report.set_records(processed, frames, self._n_tracklets, last_ns)
-            self._n_tracklets += len(processed.tracklets)
-            housekeeping = report.set_housekeeping(processed, report.input_digest(frames), self.config.digest())
-            housekeeping |= {"set_id": opened.set_id, "first_frame": first, "n_frames": opened.n_planned}
-            self.out.put_set(opened.set_id, records, housekeeping, last_ns)
+    def _admit(self, opened: OpenSet, items: list[Any]) -> None:
+        """A complete set waits for its search, if there is room."""
+        if opened.set_id not in self.store.sets:
+            return
+        if len(self._complete.items) >= self.most_waiting:
+            self.n_overload += 1
+            self.policy.finished(2 * opened.period_ns, opened.period_ns)
+            self._give_up(opened, "OVERLOAD")
+            return
+        self._complete.put((opened, items))
 
-    def _search(self, opened: OpenSet, items: list[Prepared], frames: list[Frame]) -> Generator[simpy.Event, Any, Processed]:
-        detector = items[0].detector
-        meter = self.processor.meter(float(sum(frame.data_dn.size for frame in frames)))
-        stars = self.stars_for(frames)
-        processed, self.states[detector] = search_set(items, self.states[detector], stars, self.config, meter)
-        yield from self.processor.spend(meter.charges, opened.set_id, "sets", SET_PRIORITY)
+    def _give_up(self, opened: OpenSet, reason: str) -> None:
+        self._free(opened)
+        self.ledger.close(opened.set_id, reason=reason)
+        self.event(reason, Severity.WARNING_HI, float(opened.set_id))
+
+    def _free(self, opened: OpenSet) -> None:
+        self._configs.pop(opened.set_id, None)
         owner = f"frames of set {opened.set_id}"
         self.memory.release(owner, self.memory.held(owner))
-        return processed
+        self.store.discard(opened.set_id)
+
+    def _search_sets(self) -> Generator[simpy.Event, Any, None]:
+        try:
+            while True:
+                opened, items = yield self._complete.get()
+                opened.n_tries += 1
+                yield from self._search(opened, items)
+                self.expected_end_ns = None
+                before = self.policy.level
+                level = self.policy.finished(self.clock.tai_ns() - opened.end_tai_ns, opened.period_ns)
+                if level != before:
+                    self.event("DEGRADED", Severity.WARNING_LO, float(level), float(len(LEVELS) - 1))
+        except simpy.Interrupt:
+            return
+
+    def _search(self, opened: OpenSet, items: list[Any]) -> Generator[simpy.Event, Any, None]:
+        level, config = self._configs[opened.set_id]
+        self.check_tables(opened.detector)
+        items.sort(key=lambda item: item.t_mid_tai_ns)
+        frames = sorted((item for item in opened.items if isinstance(item, Frame)), key=lambda frame: frame.t_mid_tai_ns)
+        first, last_ns = min(map(_index, opened.items)), max(item.t_mid_tai_ns for item in opened.items)
+        result, charges = self.core.search(items, frames, config, opened.ring_key)
+        yield from self.processor.spend(charges, opened.set_id, "sets", SET_PRIORITY, self._watched)
+        if opened.n_tries <= opened.n_hangs:
+            self._watched(0)
+            yield self.env.event()  # that never comes
+        self.core.commit(opened.detector, result.state)
+        if self.keep and result.processed is not None:
+            self.finished[opened.set_id] = result.processed
+        self.done(opened, first)
+        self._free(opened)
+        used = result.n_processed
+        self.ledger.close(opened.set_id, used, "" if used else "NO_FRAMES", level)
+        records = numbered(result.records, self._n_tracklets)
+        self._n_tracklets += result.n_tracklets
+        housekeeping = result.housekeeping | {"set_id": opened.set_id, "first_frame": first, "n_frames": opened.n_planned}
+        housekeeping |= {"degraded": level, "sigma_time_s": self.sigma_time_s()}
+        self.out.put_set(opened.set_id, records, housekeeping, last_ns, opened.period_ns)
+
+    def _watched(self, duration_ns: int) -> None:
+        self.expected_end_ns = self.clock.now_ns() + duration_ns
+
+    @property
+    def n_waiting(self) -> int:
+        """Complete sets that wait."""
+        return len(self._complete.items)
 
 
 def _index(item: Item) -> int:

@@ -1,21 +1,23 @@
-"""The processor: cores that take time and energy. Everything that ran is on its trace."""
+"""The processor: cores that take time and energy. Urgent work interrupts what is less so, and it goes on afterwards."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import simpy
 
-from firmware_sim.cost import duration_s, work_of
 from firmware_sim.ports import Charge, Clock
 from firmware_sim.processor_profile import Profile
+from firmware_sim.timeline import Timeline
 from sensorproc.timescales import NS_PER_S
+
+QUANTUM_NS = NS_PER_S // 20  # after so long, work looks whether something more urgent waits
+MOST_SLICES = 20_000  # kept for a report; the timeline has them all
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A stage on the trace: which set, which core's turn, from when to when [ns since start]."""
+    """A stage that had the processor: which set, whose turn, from when to when [ns since start]."""
 
     stage: str
     set_id: int
@@ -24,55 +26,61 @@ class Slice:
     end_ns: int
 
 
-class CostMeter:
-    """The pipeline's ``do``: runs a stage at once and writes down what it costs."""
-
-    def __init__(self, profile: Profile, rng: np.random.Generator, pixels: float):
-        self.profile, self.rng, self.pixels = profile, rng, pixels
-        self.charges: list[Charge] = []
-
-    def __call__(self, stage: Callable[..., Any], *arguments: Any) -> Any:
-        result = stage(*arguments)
-        work = self.pixels * work_of(stage.__name__, arguments, result)
-        seconds = duration_s(stage.__name__, work, self.profile, self.rng)
-        self.charges.append(Charge(stage.__name__, round(seconds * NS_PER_S)))
-        return result
-
-
 @dataclass
 class Processor:
-    """Cores shared by priority: frames before sets, since frames do not wait."""
+    """All cores work on one stage at a time; how much faster that makes it is in the stage's cost."""
 
     env: simpy.Environment
     clock: Clock
     profile: Profile
-    rng: np.random.Generator
+    timeline: Timeline
+    busy_ns: int = 0
     trace: list[Slice] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._cores = simpy.PriorityResource(self.env, capacity=self.profile.cores)
-        self._reported = (0, 0)  # busy core time and clock at the last report [ns]
+        self._cores = simpy.PriorityResource(self.env, capacity=1)
+        self._reported = (0, 0)  # busy time and clock at the last report [ns]
 
-    def meter(self, pixels: float) -> CostMeter:
-        """A ``do`` for work on so many pixels."""
-        return CostMeter(self.profile, self.rng, pixels)
+    def spend(
+        self, charges: Sequence[Charge], set_id: int, lane: str, priority: int, alive: Callable[[int], None]
+    ) -> Generator[simpy.Event, Any, None]:
+        """Take the time of stages, one after another. ``alive`` is told at each how long it may take, without interruptions.
 
-    def spend(self, charges: list[Charge], set_id: int, lane: str, priority: int) -> Generator[simpy.Event, Any, None]:
-        """Take the time of stages, one after another, each on a core of its own turn."""
+        Raises
+        ------
+        simpy.Interrupt
+            If the caller is: by a reset.
+        """
         for charge in charges:
-            with self._cores.request(priority=priority) as turn:
-                yield turn
-                start = self.clock.now_ns()
-                yield self.env.timeout(charge.duration_ns)
-                self.trace.append(Slice(charge.stage, set_id, lane, start, self.clock.now_ns()))
+            left = charge.duration_ns
+            alive(left)
+            while left > 0:
+                with self._cores.request(priority=priority) as turn:
+                    yield turn
+                    start = self.clock.now_ns()
+                    try:
+                        while left > 0:
+                            step = min(left, QUANTUM_NS)
+                            yield self.env.timeout(step)
+                            left -= step
+                            if any(waiting.priority < priority for waiting in self._cores.queue):
+                                break
+                    finally:
+                        self._ran(charge.stage, set_id, lane, start)
+
+    def _ran(self, stage: str, set_id: int, lane: str, start_ns: int) -> None:
+        self.busy_ns += self.clock.now_ns() - start_ns
+        if len(self.trace) < MOST_SLICES:
+            self.trace.append(Slice(stage, set_id, lane, start_ns, self.clock.now_ns()))
+        self.timeline.span(stage, lane, start_ns, self.clock.now_ns(), {"set": set_id})
 
     def since_last_report(self) -> tuple[float, float]:
-        """Busy fraction of all cores, and energy [J], since this was last asked."""
-        busy, now = sum(s.end_ns - s.start_ns for s in self.trace), self.clock.now_ns()
+        """Busy fraction, and energy [J], since this was last asked."""
+        now = self.clock.now_ns()
         before_busy, before = self._reported
-        self._reported = busy, now
+        self._reported = self.busy_ns, now
         if now == before:
             return 0.0, 0.0
-        fraction = (busy - before_busy) / (now - before) / self.profile.cores
+        fraction = (self.busy_ns - before_busy) / (now - before)
         watts = self.profile.idle_w + (self.profile.active_w - self.profile.idle_w) * fraction
         return fraction, watts * (now - before) / NS_PER_S

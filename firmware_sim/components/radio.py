@@ -1,13 +1,13 @@
-"""The radio: one packet after another at the link's rate, and a ledger of every byte."""
+"""The radio: one packet after another at the link's rate, a bounded queue, and a ledger of every byte."""
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import simpy
 
-from firmware_sim.ledger import BITS_PER_BYTE, Sent
+from firmware_sim.ledger import BITS_PER_BYTE, RadioLedger
 from firmware_sim.ports import Clock
 from sensorproc.timescales import NS_PER_S
 
@@ -16,36 +16,56 @@ APID_MASK = 0x7FF
 
 @dataclass
 class Radio:
-    """Ports: packets in (from the downlink manager), bytes out (``stream``, what the ground receives)."""
+    """Ports: packets in (from the downlink manager), bytes out (``send``, what the ground receives). A packet that finds no room
+    is dropped and counted; its sequence count tells the ground."""
 
     env: simpy.Environment
     clock: Clock
     bit_s: float
     capacity_bytes: int
-    ledger: list[Sent] = field(default_factory=list)
-    stream: list[bytes] = field(default_factory=list)
+    send: Callable[[bytes], None]
+    sent: Callable[[int, int, int], None] = lambda apid, start_ns, end_ns: None
+    ledger: RadioLedger = field(default_factory=RadioLedger)
     queued_bytes: int = 0
+    n_dropped: int = 0
+    n_lost: int = 0
+    outage_until_ns: int = 0
+    is_lost: Callable[[bytes], bool] = lambda packet: False
 
     def __post_init__(self) -> None:
         self._queue = simpy.Store(self.env)
-        self.env.process(self._send())
+        self.env.process(self._run())
 
     def free_bytes(self) -> int:
         """Room in the queue."""
         return self.capacity_bytes - self.queued_bytes
 
-    def put(self, packets: Sequence[bytes]) -> None:
-        """Queue packets; the caller has asked for room."""
+    def put(self, packets: Sequence[bytes], sent: Callable[[], None] | None = None) -> int:
+        """Queue packets; how many found no room. ``sent`` is called when the last of them has gone."""
+        kept = []
         for packet in packets:
-            self.queued_bytes += len(packet)
-            self._queue.put(packet)
+            if len(packet) <= self.free_bytes():
+                self.queued_bytes += len(packet)
+                kept.append(packet)
+        for packet in kept:
+            self._queue.put((packet, sent if packet is kept[-1] else None))
+        self.n_dropped += len(packets) - len(kept)
+        return len(packets) - len(kept)
 
-    def _send(self) -> Generator[simpy.Event, Any, None]:
+    def _run(self) -> Generator[simpy.Event, Any, None]:
         while True:
-            packet = yield self._queue.get()
+            packet, told = yield self._queue.get()
+            while self.clock.now_ns() < self.outage_until_ns:
+                yield self.env.timeout(self.outage_until_ns - self.clock.now_ns())
             start = self.clock.now_ns()
             yield self.env.timeout(math.ceil(len(packet) * BITS_PER_BYTE * NS_PER_S / self.bit_s))
             apid = int.from_bytes(packet[:2], "big") & APID_MASK
-            self.ledger.append(Sent(start, self.clock.now_ns(), apid, len(packet)))
-            self.stream.append(packet)
+            self.ledger.add(start, self.clock.now_ns(), apid, len(packet))
+            self.sent(apid, start, self.clock.now_ns())
+            if told is not None:
+                told()
             self.queued_bytes -= len(packet)
+            if self.is_lost(packet):
+                self.n_lost += 1
+            else:
+                self.send(packet)

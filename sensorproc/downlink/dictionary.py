@@ -8,7 +8,10 @@ class Apid(IntEnum):
 
     SET = 0x310  # housekeeping of a frame set, sent before and after it
     EVENT = 0x311
+    ACK = 0x312  # answers to telecommands, as they fall due
     HEALTH = 0x313  # of the payload's computer, once a set; absent where no board is simulated
+    DWELL = 0x314  # what became of each dwell of the scan table
+    IMAGE = 0x330  # raw pixels the ground asked for
     FRAME = 0x320
     DETECTION = 0x321
     TRACKLET = 0x323
@@ -48,10 +51,37 @@ REASONS = (
     "NO_MATCH",
     "NO_SCALE",
     "NO_PATTERNS",
+    "MEMORY_ERROR",
+    "FRAME_LOST",
+    "FRAME_LATE",
+    "FRAME_TORN",
+    "FRAME_STUCK",
+    "CAMERA_RESET",
+    "OVERLOAD",
+    "STAGE_HANG",
+    "WATCHDOG_RESET",
+    "WRONG_MODE",
+    "SCAN_STOPPED",
+    "END_OF_RUN",
+    "TABLE_RELOADED",
+    "CLOCK_JUMP",
+    "CLOCK_HOLDOVER",
+    "CLOCK_LOCKED",
+    "DEGRADED",
+    "PING_LATE",
+    "LINK_OUTAGE",
+    "MODE_CHANGED",
+    "SCAN_STARTED",
+    "MEMORY_SQUEEZED",
+    "FRAME_DUPLICATED",
 )
 
 # Those that tell of a set or of the board, not of a frame that could not be used.
-NOT_OF_FRAMES = frozenset(("NONE", "THRESHOLD_RAISED", "PACKETS_DROPPED", "DEADLINE_MISSED", "TABLE_DAMAGED"))
+OF_BOARD = (
+    "DEADLINE_MISSED", "TABLE_DAMAGED", "WATCHDOG_RESET", "TABLE_RELOADED", "CLOCK_JUMP", "CLOCK_HOLDOVER", "CLOCK_LOCKED",
+    "DEGRADED", "PING_LATE", "LINK_OUTAGE", "MODE_CHANGED", "SCAN_STARTED", "SCAN_STOPPED", "MEMORY_SQUEEZED", "FRAME_DUPLICATED",
+)  # fmt: skip
+NOT_OF_FRAMES = frozenset(("NONE", "THRESHOLD_RAISED", "PACKETS_DROPPED", *OF_BOARD))
 
 DATA_MODES = ("UNSET", "REAL", "TEST", "SIMULATED", "EXERCISE")
 ORIGINS = ("unknown", "detector", "stars", "co-rotating", "linked", "mover", "bright", "streaks")

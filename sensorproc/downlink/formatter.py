@@ -14,7 +14,7 @@ from sensorproc.downlink.priority import Queued, fit
 from sensorproc.downlink.records import RECORDS, SET
 
 LAST_SET_COPIES = 2
-URGENCY = {Apid.EVENT: 0, Apid.HEALTH: 0, Apid.TRACKLET: 1, Apid.DETECTION: 2, Apid.FRAME: 3}
+URGENCY = {Apid.EVENT: 0, Apid.HEALTH: 0, Apid.DWELL: 0, Apid.TRACKLET: 1, Apid.DETECTION: 2, Apid.FRAME: 3}
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Formatter:
     max_packet_bytes: int
     budget_bytes_per_set: int = 0
     sent: dict[int, int] = field(default_factory=lambda: {int(apid): 0 for apid in Apid})
+    n_left_out: int = 0  # packets of the last set
 
     def format_set(
         self,
@@ -53,6 +54,7 @@ class Formatter:
         n_closing = 1 + LAST_SET_COPIES * is_last
         reserved = (1 + n_closing) * (OVERHEAD_BYTES + SET.size_bytes)
         kept, n_dropped = fit(queue, self.budget_bytes_per_set if budget_bytes is None else budget_bytes, reserved)
+        self.n_left_out = n_dropped
         totals = dict(self.sent)
         totals[int(Apid.SET)] += 1 + n_closing
         for packet in kept:
@@ -63,6 +65,18 @@ class Formatter:
         parts += [self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 1})]) for _ in range(n_closing)]
         return parts
 
+    def close(self, housekeeping: dict[str, Any], tai_ns: int) -> list[bytes]:
+        """The last set's closing packet again, now with the totals of everything, for a recording whose end was not foreseen."""
+        totals = dict(self.sent)
+        totals[int(Apid.SET)] += LAST_SET_COPIES
+        values = housekeeping | self._totals(totals) | {"n_dropped_packets": self.n_left_out, "is_last": 1, "phase": 1}
+        return [self._send(SET.apid, tai_ns, [SET.pack(values)]) for _ in range(LAST_SET_COPIES)]
+
+    def format_now(self, apid: int, records: Sequence[bytes], tai_ns: int) -> list[bytes]:
+        """Packets of records that wait for no set: answers to telecommands, events, raw pixels."""
+        step = capacity(RECORDS[Apid(apid)], self.max_packet_bytes)
+        return [self._send(apid, tai_ns, records[i : i + step]) for i in range(0, len(records), step)]
+
     def _queued(self, apid: Apid, records: Sequence[bytes], tai_ns: int) -> list[Queued]:
         kind = RECORDS[apid]
         step = capacity(kind, self.max_packet_bytes)
@@ -71,7 +85,7 @@ class Formatter:
         return [Queued(int(apid), URGENCY[apid], tai_ns, g, n) for g, n in zip(groups, sizes, strict=True)]
 
     def _send(self, apid: int, tai_ns: int, records: Sequence[bytes]) -> bytes:
-        packet = build(RECORDS[apid], self.sent[apid], tai_ns, records)
+        packet = build(RECORDS[Apid(apid)], self.sent[apid], tai_ns, records)
         self.sent[apid] += 1
         return packet
 

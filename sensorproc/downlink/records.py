@@ -43,6 +43,8 @@ SET = RecordType(
         Field("n_streaks", "u2", None, "", "single-frame streaks found"),
         Field("exposure_bias_s", "f4", None, "s", "exposure that star trails show, less the header's"),
         Field("sigma_exposure_bias_s", "f4", None, "s", "0: not known, stars do not trail"),
+        Field("degraded", "u1", None, "", "level of overload at which the set was searched, 0 as configured"),
+        Field("sigma_time_s", "f4", None, "s", "of the payload's clock against TAI, beyond the header's own; 0 not told"),
         Field("n_dropped_packets", "u2", None, "", "packets that did not fit the byte budget"),
         Field("total_set", "u4", None, "", "SET packets sent up to the end of this set"),
         Field("total_event", "u4", None, "", "EVENT packets, likewise"),
@@ -50,6 +52,9 @@ SET = RecordType(
         Field("total_detection", "u4", None, "", "DETECTION packets, likewise"),
         Field("total_tracklet", "u4", None, "", "TRACKLET packets, likewise"),
         Field("total_health", "u4", None, "", "HEALTH packets, likewise"),
+        Field("total_ack", "u4", None, "", "ACK packets, likewise"),
+        Field("total_dwell", "u4", None, "", "DWELL packets, likewise"),
+        Field("total_image", "u4", None, "", "IMAGE packets, likewise"),
     ],
 )
 
@@ -69,6 +74,14 @@ HEALTH = RecordType(
         Field("queue_bytes", "u4", None, "bytes", "packets waiting for the radio, this set's not yet among them"),
         Field("n_slips", "u2", None, "", "deadlines missed since start"),
         Field("n_frames_lost", "u2", None, "", "frames for which there was no memory, since start"),
+        Field("mode", "u1", None, "", "Mode of the telecommands"),
+        Field("n_resets", "u2", None, "", "by the watchdog, since start"),
+        Field("n_corrected", "u4", None, "", "words of memory with one wrong bit, mended since start"),
+        Field("n_uncorrectable", "u4", None, "", "words of memory with more, since start"),
+        Field("n_reloaded", "u2", None, "", "tables found damaged and loaded anew, since start"),
+        Field("n_rejected_commands", "u4", None, "", "since start"),
+        Field("n_throttled", "u4", None, "", "events and answers not sent because there were too many, since start"),
+        Field("clock_sigma_s", "f4", None, "s", "of the clock against TAI"),
     ],
 )
 
@@ -178,4 +191,52 @@ TRACKLET = RecordType(
     ],
 )  # fmt: skip
 
-RECORDS = {record.apid: record for record in (SET, EVENT, HEALTH, FRAME, DETECTION, TRACKLET)}
+ACK = RecordType(
+    "ACK",
+    Apid.ACK,
+    [
+        Field("t_tai_ns", "u8", None, "ns", "when, TAI since 1958-01-01"),
+        Field("request", "u4", None, "", "number the sender gave"),
+        Field("operation", "u2", None, "", "Operation"),
+        Field("stage", "u1", None, "", "Stage"),
+        Field("code", "u1", None, "", "Code"),
+        Field("value_1", "f8", None, "", "what was asked for, or the limit that was broken"),
+        Field("value_2", "f8", None, "", ""),
+    ],
+)
+
+DWELL = RecordType(
+    "DWELL",
+    Apid.DWELL,
+    [
+        Field("dwell", "u4", None, "", "number, from 0 since start"),
+        Field("set_id", "u4", None, "", "frame set it gave"),
+        Field("cell", "u2", None, "", "of the scan table"),
+        Field("detector", "u1", None, "", "0-based detector number"),
+        Field("t_start_tai_ns", "u8", None, "ns", "start of its first exposure as planned, TAI since 1958-01-01"),
+        Field("n_planned", "u2", None, "", "frames"),
+        Field("n_processed", "u2", None, "", "frames used"),
+        Field("is_done", "u1", None, "", "1: searched; 0: missed"),
+        Field("reason", "u1", None, "", "place in REASONS: why it was missed"),
+        Field("degraded", "u1", None, "", "level of overload at which it was searched"),
+    ],
+)
+
+IMAGE_PART = 480
+IMAGE = RecordType(
+    "IMAGE",
+    Apid.IMAGE,
+    [
+        *_common(),
+        Field("request", "u4", None, "", "telecommand that asked for it"),
+        Field("x_px", "u2", None, "px", "first column of the whole"),
+        Field("y_px", "u2", None, "px", "first row of the whole"),
+        Field("nx", "u2", None, "px", "columns of the whole"),
+        Field("ny", "u2", None, "px", "rows of the whole"),
+        Field("offset", "u4", None, "bytes", "of this part in the whole, rows of big-endian u16"),
+        Field("n_bytes", "u2", None, "bytes", "of this part"),
+        Field("part", f"S{IMAGE_PART}", None, "", "zeros behind its end"),
+    ],
+)
+
+RECORDS = {record.apid: record for record in (SET, EVENT, HEALTH, ACK, DWELL, FRAME, DETECTION, TRACKLET, IMAGE)}

@@ -8,7 +8,7 @@ from typing import Any
 from sensorproc.downlink.dictionary import Apid, FrameStatus
 from sensorproc.downlink.records import HEALTH
 from sensorproc.errors import ReleaseError, UsageError
-from sensorproc.ground import observations
+from sensorproc.ground import board, observations
 from sensorproc.ground.export import ds9, oem, tables, tdm, udl
 from sensorproc.ground.observations import Row
 from sensorproc.ground.reader import Downlink, Gaps, read
@@ -43,11 +43,10 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
         raise UsageError(f"format {', '.join(unknown)}: choose from {', '.join(FORMATS)}")
     downlink = read(data)
     rows = {
-        name: getattr(observations, name)(downlink)
-        for name in ("detections", "tracklets", "frames", "housekeeping", "events", "health")
+        name: getattr(observations, name)(downlink) for name in ("detections", "tracklets", "frames", "housekeeping", "events")
     }
-    if not rows["health"]:  # frames replayed on the ground have no board
-        del rows["health"]
+    of_board = {name: getattr(board, name)(downlink) for name in ("health", "dwells", "acks")}
+    rows |= {name: table for name, table in of_board.items() if table}  # frames replayed on the ground have no board
     _refuse_contradiction(rows["housekeeping"], mark)
     products = out / "products"
     products.mkdir(parents=True, exist_ok=True)
@@ -62,12 +61,13 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
         written += _write_regions(products, rows["detections"])
     if "wcs" in formats:
         written += _write_wcs(products, downlink)
+    images, incomplete = board.write_images(products, downlink)
     messages, notes = _write_messages(products, downlink, rows["detections"], mark, formats)
     if downlink.gaps.n_conflicts:
         notes.append(
             f"{downlink.gaps.n_conflicts} packets not used: they repeat counts with other content; is this two recordings?"
         )
-    return Decoded(rows, downlink.gaps, tuple(written + messages), tuple(notes))
+    return Decoded(rows, downlink.gaps, tuple(written + images + messages), tuple(notes + incomplete))
 
 
 def _refuse_contradiction(housekeeping: list[Row], mark: Marking | None) -> None:
@@ -80,8 +80,15 @@ def _refuse_contradiction(housekeeping: list[Row], mark: Marking | None) -> None
 
 def remove_earlier(out: Path) -> None:
     """A folder holds one run: what an earlier one left would be taken for this one's."""
-    of_run = ("*.ecsv", "gaps.json", "report.html", "summary.json", "picture.jpg", "trace.json")
-    messages = ("products/*.tdm", "products/*.oem", "products/*.json", "products/*/*.reg", "products/*/*.wcs")
+    of_run = ("*.ecsv", "gaps.json", "report.html", "summary.json", "picture.jpg", "timeline.json")
+    messages = (
+        "products/*.tdm",
+        "products/*.oem",
+        "products/*.json",
+        "products/*/*.reg",
+        "products/*/*.wcs",
+        "products/images/*.fits",
+    )
     for pattern in (*of_run, *messages):
         for path in out.glob(pattern):
             path.unlink()
@@ -301,6 +308,8 @@ COLUMNS = {
         "n_streaks",
         "exposure_bias_s",
         "sigma_exposure_bias_s",
+        "degraded",
+        "sigma_time_s",
         "n_dropped_packets",
         "total_set",
         "total_event",
@@ -308,7 +317,23 @@ COLUMNS = {
         "total_detection",
         "total_tracklet",
         "total_health",
+        "total_ack",
+        "total_dwell",
+        "total_image",
     ],
+    "dwells": [
+        "dwell",
+        "set_id",
+        "cell",
+        "detector",
+        "time_utc",
+        "n_planned",
+        "n_processed",
+        "outcome",
+        "reason",
+        "degraded",
+    ],
+    "acks": ["time_utc", "request", "operation", "stage", "code", "value_1", "value_2"],
     "health": [field.name.replace("t_tai_ns", "time_utc") for field in HEALTH.fields],
     "events": ["time_utc", "severity", "event", "detector", "frame", "value_1", "value_2"],
 }

@@ -171,12 +171,3 @@ def events(downlink: Downlink) -> list[Row]:
         row |= {key: record[key] for key in ("detector", "frame", "value_1", "value_2")}
         rows.append(row)
     return rows
-
-
-def health(downlink: Downlink) -> list[Row]:
-    """One row per report of the payload's computer."""
-    rows = []
-    for record in sorted(downlink.records["HEALTH"], key=lambda r: r["t_tai_ns"]):
-        row = dict(record)
-        rows.append({"set_id": row.pop("set_id"), "time_utc": utc_from_tai_ns(row.pop("t_tai_ns"))} | row)
-    return rows

@@ -60,6 +60,8 @@ def set_housekeeping(processed: Processed, input_digest: bytes, config_digest: b
         "n_streaks": len(processed.streaks),
         "exposure_bias_s": processed.exposure_bias_s[0],
         "sigma_exposure_bias_s": processed.exposure_bias_s[1],
+        "degraded": 0,
+        "sigma_time_s": 0.0,
     }
 
 

@@ -1,0 +1,1 @@
+"""Telecommands on board: what they may change, when they are refused, and what is answered."""

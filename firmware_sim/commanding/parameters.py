@@ -1,0 +1,70 @@
+"""Parameters a telecommand may set: a number, a place in the configuration, and its range as the configuration has it."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sensorproc.config import Config, merged, parse
+from sensorproc.downlink.telecommands import Code
+from sensorproc.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number of the configuration that can be set in flight."""
+
+    number: int
+    section: str
+    name: str
+    kind: Callable[[float], Any]
+
+
+PARAMETERS = {
+    parameter.number: parameter
+    for parameter in (
+        Parameter(1, "search", "false_alarms_per_set", float),
+        Parameter(2, "search", "margin_snr", float),
+        Parameter(3, "search", "box_px_frame", float),
+        Parameter(4, "search", "max_smear_px", float),
+        Parameter(5, "search", "permuted_every", int),
+        Parameter(6, "search", "max_candidates", int),
+        Parameter(7, "streaks", "enabled", bool),
+        Parameter(8, "streaks", "false_alarms_per_frame", float),
+        Parameter(9, "flatten", "mesh_px", int),
+        Parameter(10, "register", "star_snr", float),
+        Parameter(11, "solve", "lost_in_space", bool),
+        Parameter(12, "solve", "prior_error_deg", float),
+        Parameter(13, "measure", "min_frames", int),
+        Parameter(14, "downlink", "budget_bytes_per_set", int),
+    )
+}
+
+
+@dataclass
+class ParameterSet:
+    """The configuration in force from the next frame set on."""
+
+    config: Config
+
+    def value(self, number: int) -> float:
+        """Value of a parameter."""
+        parameter = PARAMETERS[number]
+        return float(getattr(getattr(self.config, parameter.section), parameter.name))
+
+    def set(self, number: int, value: float) -> Code:
+        """Change one parameter; a code and no change if it does not exist or the value is not allowed."""
+        parameter = PARAMETERS.get(number)
+        if parameter is None:
+            return Code.BAD_ARGUMENT
+        try:
+            given = parameter.kind(value)
+        except (OverflowError, ValueError):  # infinite or no number
+            return Code.OUT_OF_RANGE
+        if float(given) != value:
+            return Code.OUT_OF_RANGE
+        changed = merged(asdict(self.config), {parameter.section: {parameter.name: given}})  # type: ignore[call-overload]
+        try:
+            self.config = parse(changed)
+        except ConfigError:
+            return Code.OUT_OF_RANGE
+        return Code.NONE

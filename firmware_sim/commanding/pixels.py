@@ -1,0 +1,43 @@
+"""Raw pixels for the ground: a frame or a chip of it, from memory while its set is there, in IMAGE records."""
+
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+
+from firmware_sim.ports import OpenSet
+from sensorproc.downlink.dictionary import Apid
+from sensorproc.downlink.records import IMAGE, IMAGE_PART
+from sensorproc.downlink.telecommands import Code, Operation, Telecommand
+from sensorproc.onboard.products import Frame
+
+MOST_PIXELS = 65_536  # of one request: half a minute of a thin link
+
+
+class PixelRequests:
+    """Answers REQUEST_FRAME and REQUEST_CHIP; called by the executor."""
+
+    def __init__(self, env: simpy.Environment, sets: dict[int, OpenSet], out: Callable[[int, list[bytes]], None]):
+        self.env, self.sets, self.out = env, sets, out
+
+    def __call__(self, command: Telecommand) -> Code:
+        """Send the pixels; a code if they are not in memory, or are too many."""
+        given = command.arguments
+        frame = self._frame(given["frame"], given["detector"])
+        if frame is None:
+            return Code.NOT_AVAILABLE
+        ny, nx = frame.data_dn.shape
+        chip = command.operation is Operation.REQUEST_CHIP
+        x, y, width, height = (given["x_px"], given["y_px"], given["nx"], given["ny"]) if chip else (0, 0, nx, ny)
+        if not (0 < width <= nx - x and 0 < height <= ny - y) or width * height > MOST_PIXELS:
+            return Code.OUT_OF_RANGE
+        data = frame.data_dn[y : y + height, x : x + width].astype(">u2").tobytes()
+        common: dict[str, Any] = {"frame": frame.index, "detector": frame.detector, "t_mid_tai_ns": frame.t_mid_tai_ns}
+        common |= {"request": command.request, "x_px": x, "y_px": y, "nx": width, "ny": height}
+        parts = [(k, data[k : k + IMAGE_PART]) for k in range(0, len(data), IMAGE_PART)]
+        self.out(int(Apid.IMAGE), [IMAGE.pack(common | {"offset": k, "n_bytes": len(p), "part": p}) for k, p in parts])
+        return Code.NONE
+
+    def _frame(self, index: int, detector: int) -> Frame | None:
+        held = (item for opened in self.sets.values() if opened.detector == detector for item in opened.items)
+        return next((item for item in held if isinstance(item, Frame) and item.index == index), None)

@@ -1,0 +1,146 @@
+"""The onboard core as the board runs it: the pipeline itself, or results it has given before for the same frames.
+
+Stages run at once in the simulator's own time; what they cost on the modelled processor comes back beside the result.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from firmware_sim.cost.model import CostModel
+from firmware_sim.cost.work import work_after, work_before
+from firmware_sim.ports import Charge
+from sensorproc.config import Config
+from sensorproc.downlink.records import RECORDS
+from sensorproc.onboard import report
+from sensorproc.onboard.pipeline import prepared, search_set
+from sensorproc.onboard.products import Frame, Prepared, Processed
+from sensorproc.onboard.state import PayloadState, StarTable
+from sensorproc.timescales import NS_PER_S
+
+
+@dataclass(frozen=True, eq=False)
+class SetResult:
+    """A searched set on its way to the downlink: records by APID with tracklets counted from 0, the SET record's fields, and the
+    payload's next state."""
+
+    records: dict[int, list[bytes]]
+    housekeeping: dict[str, Any]
+    n_processed: int
+    n_tracklets: int
+    state: PayloadState
+    processed: Processed | None
+
+
+@dataclass
+class RealCore:
+    """The pipeline on real pixels."""
+
+    model: CostModel
+    stars_for: Callable[[list[Frame]], StarTable | None]
+    states: dict[int, PayloadState]  # by detector
+
+    def prepare(self, frame: Frame, config: Config) -> tuple[Prepared, list[Charge]]:
+        """One frame."""
+        meter = Meter(self.model)
+        return prepared(frame, self.states[frame.detector], config, meter), meter.charges
+
+    def search(
+        self, items: list[Prepared], frames: list[Frame], config: Config, ring_key: int = 0
+    ) -> tuple[SetResult, list[Charge]]:
+        """One set, its items in order of time. The state is only replaced by :meth:`commit`."""
+        detector, last_ns = items[0].detector, max(item.t_mid_tai_ns for item in items)
+        meter = Meter(self.model)
+        processed, state = search_set(items, self.states[detector], self.stars_for(frames), config, meter)
+        records = report.set_records(processed, frames, 0, last_ns)
+        housekeeping = report.set_housekeeping(processed, report.input_digest(frames), config.digest())
+        n = len(processed.residuals), len(processed.tracklets)
+        return SetResult(records, housekeeping, *n, state, processed), meter.charges
+
+    def commit(self, detector: int, state: PayloadState) -> None:
+        """A set is done: its state is the next one's."""
+        self.states[detector] = state
+
+
+@dataclass
+class ReusedCore:
+    """Frames of a ring are processed when they are first seen; after that the same results come with other numbers and times, and
+    the same costs. The payload's state stays that of the first round."""
+
+    real: RealCore
+    kept: dict[tuple[int, bytes], tuple[SetResult, list[Charge], int, int]] = field(default_factory=dict)
+    preparation: dict[bytes, list[Charge]] = field(default_factory=dict)
+
+    @property
+    def states(self) -> dict[int, PayloadState]:
+        return self.real.states
+
+    def prepare(self, frame: Frame, config: Config) -> tuple[Frame, list[Charge]]:
+        """What a frame costs; it is prepared with its set."""
+        key = config.digest()
+        if key not in self.preparation:
+            self.preparation[key] = self.real.prepare(frame, config)[1]
+        return frame, self.preparation[key]
+
+    def search(self, items: list[Any], frames: list[Frame], config: Config, ring_key: int = 0) -> tuple[SetResult, list[Charge]]:
+        """One set, as it was found the first time."""
+        key, first = (ring_key, bytes([len(frames)]) + config.digest()), items[0]
+        number = first.index if isinstance(first, Frame) else first.frame_index
+        if key not in self.kept:
+            done = [self.real.prepare(item, config)[0] if isinstance(item, Frame) else item for item in items]
+            result, charges = self.real.search(done, frames, config)
+            self.kept[key] = replace(result, processed=None), charges, number, first.t_mid_tai_ns
+        result, charges, number_then, time_then = self.kept[key]
+        return restamped(result, number - number_then, first.t_mid_tai_ns - time_then), charges
+
+    def commit(self, detector: int, state: PayloadState) -> None:
+        """States are those of the first round."""
+
+
+FRAME_FIELDS = ("frame", "epoch_frame", "first_frame", "last_frame")
+
+
+def restamped(result: SetResult, d_frame: int, d_ns: int) -> SetResult:
+    """The same result of frames that come later."""
+    moved = {apid: [_shifted(apid, data, d_frame, d_ns, 0) for data in records] for apid, records in result.records.items()}
+    return replace(result, records=moved)
+
+
+def numbered(records: dict[int, list[bytes]], first_id: int) -> dict[int, list[bytes]]:
+    """Records whose tracklets are counted from ``first_id``."""
+    return {apid: [_shifted(apid, data, 0, 0, first_id) for data in of_kind] for apid, of_kind in records.items()}
+
+
+def _shifted(apid: int, data: bytes, d_frame: int, d_ns: int, first_id: int) -> bytes:
+    kind = RECORDS[apid]  # type: ignore[index]
+    row, names = np.frombuffer(data, kind.dtype).copy(), kind.dtype.names or ()
+    for name in FRAME_FIELDS:
+        if name in names:
+            row[name] += d_frame
+    if "t_mid_tai_ns" in names:
+        row["t_mid_tai_ns"] += d_ns
+    if "tracklet_id" in names:
+        row["tracklet_id"] += np.where(row["tracklet_id"] >= 0, first_id, 0).astype(row["tracklet_id"].dtype)
+    return row.tobytes()
+
+
+class Meter:
+    """The pipeline's ``do``: runs a stage at once and writes down what it costs."""
+
+    def __init__(self, model: CostModel):
+        self.model = model
+        self.charges: list[Charge] = []
+
+    def __call__(self, stage: Callable[..., Any], *arguments: Any) -> Any:
+        work = work_before(stage.__name__, arguments)
+        result = stage(*arguments)
+        seconds = self.model.duration_s(stage.__name__, work_after(work, stage.__name__, result))
+        self.charges.append(Charge(stage.__name__, round(seconds * NS_PER_S)))
+        return result
+
+
+def total_ns(charges: Sequence[Charge]) -> int:
+    """Time of all stages one after another."""
+    return sum(charge.duration_ns for charge in charges)

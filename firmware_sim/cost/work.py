@@ -1,0 +1,61 @@
+"""How much work a call of a stage is, counted from what it was given: frames, pixels, and what else its time grows with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sensorproc.onboard.products import Frame
+from sensorproc.onboard.tracks import Stack
+
+TOUCHED_BYTES_PX = 8  # of one frame at a time: an image read and an image written, float32
+
+
+@dataclass(frozen=True)
+class Work:
+    """Of one call: frames, pixels of all frames, items of the stage's own kind, bytes of one frame in use at a time."""
+
+    frames: float
+    pixels: float
+    items: float
+    resident_bytes: float
+
+
+def work_before(stage: str, arguments: Sequence[Any]) -> Work:
+    """What a call's arguments tell of its work. Stages empty the lists they are given, so it is counted before the call."""
+    n_frames, frame_px = _size(arguments)
+    items = 0.0
+    if stage == "accept":
+        items = float(len(arguments[1]) * len(arguments[0].times))  # candidates, each fitted in all frames
+    elif stage == "subtract_stars":
+        items = float(sum(len(solved.registered.stars) for solved in arguments[0]))
+    elif stage == "solve":
+        items = float(sum(len(registered.stars) for registered in arguments[0]))
+    return Work(n_frames, n_frames * frame_px, items, TOUCHED_BYTES_PX * frame_px)
+
+
+def work_after(work: Work, stage: str, result: Any) -> Work:
+    """The same with what only the result tells."""
+    if stage == "search":
+        return replace(work, items=float(result[1]) * work.pixels)  # velocities, each summed over all pixels
+    if stage == "register":
+        return replace(work, items=float(sum(len(registered.stars) for registered in result[0])))
+    return work
+
+
+def _size(arguments: Sequence[Any]) -> tuple[int, int]:
+    """Number of frames and pixels of one, from the first argument that holds any."""
+    for argument in arguments:
+        if isinstance(argument, Stack):
+            return len(argument.times), argument.image_e[0].size
+        items = argument if isinstance(argument, list | tuple) else [argument]
+        shape = _shape(items[0]) if items else None
+        if shape:
+            return len(items), shape[0] * shape[1]
+    return 1, 0
+
+
+def _shape(item: Any) -> tuple[int, int] | None:
+    """Shape of the frame behind a product, which may have given up its pixels."""
+    for name in ("solved", "registered", "flattened", "calibrated", "frame"):
+        item = getattr(item, name, item)
+    return item.data_dn.shape if isinstance(item, Frame) else None

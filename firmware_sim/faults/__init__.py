@@ -1,0 +1,1 @@
+"""Faults with consequences: when they strike, and what they break."""

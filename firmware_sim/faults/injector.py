@@ -1,0 +1,248 @@
+"""Faults of a scenario: each kind at its times or at random, seeded, on the parts it can break. Every one is written down."""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import simpy
+
+from firmware_sim.arena import FrameArena
+from firmware_sim.checksum import crc_of
+from firmware_sim.memory import BufferManager
+from firmware_sim.operations import FAULTS, Fault
+from firmware_sim.ports import OpenSet, Readout
+from firmware_sim.tables import BAD, DARK, SCAN, TableGuard
+from firmware_sim.timeline import Timeline
+from sensorproc.downlink.telecommands import Operation, Telecommand
+from sensorproc.onboard.products import Frame
+from sensorproc.timescales import NS_PER_S
+
+SCRUB_NS = 10 * NS_PER_S
+# kind: (size if none is given, what it is)
+KINDS = {
+    "seu": (1.0, "bits flipped in the frames' memory, each in a word of its own"),
+    "mbu": (2.0, "adjacent bits flipped in one word"),
+    "table": (1.0, "bits flipped in the scan table, the dark map or the bad-pixel map"),
+    "stuck": (1.0, "frames that repeat the one before"),
+    "late": (3.0, "seconds by which a frame is late"),
+    "lost": (1.0, "frames that never come"),
+    "duplicated": (1.0, "frames that come twice"),
+    "torn": (1.0, "frames whose lower part is the one before's"),
+    "camera_reset": (2.0, "seconds without frames"),
+    "hang": (1.0, "times that the search of a set never returns"),
+    "clock_drift": (60.0, "seconds without time pulses"),
+    "clock_jump": (0.5, "seconds by which the time code steps"),
+    "squeeze": (20.0, "seconds in which half of the memory is gone"),
+    "outage": (20.0, "seconds without a link"),
+    "packet_loss": (1.0, "packets lost on their way"),
+    "flood": (200.0, "telecommands at once"),
+    "malformed": (1.0, "damaged telecommands"),
+}
+assert set(KINDS) == set(FAULTS)
+
+
+@dataclass(frozen=True)
+class Injected:
+    """One fault that struck: its kind, when [ns since start], and the set it touched, -1 if none."""
+
+    kind: str
+    at_ns: int
+    size: float
+    set_id: int
+
+
+@dataclass
+class Board:
+    """The parts faults can break; camera, radio, command handler and clock are the components of these names."""
+
+    camera: Any
+    arena: FrameArena | None
+    tables: TableGuard
+    memory: BufferManager
+    radio: Any
+    commands: Any
+    clock: Any
+    open_sets: Callable[[], dict[int, OpenSet]]
+    detectors: Sequence[int]
+
+
+@dataclass
+class Injector:
+    """Strikes as planned; ``injected`` is the truth the campaign is judged by."""
+
+    env: simpy.Environment
+    board: Board
+    plan: Sequence[Fault]
+    rng: np.random.Generator
+    timeline: Timeline
+    is_over: Callable[[], bool]
+    injected: list[Injected] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._pending: dict[str, int] = {}  # frames of a kind still to disturb
+        self._before: dict[int, np.ndarray] = {}
+        self._packets = 0
+        self._request = 1 << 30
+        for fault in self.plan:
+            self.env.process(self._strikes(fault))
+        if self.plan:
+            self.board.camera.disturb.append(self._disturbed)
+            self.board.radio.is_lost = self._is_lost
+        if self.board.arena is not None and self.board.arena.has_edac:
+            self.env.process(self._scrub())
+
+    def _scrub(self) -> Generator[simpy.Event, Any, None]:
+        while not self.is_over():
+            yield self.env.timeout(SCRUB_NS)
+            assert self.board.arena is not None
+            self.board.arena.scrub()
+
+    def _strikes(self, fault: Fault) -> Generator[simpy.Event, Any, None]:
+        size = fault.size if fault.size is not None else KINDS[fault.kind][0]
+        for at_s in sorted(fault.at_s):
+            yield self.env.timeout(max(round(at_s * NS_PER_S) - self.env.now, 0))
+            self._strike(fault.kind, size)
+        while fault.per_hour and not self.is_over():
+            yield self.env.timeout(round(self.rng.exponential(3600.0 / fault.per_hour) * NS_PER_S))
+            if not self.is_over():
+                self._strike(fault.kind, size)
+
+    def _strike(self, kind: str, size: float) -> None:
+        set_id = getattr(self, f"_{kind}")(size) if hasattr(self, f"_{kind}") else self._next_frames(kind, size)
+        self._note(kind, size, -1 if set_id is None else set_id)
+
+    def _note(self, kind: str, size: float, set_id: int) -> None:
+        self.injected.append(Injected(kind, int(self.env.now), size, set_id))
+        self.timeline.mark(kind, "faults", int(self.env.now), {"size": size, "set": set_id})
+
+    # memory
+
+    def _seu(self, size: float) -> int:
+        return self._flip([1] * int(size))
+
+    def _mbu(self, size: float) -> int:
+        return self._flip([int(size)])
+
+    def _flip(self, runs: list[int]) -> int:
+        arena, owner = self.board.arena, -1
+        if arena is None:
+            return -1
+        held = [k for k, slot in enumerate(arena.slots) if slot.owner >= 0]
+        for n in runs:
+            row = int(self.rng.choice(held)) if held else int(self.rng.integers(len(arena.slots)))  # free memory holds nothing
+            within = int(self.rng.integers(arena.n_bits // len(arena.slots)))
+            owner = arena.flip(row * (arena.n_bits // len(arena.slots)) + within, n)
+        return owner
+
+    def _table(self, size: float) -> int:
+        for _ in range(int(size)):
+            name = (SCAN, DARK, BAD)[int(self.rng.integers(3))]
+            detector = self.board.detectors[int(self.rng.integers(len(self.board.detectors)))]
+            self.board.tables.flip(name, int(self.rng.integers(1 << 40)), detector)
+        return -1
+
+    def _squeeze(self, size: float) -> int:
+        self.env.process(self._squeezed(round(size * NS_PER_S)))
+        return -1
+
+    def _squeezed(self, duration_ns: int) -> Generator[simpy.Event, Any, None]:
+        gone = self.board.memory.budget_bytes // 2
+        self.board.memory.budget_bytes -= gone
+        yield self.env.timeout(duration_ns)
+        self.board.memory.budget_bytes += gone
+
+    # camera and its link
+
+    def _next_frames(self, kind: str, size: float) -> int:
+        """Frames to come are disturbed: as many, or the next one by so much."""
+        self._pending[kind] = self._pending.get(kind, 0) + (1 if kind == "late" else int(size))
+        self._late_ns = round(size * NS_PER_S) if kind == "late" else getattr(self, "_late_ns", 0)
+        return -1
+
+    def _camera_reset(self, size: float) -> int:
+        self.board.camera.reset(round(size * NS_PER_S))
+        return -1
+
+    def _disturbed(self, readout: Readout) -> Readout:
+        item = readout.item
+        if not isinstance(item, Frame):
+            return readout
+        kind = next((k for k in ("lost", "torn", "stuck", "late", "duplicated") if self._pending.get(k)), None)
+        before = self._before.get(item.detector)
+        self._before[item.detector] = item.data_dn
+        if kind is None or (kind in ("torn", "stuck") and before is None):
+            return readout
+        self._pending[kind] -= 1
+        if kind == "lost":
+            return replace(readout, delay_ns=1 << 62)
+        if kind == "late":
+            return replace(readout, delay_ns=self._late_ns)
+        if kind == "duplicated":
+            return replace(readout, n_copies=2)
+        assert before is not None
+        if kind == "stuck":
+            self._before[item.detector] = before
+            return replace(readout, item=replace(item, data_dn=before), crc=crc_of(before))
+        torn = item.data_dn.copy()
+        row = int(self.rng.integers(1, len(torn)))
+        torn[row:] = before[row:]
+        return replace(readout, item=replace(item, data_dn=torn))
+
+    # processor and clock
+
+    def _hang(self, size: float) -> int:
+        sets = self.board.open_sets()
+        sound = sorted(set_id for set_id, opened in sets.items() if not opened.n_hangs and not opened.n_tries)
+        if not sound:
+            return -1
+        sets[sound[0]].n_hangs = int(size)
+        return sound[0]
+
+    def _clock_drift(self, size: float) -> int:
+        self.env.process(self._held_over(round(size * NS_PER_S)))
+        return -1
+
+    def _held_over(self, duration_ns: int) -> Generator[simpy.Event, Any, None]:
+        clock = self.board.clock
+        if not clock.is_locked:
+            return
+        clock.drift = float(self.rng.normal(0.0, 5e-7))
+        clock.lose()
+        yield self.env.timeout(duration_ns)
+        clock.lock()
+
+    def _clock_jump(self, size: float) -> int:
+        self.board.clock.jump(size * (1 if self.rng.integers(2) else -1))
+        return -1
+
+    # links
+
+    def _outage(self, size: float) -> int:
+        radio = self.board.radio
+        radio.outage_until_ns = max(radio.outage_until_ns, int(self.env.now) + round(size * NS_PER_S))
+        return -1
+
+    def _packet_loss(self, size: float) -> int:
+        self._packets += int(size)
+        return -1
+
+    def _is_lost(self, packet: bytes) -> bool:
+        if self._packets <= 0:
+            return False
+        self._packets -= 1
+        return True
+
+    def _flood(self, size: float) -> int:
+        for _ in range(int(size)):
+            self._request += 1
+            self.board.commands.uplink(Telecommand(Operation.PING, self._request, {}).pack())
+        return -1
+
+    def _malformed(self, size: float) -> int:
+        for _ in range(int(size)):
+            self._request += 1
+            raw = bytearray(Telecommand(Operation.SET_MODE, self._request, {"mode": 0}).pack())
+            raw[int(self.rng.integers(len(raw)))] ^= 1 << int(self.rng.integers(8))
+            self.board.commands.uplink(bytes(raw))
+        return -1

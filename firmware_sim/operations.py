@@ -1,0 +1,78 @@
+"""What a flight shall do beyond taking a recording's frames once: how long, which scan, which commands, which faults."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from sensorproc.downlink.telecommands import Mode, Operation
+
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Cell:
+    """One place of the scan table; without a direction the line of sight stays where the host points it."""
+
+    n_frames: Annotated[int, Field(ge=1, le=64)] = 16
+    settle_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    ra_deg: Annotated[float, Field(ge=0, lt=360)] | None = None
+    dec_deg: Annotated[float, Field(ge=-90, le=90)] | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Command:
+    """A telecommand of the plan: sent ``t_s`` after the start, to be carried out ``at_s`` after it, or at once."""
+
+    t_s: NotNegative
+    do: Literal[
+        "PING", "SET_MODE", "SET_PARAMETER", "DUMP_PARAMETERS", "START_SCAN", "STOP_SCAN", "REQUEST_FRAME", "REQUEST_CHIP",
+        "CLEAR_STORED", "LOAD_SCAN",
+    ]  # fmt: skip
+    at_s: NotNegative | None = None
+    arguments: dict[str, float | str] = Field(default_factory=dict)
+    scan: tuple[Cell, ...] = ()
+
+    def values(self) -> dict[str, Any]:
+        """Arguments as the packet has them; modes may be named."""
+        return {key: int(Mode[value]) if isinstance(value, str) else _whole(value) for key, value in self.arguments.items()}
+
+    @property
+    def operation(self) -> Operation:
+        """Its operation code; of LOAD_SCAN the first."""
+        return Operation.LOAD_TABLE if self.do == "LOAD_SCAN" else Operation[self.do]
+
+
+FAULTS = (
+    "seu", "mbu", "table", "stuck", "late", "lost", "duplicated", "torn", "camera_reset", "hang", "clock_drift", "clock_jump",
+    "squeeze", "outage", "packet_loss", "flood", "malformed",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, config=STRICT)
+class Fault:
+    """Faults of one kind: at ``at_s``, or ``per_hour`` at random (Poisson). ``size`` is the kind's own: see ``faults.KINDS``."""
+
+    kind: Literal[FAULTS]  # type: ignore[valid-type]
+    at_s: tuple[NotNegative, ...] = ()
+    per_hour: NotNegative = 0.0
+    size: NotNegative | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Operations:
+    """``duration_s`` 0: as long as the recording. Longer, and its frames are taken again and again; ``reuse``: and processed only
+    the first time. ``scan`` empty: one cell, where the host points, with the payload's own sets."""
+
+    duration_s: NotNegative = 0.0
+    reuse: bool = False
+    scan: tuple[Cell, ...] = ()
+    starts: Literal["SAFE", "IDLE", "CHECKOUT", "OBSERVE"] = "OBSERVE"
+    commands: tuple[Command, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    products: bool = True  # decode on the ground; else only the packets and the board's own files
+
+
+def _whole(value: float) -> float | int:
+    return int(value) if value == int(value) else value

@@ -1,0 +1,1 @@
+"""Volume search: where the camera looks when, and a ledger that accounts for every dwell once."""

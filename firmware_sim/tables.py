@@ -1,0 +1,75 @@
+"""Tables in memory and their copies that survive: checked by CRC before they are used, loaded anew where they are damaged."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from firmware_sim.checksum import crc_of
+from firmware_sim.commanding.state import OperatingState
+from firmware_sim.ports import EventOut
+from firmware_sim.scan.table import ScanEntry, TableError
+from sensorproc.downlink.dictionary import Severity
+from sensorproc.onboard.state import PayloadState
+
+SCAN, DARK, BAD = "scan table", "dark map", "bad-pixel map"
+NUMBERS = {SCAN: 1, DARK: 2, BAD: 3}
+
+
+@dataclass
+class TableGuard:
+    """Ports: the operating state, payload states by detector, events. Maps of a detector are those of its commissioning."""
+
+    operating: OperatingState
+    states: dict[int, PayloadState]
+    event: EventOut
+    n_reloaded: int = 0
+
+    def __post_init__(self) -> None:
+        self._kept = {k: (state.dark_e_s, state.bad) for k, state in self.states.items()}
+        self._crcs = {k: tuple(_crc(array) for array in arrays) for k, arrays in self._kept.items()}
+
+    def entries(self) -> tuple[ScanEntry, ...]:
+        """The scan table, from its stored copy if memory holds it damaged."""
+        try:
+            return self.operating.entries()
+        except TableError:
+            self.operating.scan_bytes = self.operating.stored_bytes
+            self._told(SCAN)
+            return self.operating.entries()
+
+    def check(self, detector: int) -> None:
+        """Before a set: the maps of its detector."""
+        state, (dark, bad) = self.states[detector], self._kept[detector]
+        dark_crc, bad_crc = self._crcs[detector]
+        if _crc(state.dark_e_s) != dark_crc:
+            state = replace(state, dark_e_s=dark)
+            self._told(DARK)
+        if _crc(state.bad) != bad_crc:
+            state = replace(state, bad=bad)
+            self._told(BAD)
+        self.states[detector] = state
+
+    def flip(self, name: str, bit: int, detector: int = 0) -> bool:
+        """A particle flips a bit of a table; False where there is no such table."""
+        if name == SCAN:
+            data = bytearray(self.operating.scan_bytes)
+            data[bit // 8 % len(data)] ^= 1 << bit % 8
+            self.operating.scan_bytes = bytes(data)
+            return True
+        state = self.states[detector]
+        array = state.dark_e_s if name == DARK else state.bad
+        if array is None:
+            return False
+        changed = array.copy()
+        flat = changed.view(np.uint8).ravel()
+        flat[bit // 8 % flat.size] ^= np.uint8(1 << bit % 8)
+        self.states[detector] = replace(state, dark_e_s=changed) if name == DARK else replace(state, bad=changed)
+        return True
+
+    def _told(self, name: str) -> None:
+        self.n_reloaded += 1
+        self.event("TABLE_RELOADED", Severity.WARNING_HI, float(NUMBERS[name]))
+
+
+def _crc(array: np.ndarray | None) -> int:
+    return 0 if array is None else crc_of(array)
