@@ -13,10 +13,11 @@ from firmware_sim.cost.model import CostModel
 from firmware_sim.cost.work import work_after, work_before
 from firmware_sim.ports import Charge
 from sensorproc.config import Config
+from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.records import RECORDS
 from sensorproc.onboard import report
 from sensorproc.onboard.pipeline import prepared, search_set
-from sensorproc.onboard.products import Frame, Prepared, Processed
+from sensorproc.onboard.products import Frame, Prepared, Processed, Rejection
 from sensorproc.onboard.state import PayloadState, StarTable
 from sensorproc.timescales import NS_PER_S
 
@@ -66,11 +67,11 @@ class RealCore:
 
 @dataclass
 class ReusedCore:
-    """Frames of a ring are processed when they are first seen; after that the same results come with other numbers and times, and
-    the same costs. The payload's state stays that of the first round."""
+    """Sets of a ring are processed when they are first seen; after that the same results come with other numbers and times, and
+    the same costs, less what rests on frames that were lost. The payload's state stays that of the first round."""
 
     real: RealCore
-    kept: dict[tuple[int, bytes], tuple[SetResult, list[Charge], int, int]] = field(default_factory=dict)
+    kept: dict[tuple[int, bytes], "Kept"] = field(default_factory=dict)
     preparation: dict[bytes, list[Charge]] = field(default_factory=dict)
 
     @property
@@ -85,18 +86,51 @@ class ReusedCore:
         return frame, self.preparation[key]
 
     def search(self, items: list[Any], frames: list[Frame], config: Config, ring_key: int = 0) -> tuple[SetResult, list[Charge]]:
-        """One set, as it was found the first time."""
-        key, first = (ring_key, bytes([len(frames)]) + config.digest()), items[0]
-        number = first.index if isinstance(first, Frame) else first.frame_index
-        if key not in self.kept:
+        """One set, as it was found the first time that it came whole."""
+        usable = [item for item in items if isinstance(item, Frame)]
+        kept = self.kept.get((ring_key, config.digest()))
+        if kept is None or kept.n_used < len(usable):
             done = [self.real.prepare(item, config)[0] if isinstance(item, Frame) else item for item in items]
             result, charges = self.real.search(done, frames, config)
-            self.kept[key] = replace(result, processed=None), charges, number, first.t_mid_tai_ns
-        result, charges, number_then, time_then = self.kept[key]
-        return restamped(result, number - number_then, first.t_mid_tai_ns - time_then), charges
+            kept = Kept(replace(result, processed=None), charges, _number(items[0]), items[0].t_mid_tai_ns, len(usable))
+            self.kept[ring_key, config.digest()] = kept
+            return kept.result, kept.charges
+        shift = _number(items[0]) - kept.number
+        moved = restamped(kept.result, shift, items[0].t_mid_tai_ns - kept.t_mid_tai_ns)
+        lost = [item for item in items if not isinstance(item, Frame)]
+        part = len(usable) / max(kept.n_used, 1)
+        charges = [Charge(charge.stage, round(part * charge.duration_ns)) for charge in kept.charges]
+        return without(moved, lost, len(usable)), charges
 
     def commit(self, detector: int, state: PayloadState) -> None:
         """States are those of the first round."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A result, its costs, and which frames it was of."""
+
+    result: SetResult
+    charges: list[Charge]
+    number: int
+    t_mid_tai_ns: int
+    n_used: int
+
+
+def _number(item: Any) -> int:
+    return item.index if isinstance(item, Frame) else item.frame_index
+
+
+def without(result: SetResult, lost: list[Rejection], n_used: int) -> SetResult:
+    """A result less the frames that were lost, which are told as events."""
+    gone = {rejection.frame_index for rejection in lost}
+    records = dict(result.records)
+    for apid in (int(Apid.FRAME), int(Apid.DETECTION)):
+        kind = RECORDS[Apid(apid)]
+        records[apid] = [data for data in records[apid] if int(np.frombuffer(data, kind.dtype)["frame"][0]) not in gone]
+    records[int(Apid.EVENT)] = [*records[int(Apid.EVENT)], *(report.event_record(rejection) for rejection in lost)]
+    housekeeping = result.housekeeping | {"n_processed": min(n_used, result.n_processed)}
+    return replace(result, records=records, housekeeping=housekeeping, n_processed=min(n_used, result.n_processed))
 
 
 FRAME_FIELDS = ("frame", "epoch_frame", "first_frame", "last_frame")
@@ -114,7 +148,7 @@ def numbered(records: dict[int, list[bytes]], first_id: int) -> dict[int, list[b
 
 
 def _shifted(apid: int, data: bytes, d_frame: int, d_ns: int, first_id: int) -> bytes:
-    kind = RECORDS[apid]  # type: ignore[index]
+    kind = RECORDS[Apid(apid)]
     row, names = np.frombuffer(data, kind.dtype).copy(), kind.dtype.names or ()
     for name in FRAME_FIELDS:
         if name in names:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,6 +35,7 @@ class Flight:
     payload: Payload
     profile: Profile
     scenario: Scenario
+    downlink_sha256: str
 
     @property
     def busiest_window_bits(self) -> int:
@@ -78,13 +80,13 @@ def fly(
     (out / UNFINISHED).rename(out / "timeline.json")
     _write_board(out, payload)
     write_run(out, run | {"status": "finished", "problems": payload.problems, "notes": list(decoded.notes)})
-    return Flight(outcome, payload, profile, scenario)
+    return Flight(outcome, payload, profile, scenario, sha256((out / "downlink.bin").read_bytes()).hexdigest())
 
 
 def _fly(payload: Payload, progress: Progress) -> None:
-    """Virtual time goes on until nothing is left to happen."""
+    """Virtual time goes on until the last packet has gone."""
     ledger, told = payload.ledger, -1
-    while payload.env.peek() != float("inf"):
+    while payload.env.peek() != float("inf") and not (payload.is_finished and payload.radio.queued_bytes == 0):
         payload.env.step()
         n_closed = sum(ledger.counts.values())
         if n_closed != told:

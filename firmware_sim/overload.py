@@ -3,15 +3,15 @@
 A degraded set says so in its SET and DWELL records, and its configuration digest differs.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sensorproc.config import Config
 
 LEVELS = ("as configured", "fewer velocities", "no streaks, coarser background", "every second frame")
 MAX_SMEAR_PX = 6.0  # a third of a decibel dearer than 4, in half as many velocities
 COARSER = 2  # times the cell of the background's mesh
-RELAXED = 0.6  # of a period: sets this quick may be searched better again,
-PATIENCE = 3  # when so many have been
+RELAXED = 0.9  # of a period: a better level whose sets take less is tried again,
+PATIENCE = 3  # when so many sets were in time
 
 
 def degraded(config: Config, level: int) -> Config:
@@ -32,19 +32,21 @@ def frame_step(level: int) -> int:
 
 @dataclass
 class OverloadPolicy:
-    """The level for the next set: one worse after a set that was late, one better after some that were quick."""
+    """The level for the next set: one worse after a set that was late; one better after some that were not, if sets of the better
+    level, as far as they are known, would not be."""
 
     level: int = 0
-    n_quick: int = 0
+    n_in_time: int = 0
+    work_ns: dict[int, int] = field(default_factory=dict)  # of the last set of every level
 
-    def finished(self, taken_ns: int, period_ns: int) -> int:
-        """After a set that took so long from its last frame on; the level from now on."""
-        if taken_ns > period_ns:
-            self.level, self.n_quick = min(self.level + 1, len(LEVELS) - 1), 0
-        elif taken_ns < RELAXED * period_ns and self.level:
-            self.n_quick += 1
-            if self.n_quick >= PATIENCE:
-                self.level, self.n_quick = self.level - 1, 0
-        else:
-            self.n_quick = 0
+    def finished(self, late_ns: int, work_ns: int, period_ns: int) -> int:
+        """After a set that was ready ``late_ns`` after its last frame and took ``work_ns`` of search; the level from now on."""
+        if work_ns:
+            self.work_ns[self.level] = work_ns
+        if late_ns > period_ns:
+            self.level, self.n_in_time = min(self.level + 1, len(LEVELS) - 1), 0
+            return self.level
+        self.n_in_time += 1
+        if self.level and self.n_in_time >= PATIENCE and self.work_ns.get(self.level - 1, 0) < RELAXED * period_ns:
+            self.level, self.n_in_time = self.level - 1, 0
         return self.level

@@ -31,7 +31,12 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
         "n_frames": flight.outcome.n_frames,
         "n_processed": flight.outcome.n_processed,
         "shape_px": [ny, nx],
-        "n_sets": len(flight.outcome.sets),
+        "n_sets": payload.ledger.n_planned,
+        "dwells": dict(sorted(payload.ledger.counts.items())),
+        "n_degraded": payload.image_processor.n_degraded,
+        "n_resets": len(payload.health.resets_ns),
+        "n_faults": len(payload.injector.injected),
+        "downlink_sha256": flight.downlink_sha256,
         "n_tracklets": len(tables["tracklets"]),
         "n_streaks": sum(row["tracklet_id"] < 0 for row in tables["detections"]),
         "raw_bytes": raw_bytes,
@@ -48,6 +53,7 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
         "memory_peak_bytes": payload.memory.peak_bytes,
         "memory_budget_bytes": payload.memory.budget_bytes,
         "energy_j": payload.health.energy_j,
+        "is_operation": flight.scenario.operations.duration_s > 0,
         "n_frames_lost": payload.camera.n_lost,
         "n_frames_unsolved": sum(row["sky"] != "stars" for row in tables["frames"]),
     }
@@ -104,9 +110,20 @@ def text(facts: Facts, out: Path) -> str:
         f" {facts['memory_peak_bytes'] / 1e6:.0f} of {facts['memory_budget_bytes'] / 1e6:.0f} MB,"
         f" {facts['energy_j'] / 1e3:.1f} kJ",
     ]
+    if facts["is_operation"]:
+        lines += _operation_lines(facts)
     if "targets" in facts:
         lines += ["", *_target_lines(facts["targets"])]
     return "\n".join([*lines, "", f"report in {out / 'report.html'}"])
+
+
+def _operation_lines(facts: Facts) -> list[str]:
+    """What became of the scan, and what went wrong."""
+    missed = ", ".join(f"{n} {reason}" for reason, n in facts["dwells"].items() if reason != "done") or "none missed"
+    return [
+        f"{facts['n_sets']} dwells: {facts['dwells'].get('done', 0)} done, of them {facts['n_degraded']} degraded; {missed}",
+        f"{facts['n_faults']} faults injected, {facts['n_resets']} resets; downlink sha256 {facts['downlink_sha256'][:16]}",
+    ]
 
 
 def remarks(facts: Facts) -> list[str]:

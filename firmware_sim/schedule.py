@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from firmware_sim.commanding.state import OperatingState
 from firmware_sim.ports import Item
@@ -103,6 +104,11 @@ def _again(base: Visit, dwell: Dwell, first_index: int, cadence_ns: int, period_
         mid = end - exposure_ns // 2
         shots.append(Shot(first_index + k, mid, end, _Renumbered(shot.read, first_index + k, mid)))
     return replace(base, dwell=dwell, shots=tuple(shots), period_ns=period_ns)
+
+
+def remembered(visit: Visit) -> Visit:
+    """The same visit, whose frames are read once and then kept in the simulator's own memory."""
+    return replace(visit, shots=tuple(replace(shot, read=cache(shot.read)) for shot in visit.shots))
 
 
 @dataclass(frozen=True)

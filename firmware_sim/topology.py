@@ -43,7 +43,7 @@ from firmware_sim.processor_profile import Profile
 from firmware_sim.scan.ledger import DwellLedger
 from firmware_sim.scan.table import pack
 from firmware_sim.scenario import Board
-from firmware_sim.schedule import Scan, recorded
+from firmware_sim.schedule import Scan, recorded, remembered
 from firmware_sim.tables import TableGuard
 from firmware_sim.timeline import Timeline
 from firmware_sim.visits import exposure_ns, visits_of
@@ -86,6 +86,7 @@ class Payload:
     needs: dict[str, int]
     problems: list[str]
     period_ns: int
+    is_finished: bool  # nothing more will be sent to the radio
     stream: list[bytes]  # what the radio sent, where it is not sent elsewhere
 
 
@@ -171,7 +172,8 @@ def build(
     cadence_ns = round((config.sensor.cadence_s or recording.cadence_s or 1.0) * NS_PER_S)
     end_ns = round(operations.duration_s * NS_PER_S)
     if operations.duration_s:
-        ring = {d: [visit for visit in visits if visit.dwell.detector == d] for d in detectors}
+        kept = [remembered(visit) for visit in visits]
+        ring = {d: [visit for visit in kept if visit.dwell.detector == d] for d in detectors}
         start = clock.origin_tai_ns
         schedule: Any = Scan(state, ring, tables.entries, cadence_ns, start, start + end_ns, clock.tai_ns)
     else:
@@ -188,7 +190,7 @@ def build(
     injector = Injector(env, breakable, operations.faults, np.random.default_rng([seed, 20]), trace, over)
     payload = Payload(
         env, clock, memory, processor, health, image_processor, camera, radio, commands, executor, ledger, downlink, tables,
-        arena, injector, trace, largest, needs, problems, period_ns, stream,
+        arena, injector, trace, largest, needs, problems, period_ns, False, stream,
     )  # fmt: skip
     env.process(_end(payload, over))
     for unreadable in unopened(recording, sets):
@@ -231,6 +233,7 @@ def _end(payload: Payload, over: _Over) -> Any:
     over.is_set = True
     yield env.timeout(NS_PER_S)
     payload.downlink.finish()
+    payload.is_finished = True
 
 
 def _sent(trace: Timeline, apid: int, start_ns: int, end_ns: int) -> None:

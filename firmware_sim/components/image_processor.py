@@ -68,6 +68,7 @@ class ImageProcessor:
     expected_end_ns: float | None = None  # of the stage at work: what the watchdog looks at
     n_overload: int = 0
     n_retried: int = 0
+    n_degraded: int = 0
 
     def __post_init__(self) -> None:
         self._n_tracklets = 0
@@ -132,10 +133,16 @@ class ImageProcessor:
             return
         if len(self._complete.items) >= self.most_waiting:
             self.n_overload += 1
-            self.policy.finished(2 * opened.period_ns, opened.period_ns)
+            self._judge(2 * opened.period_ns, 0, opened.period_ns)
             self._give_up(opened, "OVERLOAD")
             return
         self._complete.put((opened, items))
+
+    def _judge(self, late_ns: int, work_ns: int, period_ns: int) -> None:
+        """How the next sets shall be searched, after one that was so late and took so long."""
+        before = self.policy.level
+        if self.policy.finished(late_ns, work_ns, period_ns) != before:
+            self.event("DEGRADED", Severity.WARNING_LO, float(self.policy.level), float(len(LEVELS) - 1))
 
     def _give_up(self, opened: OpenSet, reason: str) -> None:
         self._free(opened)
@@ -153,12 +160,10 @@ class ImageProcessor:
             while True:
                 opened, items = yield self._complete.get()
                 opened.n_tries += 1
+                begun = self.clock.now_ns()
                 yield from self._search(opened, items)
                 self.expected_end_ns = None
-                before = self.policy.level
-                level = self.policy.finished(self.clock.tai_ns() - opened.end_tai_ns, opened.period_ns)
-                if level != before:
-                    self.event("DEGRADED", Severity.WARNING_LO, float(level), float(len(LEVELS) - 1))
+                self._judge(self.clock.tai_ns() - opened.end_tai_ns, self.clock.now_ns() - begun, opened.period_ns)
         except simpy.Interrupt:
             return
 
@@ -179,6 +184,7 @@ class ImageProcessor:
         self.done(opened, first)
         self._free(opened)
         used = result.n_processed
+        self.n_degraded += level > 0
         self.ledger.close(opened.set_id, used, "" if used else "NO_FRAMES", level)
         records = numbered(result.records, self._n_tracklets)
         self._n_tracklets += result.n_tracklets

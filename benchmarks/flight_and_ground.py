@@ -1,0 +1,129 @@
+"""Whether a payload that really processes every set finds, bit for bit, what the ground finds in the same frames.
+
+Usage: python -m benchmarks.flight_and_ground [--seconds 3600] [--ring 64] [--processor host] [--out DIR]
+
+Four detectors of the wide search payload look at four neighbouring fields; a ring of frames of each is taken again and again at 0.6
+Hz. The ground processes the same frames at the same times with ``replay.process``. Records are compared as bytes; only numbers
+of sets and tracklets, which count in the order of processing, are left out.
+"""
+
+import argparse
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from firmware_sim import topology
+from firmware_sim.budgets import deadlines
+from firmware_sim.operations import Operations
+from firmware_sim.processor_profile import load_profile
+from firmware_sim.scenario import Scenario, load
+from firmware_sim.schedule import Scan
+from firmware_sim.simulate import simulate
+from firmware_sim.topology import Payload
+from sensorproc.downlink.records import DETECTION, EVENT, FRAME, TRACKLET
+from sensorproc.ground.reader import read
+from sensorproc.onboard.products import Frame
+from sensorproc.recording import Entry, Recording, open_recording
+from sensorproc.replay import process
+from sensorproc.timescales import NS_PER_S
+
+MARKING = {"marking": "U", "data_mode": 3}
+NUMBERED = {"tracklet_id", "set_id"}
+
+
+def ring_recording(scenario: Scenario, folder: Path) -> Recording:
+    """One recording of four detectors: four fields two degrees apart, rendered, and held in memory."""
+    entries = []
+    for detector in range(4):
+        elevation = scenario.scene.pointing.elevation_deg + 2.0 * detector
+        scene = replace(
+            scenario.scene, seed=scenario.scene.seed + detector,
+            pointing=replace(scenario.scene.pointing, elevation_deg=elevation),
+        )  # fmt: skip
+        simulate(replace(scenario, scene=scene), folder / str(detector))
+        recording = open_recording(folder / str(detector))
+        for entry in recording.entries:
+            frame = replace(entry.read(), detector=detector)
+            entries.append(replace(entry, detector=detector, read=Held(frame)))
+    return replace(recording, entries=tuple(entries))
+
+
+class Held:
+    """Reads a frame from memory."""
+
+    def __init__(self, frame: Frame):
+        self.frame = frame
+
+    def __call__(self) -> Frame:
+        return self.frame
+
+
+def taken(recording: Recording, payload: Payload, scan: Scan) -> Recording:
+    """The frames that a scan took, as a recording: the ring again and again, at the scan's times."""
+    entries: list[Entry] = []
+    for step in scan:
+        for visit in step.visits:
+            for shot in visit.shots:
+                item = shot.read()
+                assert isinstance(item, Frame)
+                like = recording.entries[0]
+                entries.append(
+                    replace(like, source=item.source, detector=item.detector, t_mid_tai_ns=item.t_mid_tai_ns, read=shot.read)
+                )
+        payload.clock.origin_tai_ns = step.resume_tai_ns  # a clock that only this walk reads
+    return replace(recording, entries=tuple(entries))
+
+
+def products(data: bytes) -> Counter[bytes]:
+    """Records of a downlink as bytes, without the numbers that count in the order of processing."""
+    downlink, found = read(data), Counter()
+    for kind in (FRAME, DETECTION, TRACKLET, EVENT):
+        for row in downlink.records[kind.name]:
+            values = {key: (-1 if key in NUMBERED else value) for key, value in row.items()}
+            found[kind.name.encode() + repr(sorted(values.items())).encode()] += 1
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3600.0)
+    parser.add_argument("--ring", type=int, default=64)
+    parser.add_argument("--processor", default="host")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    scenario = load("wide_search").with_scene(n_frames=options.ring)
+    config = scenario.payload
+    with TemporaryDirectory() as temporary:
+        recording = ring_recording(scenario, Path(temporary))
+        profile, operations = load_profile(options.processor), Operations(duration_s=options.seconds)
+        start = time.perf_counter()
+        payload = topology.build(recording, config, scenario.board, profile, 1, MARKING, operations)
+        scan = payload.camera.schedule
+        while not (payload.is_finished and payload.radio.queued_bytes == 0):
+            payload.env.step()
+        flown_s = time.perf_counter() - start
+        again = topology.build(recording, config, scenario.board, profile, 1, MARKING, operations)
+        assert isinstance(again.camera.schedule, Scan)
+        looped = taken(recording, again, replace(again.camera.schedule, now_tai_ns=lambda: again.clock.origin_tai_ns))
+        start = time.perf_counter()
+        out = options.out or Path(temporary) / "ground"
+        process(looped, config, None, None, out, [])
+        ground_s = time.perf_counter() - start
+        here, there = products(b"".join(payload.stream)), products((out / "downlink.bin").read_bytes())
+    counts = payload.ledger.counts
+    print(f"{options.seconds:g} s, {payload.camera.n_exposed} frames, dwells {counts}; {type(scan).__name__}")
+    print(f"records: {here.total()} flown, {there.total()} on the ground, {(here - there).total()} and {(there - here).total()} differ")
+    print(f"wall time: {flown_s:.0f} s flown, {ground_s:.0f} s on the ground")
+    for row in deadlines(payload):
+        print({key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()})
+    sizes = np.array([len(packet) for packet in payload.stream])
+    print(f"{sizes.sum() / 1e6:.2f} MB sent, {payload.radio.bit_s / 1e3:g} kbit/s, {payload.env.now / NS_PER_S:.0f} s simulated")
+    raise SystemExit(0 if here == there else 1)
+
+
+if __name__ == "__main__":
+    main()
