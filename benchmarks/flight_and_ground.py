@@ -2,9 +2,9 @@
 
 Usage: python -m benchmarks.flight_and_ground [--seconds 3600] [--ring 64] [--processor host] [--out DIR]
 
-Four detectors of the wide search payload look at four neighbouring fields; a ring of frames of each is taken again and again at 0.6
-Hz. The ground processes the same frames at the same times with ``replay.process``. Records are compared as bytes; only numbers
-of sets and tracklets, which count in the order of processing, are left out.
+Four detectors of the wide search payload look at four neighbouring fields; a ring of frames of each is taken again and again at
+0.6 Hz. The ground processes the same frames at the same times with ``replay.process``. Records are compared as bytes; only
+numbers of sets and tracklets, which count in the order of processing, are left out.
 """
 
 import argparse
@@ -116,7 +116,8 @@ def main() -> None:
         here, there = products(b"".join(payload.stream)), products((out / "downlink.bin").read_bytes())
     counts = payload.ledger.counts
     print(f"{options.seconds:g} s, {payload.camera.n_exposed} frames, dwells {counts}; {type(scan).__name__}")
-    print(f"records: {here.total()} flown, {there.total()} on the ground, {(here - there).total()} and {(there - here).total()} differ")
+    differ = (here - there).total(), (there - here).total()
+    print(f"records: {here.total()} flown, {there.total()} on the ground, {differ[0]} and {differ[1]} differ")
     print(f"wall time: {flown_s:.0f} s flown, {ground_s:.0f} s on the ground")
     for row in deadlines(payload):
         print({key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()})

@@ -16,6 +16,7 @@ app = App(
 VERBS = {
     "simulate": "Render a scenario: frames and their truth.",
     "calibrate": "Measure what stages cost on this machine.",
+    "campaign": "Inject every kind of fault and judge the products.",
     "run": "Fly a scenario in virtual time: sky, payload, downlink, ground.",
 }
 for verb, text in VERBS.items():

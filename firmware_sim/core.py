@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from firmware_sim.checksum import crc_of
 from firmware_sim.cost.model import CostModel
 from firmware_sim.cost.work import work_after, work_before
 from firmware_sim.ports import Charge
@@ -106,6 +107,52 @@ class ReusedCore:
         """States are those of the first round."""
 
 
+@dataclass
+class RememberingCore:
+    """Anything computed before on the same pixels, prepared and raw, under the same configuration and state, is not computed
+    again; whatever differs by a bit is. The payload's state stays that of the start, so that sets can be compared one by one."""
+
+    real: RealCore
+    preparation: dict[tuple[int, bytes, bytes], tuple[Prepared, list[Charge]]] = field(default_factory=dict)
+    kept: dict[tuple[object, ...], "Kept"] = field(default_factory=dict)
+
+    @property
+    def states(self) -> dict[int, PayloadState]:
+        return self.real.states
+
+    def prepare(self, frame: Frame, config: Config) -> tuple[Prepared, list[Charge]]:
+        """One frame."""
+        key = crc_of(frame.data_dn), config.digest(), self.states[frame.detector].digest()
+        if key not in self.preparation:
+            self.preparation[key] = self.real.prepare(frame, config)
+        item, charges = self.preparation[key]
+        if isinstance(item, Rejection):
+            return replace(item, frame_index=frame.index, t_mid_tai_ns=frame.t_mid_tai_ns), charges
+        return replace(item, calibrated=replace(item.calibrated, frame=frame)), charges
+
+    def search(
+        self, items: list[Prepared], frames: list[Frame], config: Config, ring_key: int = 0
+    ) -> tuple[SetResult, list[Charge]]:
+        """One set."""
+        first, detector = _number(items[0]), items[0].detector
+        parts = (
+            (item.frame_index - first, item.reason) if isinstance(item, Rejection)
+            else (item.calibrated.frame.index - first, crc_of(item.image_e), crc_of(item.calibrated.frame.data_dn))
+            for item in items
+        )  # fmt: skip
+        key = (*parts, config.digest(), self.states[detector].digest())
+        kept = self.kept.get(key)
+        if kept is None:
+            began = items[0].t_mid_tai_ns
+            result, charges = self.real.search(items, frames, config)
+            kept = self.kept[key] = Kept(replace(result, processed=None), charges, first, began, len(frames))
+            return kept.result, charges
+        return restamped(kept.result, first - kept.number, items[0].t_mid_tai_ns - kept.t_mid_tai_ns), kept.charges
+
+    def commit(self, detector: int, state: PayloadState) -> None:
+        """The state stays that of the start."""
+
+
 @dataclass(frozen=True, eq=False)
 class Kept:
     """A result, its costs, and which frames it was of."""
@@ -118,7 +165,9 @@ class Kept:
 
 
 def _number(item: Any) -> int:
-    return item.index if isinstance(item, Frame) else item.frame_index
+    if isinstance(item, Rejection):
+        return item.frame_index
+    return item.index if isinstance(item, Frame) else int(item.calibrated.frame.index)
 
 
 def without(result: SetResult, lost: list[Rejection], n_used: int) -> SetResult:

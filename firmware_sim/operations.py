@@ -1,8 +1,8 @@
 """What a flight shall do beyond taking a recording's frames once: how long, which scan, which commands, which faults."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from sensorproc.downlink.telecommands import Mode, Operation
@@ -48,6 +48,7 @@ FAULTS = (
     "seu", "mbu", "table", "stuck", "late", "lost", "duplicated", "torn", "camera_reset", "hang", "clock_drift", "clock_jump",
     "squeeze", "outage", "packet_loss", "flood", "malformed",
 )  # fmt: skip
+PIXEL_FAULTS = {"seu", "mbu", "stuck", "torn"}
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -62,16 +63,27 @@ class Fault:
 
 @dataclass(frozen=True, config=STRICT)
 class Operations:
-    """``duration_s`` 0: as long as the recording. Longer, and its frames are taken again and again; ``reuse``: and processed only
-    the first time. ``scan`` empty: one cell, where the host points, with the payload's own sets."""
+    """``duration_s`` 0: as long as the recording; else its frames are taken again and again.
+
+    ``core``: whether every set is really processed, or a set of the recording the first time only (``reuse``: no pixels are kept,
+    so none can be damaged), or whatever has not been before (``remember``: the payload's state stays that of the start). ``scan``
+    empty: one cell, where the host points, with the payload's own sets.
+    """
 
     duration_s: NotNegative = 0.0
-    reuse: bool = False
+    core: Literal["real", "reuse", "remember"] = "real"
     scan: tuple[Cell, ...] = ()
     starts: Literal["SAFE", "IDLE", "CHECKOUT", "OBSERVE"] = "OBSERVE"
     commands: tuple[Command, ...] = ()
     faults: tuple[Fault, ...] = ()
     products: bool = True  # decode on the ground; else only the packets and the board's own files
+
+    @model_validator(mode="after")
+    def _pixels_are_there(self) -> Self:
+        lost = sorted({fault.kind for fault in self.faults} & PIXEL_FAULTS)
+        if self.core == "reuse" and lost:
+            raise ValueError(f"core 'reuse' keeps no pixels that {', '.join(lost)} could damage: take 'remember' or 'real'")
+        return self
 
 
 def _whole(value: float) -> float | int:

@@ -24,6 +24,8 @@ class OpenSet:
     end_tai_ns: int  # of the last exposure
     items: list[Item] = field(default_factory=list)
     slots: dict[int, int] = field(default_factory=dict)  # by frame
+    crcs: dict[int, int] = field(default_factory=dict)  # of prepared frames, by frame
+    sigma_time_s: float = 0.0  # of the clock, at its worst while frames were stamped
     n_tries: int = 0
     n_hangs: int = 0  # by a fault: so many times its search never returns
 

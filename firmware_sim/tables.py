@@ -37,8 +37,9 @@ class TableGuard:
             self._told(SCAN)
             return self.operating.entries()
 
-    def check(self, detector: int) -> None:
-        """Before a set: the maps of its detector."""
+    def check(self, detector: int) -> bool:
+        """Before a set: the maps of its detector; whether one had to be loaded anew."""
+        before = self.n_reloaded
         state, (dark, bad) = self.states[detector], self._kept[detector]
         dark_crc, bad_crc = self._crcs[detector]
         if _crc(state.dark_e_s) != dark_crc:
@@ -48,6 +49,7 @@ class TableGuard:
             state = replace(state, bad=bad)
             self._told(BAD)
         self.states[detector] = state
+        return self.n_reloaded > before
 
     def flip(self, name: str, bit: int, detector: int = 0) -> bool:
         """A particle flips a bit of a table; False where there is no such table."""

@@ -30,7 +30,7 @@ from firmware_sim.components.health import Counters, Health
 from firmware_sim.components.image_processor import ImageProcessor
 from firmware_sim.components.processor import Processor
 from firmware_sim.components.radio import Radio
-from firmware_sim.core import RealCore, ReusedCore
+from firmware_sim.core import RealCore, RememberingCore, ReusedCore
 from firmware_sim.cost.model import CostModel, StageCost, load_stages
 from firmware_sim.faults.injector import Board as Breakable
 from firmware_sim.faults.injector import Injector
@@ -136,7 +136,7 @@ def build(
     state = OperatingState(Mode[operations.starts], pack(entries), operations.starts == "OBSERVE")
     parameters = ParameterSet(config)
     states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in detectors}
-    checks_pixels = bool(operations.faults) and not operations.reuse
+    checks_pixels = bool(operations.faults) and operations.core != "reuse"
     arena = FrameArena(2 * most_frames * len(detectors), largest[0] * largest[1], profile.edac) if checks_pixels else None
 
     counters = Counters(
@@ -156,6 +156,9 @@ def build(
     state.changed = lambda event: health.event(event, Severity.ACTIVITY_HI, float(state.mode))
     tables = TableGuard(state, states, health.event)
     real = RealCore(model, sky.stars, states)
+    core: Any = {"real": lambda: real, "reuse": lambda: ReusedCore(real), "remember": lambda: RememberingCore(real)}[
+        operations.core
+    ]()
     store = FrameStore(env, health.event, arena, lambda: health.is_up)
     share = board.link_bit_s / BITS_PER_BYTE / len(detectors)
     downlink = DownlinkManager(
@@ -163,9 +166,9 @@ def build(
         unlimited(config.downlink.budget_bytes_per_set), health.set_sent,
     )  # fmt: skip
     image_processor = ImageProcessor(
-        env, clock, store, memory, processor, ReusedCore(real) if operations.reuse else real, ledger, downlink, health.event,
-        lambda: parameters.config, tables.check, flight_clock.sigma_s, health.set_done, OverloadPolicy(),
-        board.waiting_sets * len(detectors),        keep=operations.duration_s == 0,
+        env, clock, store, memory, processor, core, ledger, downlink, health.event,
+        lambda: parameters.config, tables.check, health.set_done, OverloadPolicy(),
+        board.waiting_sets * len(detectors),        operations.duration_s == 0, checks_pixels,
     )  # fmt: skip
     health.watch(image_processor)
 
@@ -186,7 +189,9 @@ def build(
     commands = CommandHandler(env, clock, executor, downlink.put_now, lambda: health.is_up, over)
     for t_s, packets in uplinked(operations, clock.origin_tai_ns):
         env.process(_uplink(env, commands, round(t_s * NS_PER_S), packets))
-    breakable = Breakable(camera, arena, tables, memory, radio, commands, flight_clock, lambda: store.sets, detectors)
+    breakable = Breakable(
+        camera, arena, image_processor, tables, memory, radio, commands, flight_clock, lambda: store.sets, detectors
+    )
     injector = Injector(env, breakable, operations.faults, np.random.default_rng([seed, 20]), trace, over)
     payload = Payload(
         env, clock, memory, processor, health, image_processor, camera, radio, commands, executor, ledger, downlink, tables,

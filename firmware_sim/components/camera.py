@@ -61,13 +61,15 @@ class Camera:
         self.ledger.plan(dwell)
         has_memory = self.memory.get(f"frames of set {dwell.set_id}", visit.set_bytes)
         end = visit.end_tai_ns + self.readout_ns
-        self.frames.open(OpenSet(dwell.set_id, dwell.detector, dwell.n_planned, visit.ring_key, visit.period_ns, end))
+        opened = OpenSet(dwell.set_id, dwell.detector, dwell.n_planned, visit.ring_key, visit.period_ns, end)
+        self.frames.open(opened)
         for shot in visit.shots:
             yield self.env.timeout(max(shot.end_tai_ns + self.readout_ns - self.clock.tai_ns(), 0))
             if not self.is_observing():
                 self.frames.discard(dwell.set_id)
                 self.ledger.close(dwell.set_id, reason="SCAN_STOPPED")
                 return
+            opened.sigma_time_s = max(opened.sigma_time_s, self.time.sigma_s())
             self._expose(visit, shot, has_memory)
 
     def _expose(self, visit: Visit, shot: Shot, has_memory: bool) -> None:

@@ -5,18 +5,20 @@ are prepared again; a set in whose work the processor hung twice is given up.
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import numpy as np
 import simpy
 
+from firmware_sim.checksum import crc_of
 from firmware_sim.core import SetResult, numbered
 from firmware_sim.overload import LEVELS, OverloadPolicy, degraded, frame_step
 from firmware_sim.ports import BufferGet, Charge, Clock, Compute, EventOut, Item, OpenSet, SetOut
 from firmware_sim.scan.ledger import DwellLedger
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.onboard.products import Frame, Processed, Rejection
+from sensorproc.onboard.products import Flattened, Frame, Processed, Rejection
 from sensorproc.onboard.state import PayloadState
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
@@ -58,17 +60,18 @@ class ImageProcessor:
     out: SetOut
     event: EventOut
     config: Callable[[], Config]  # in force for the next set
-    check_tables: Callable[[int], None]  # of a detector, before they are used
-    sigma_time_s: Callable[[], float]
+    check_tables: Callable[[int], bool]  # of a detector, before a set is searched: whether any was damaged
     done: Callable[[OpenSet, int], None]  # told of every set searched, and its first frame
     policy: OverloadPolicy
     most_waiting: int
     keep: bool  # results, for the report
+    guards_memory: bool  # frames are checked before they are searched
     finished: dict[int, Processed] = field(default_factory=dict)  # by set, in order of completion
     expected_end_ns: float | None = None  # of the stage at work: what the watchdog looks at
     n_overload: int = 0
     n_retried: int = 0
     n_degraded: int = 0
+    n_remade: int = 0  # prepared frames found damaged
 
     def __post_init__(self) -> None:
         self._n_tracklets = 0
@@ -78,6 +81,7 @@ class ImageProcessor:
         self._complete = simpy.Store(self.env)
         self._prepared: dict[int, list[Any]] = {}
         self._configs: dict[int, tuple[int, Config]] = {}
+        self._doubtful: set[int] = set()  # sets some of whose frames may have been prepared with a damaged table
         self.expected_end_ns = None
         self._processes = [self.env.process(self._prepare_frames()), self.env.process(self._search_sets())]
 
@@ -109,7 +113,10 @@ class ImageProcessor:
                     self._configs[opened.set_id] = level, degraded(self.config(), level)
                 level, config = self._configs[opened.set_id]
                 done = self._prepared.setdefault(opened.set_id, [])
-                done.append((yield from self._prepare(opened, item, len(done) % frame_step(level) != 0, config)))
+                made = yield from self._prepare(opened, item, len(done) % frame_step(level) != 0, config)
+                done.append(made)
+                if self.guards_memory and isinstance(made, Flattened):
+                    opened.crcs[made.calibrated.frame.index] = crc_of(made.image_e)
                 if len(done) == opened.n_planned:
                     self._admit(opened, self._prepared.pop(opened.set_id))
         except simpy.Interrupt:
@@ -169,9 +176,12 @@ class ImageProcessor:
 
     def _search(self, opened: OpenSet, items: list[Any]) -> Generator[simpy.Event, Any, None]:
         level, config = self._configs[opened.set_id]
-        self.check_tables(opened.detector)
-        items.sort(key=lambda item: item.t_mid_tai_ns)
-        frames = sorted((item for item in opened.items if isinstance(item, Frame)), key=lambda frame: frame.t_mid_tai_ns)
+        if self.check_tables(opened.detector):  # what was prepared with a damaged table is made anew
+            self._doubtful |= {k for k, other in self.store.sets.items() if other.detector == opened.detector}
+        items = sorted(self._sound(opened, items, config), key=lambda item: item.t_mid_tai_ns)
+        gone = {item.frame_index for item in items if isinstance(item, Rejection) and item.reason == "MEMORY_ERROR"}
+        frames = [item for item in opened.items if isinstance(item, Frame) and item.index not in gone]
+        frames.sort(key=lambda frame: frame.t_mid_tai_ns)
         first, last_ns = min(map(_index, opened.items)), max(item.t_mid_tai_ns for item in opened.items)
         result, charges = self.core.search(items, frames, config, opened.ring_key)
         yield from self.processor.spend(charges, opened.set_id, "sets", SET_PRIORITY, self._watched)
@@ -189,8 +199,40 @@ class ImageProcessor:
         records = numbered(result.records, self._n_tracklets)
         self._n_tracklets += result.n_tracklets
         housekeeping = result.housekeeping | {"set_id": opened.set_id, "first_frame": first, "n_frames": opened.n_planned}
-        housekeeping |= {"degraded": level, "sigma_time_s": self.sigma_time_s()}
+        housekeeping |= {"degraded": level, "sigma_time_s": opened.sigma_time_s}
         self.out.put_set(opened.set_id, records, housekeeping, last_ns, opened.period_ns)
+
+    def _sound(self, opened: OpenSet, items: list[Any], config: Config) -> list[Any]:
+        """Items whose memory is as it was written: a damaged prepared frame is made anew, one whose pixels are gone is lost."""
+        if not self.guards_memory:
+            return items
+        sound = []
+        for item in items:
+            if isinstance(item, Flattened):
+                frame = item.calibrated.frame
+                checked = self.store.read(opened, frame)
+                if isinstance(checked, Rejection):
+                    item = checked
+                elif opened.set_id in self._doubtful or crc_of(item.image_e) != opened.crcs[frame.index]:
+                    self.n_remade += 1
+                    item, _ = self.core.prepare(frame, config)
+            sound.append(item)
+        self._doubtful.discard(opened.set_id)
+        return sound
+
+    def upset(self, pick: int, bit: int) -> int:
+        """A particle flips a bit of a prepared frame's pixels; the set it belongs to, -1 if there is none."""
+        waiting = [(opened.set_id, items) for opened, items in self._complete.items]
+        held = [(k, items, i) for k, items in [*self._prepared.items(), *waiting] for i, item in enumerate(items)
+                if isinstance(item, Flattened)]  # fmt: skip
+        if not held:
+            return -1
+        set_id, items, i = held[pick % len(held)]
+        damaged = items[i].image_e.copy()
+        words = damaged.view(np.uint32).reshape(-1)
+        words[bit // 32 % words.size] ^= np.uint32(1 << bit % 32)
+        items[i] = replace(items[i], image_e=damaged)
+        return set_id
 
     def _watched(self, duration_ns: int) -> None:
         self.expected_end_ns = self.clock.now_ns() + duration_ns

@@ -18,7 +18,9 @@ from sensorproc.downlink.telecommands import Operation, Telecommand
 from sensorproc.onboard.products import Frame
 from sensorproc.timescales import NS_PER_S
 
+PACKETS_AHEAD = 8  # among which one is lost
 SCRUB_NS = 10 * NS_PER_S
+PREPARED_SHARE = 2.0 / 3.0  # of the frames' memory: four octets a pixel of six
 # kind: (size if none is given, what it is)
 KINDS = {
     "seu": (1.0, "bits flipped in the frames' memory, each in a word of its own"),
@@ -33,7 +35,7 @@ KINDS = {
     "hang": (1.0, "times that the search of a set never returns"),
     "clock_drift": (60.0, "seconds without time pulses"),
     "clock_jump": (0.5, "seconds by which the time code steps"),
-    "squeeze": (20.0, "seconds in which half of the memory is gone"),
+    "squeeze": (20.0, "seconds in which there is no memory for a new set"),
     "outage": (20.0, "seconds without a link"),
     "packet_loss": (1.0, "packets lost on their way"),
     "flood": (200.0, "telecommands at once"),
@@ -58,6 +60,7 @@ class Board:
 
     camera: Any
     arena: FrameArena | None
+    image_processor: Any
     tables: TableGuard
     memory: BufferManager
     radio: Any
@@ -82,7 +85,7 @@ class Injector:
     def __post_init__(self) -> None:
         self._pending: dict[str, int] = {}  # frames of a kind still to disturb
         self._before: dict[int, np.ndarray] = {}
-        self._packets = 0
+        self._packets: list[int] = []  # how many packets from now one is lost
         self._request = 1 << 30
         for fault in self.plan:
             self.env.process(self._strikes(fault))
@@ -125,9 +128,13 @@ class Injector:
         return self._flip([int(size)])
 
     def _flip(self, runs: list[int]) -> int:
+        """In raw or in prepared frames, by the memory they take; error correction mends single bits of prepared ones at once."""
         arena, owner = self.board.arena, -1
         if arena is None:
             return -1
+        if self.rng.random() < PREPARED_SHARE and (not arena.has_edac or max(runs) > 1):
+            picks = [self.board.image_processor.upset(*(int(v) for v in self.rng.integers(1 << 40, size=2))) for _ in runs]
+            return max(picks)
         held = [k for k, slot in enumerate(arena.slots) if slot.owner >= 0]
         for n in runs:
             row = int(self.rng.choice(held)) if held else int(self.rng.integers(len(arena.slots)))  # free memory holds nothing
@@ -147,7 +154,9 @@ class Injector:
         return -1
 
     def _squeezed(self, duration_ns: int) -> Generator[simpy.Event, Any, None]:
-        gone = self.board.memory.budget_bytes // 2
+        gone = (
+            max(self.board.memory.budget_bytes - self.board.memory.used_bytes, 0) + 1
+        )  # what is given back is not enough either
         self.board.memory.budget_bytes -= gone
         yield self.env.timeout(duration_ns)
         self.board.memory.budget_bytes += gone
@@ -224,14 +233,12 @@ class Injector:
         return -1
 
     def _packet_loss(self, size: float) -> int:
-        self._packets += int(size)
+        self._packets += [int(v) for v in self.rng.integers(1, PACKETS_AHEAD, size=int(size))]
         return -1
 
     def _is_lost(self, packet: bytes) -> bool:
-        if self._packets <= 0:
-            return False
-        self._packets -= 1
-        return True
+        self._packets = [n - 1 for n in self._packets if n > 0]
+        return 0 in self._packets
 
     def _flood(self, size: float) -> int:
         for _ in range(int(size)):

@@ -18,7 +18,7 @@ from sensorproc.recording import open_recording
 from sensorproc.timescales import NS_PER_S
 from tests.flight.conftest import MINI
 
-HALF_HOUR = {"duration_s": 1800.0, "reuse": True}
+HALF_HOUR = {"duration_s": 1800.0, "core": "reuse"}
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +134,18 @@ def test_nothing_grows_over_a_thousand_sets(recording):
                  payload.image_processor.store.sets, payload.image_processor.store.arrivals.items)  # fmt: skip
         held.append((payload.ledger.n_planned, [len(part) for part in parts], payload.memory.used_bytes))
 
-    operations = {"duration_s": 16_100.0, "reuse": True, "scan": [{"n_frames": 4}]}
+    operations = {"duration_s": 16_100.0, "core": "reuse", "scan": [{"n_frames": 4}]}
     scenario = load(MINI, over={"operations": operations})
     marking = {"marking": "U", "data_mode": 3}
     payload = topology.build(
-        recording, scenario.payload, scenario.board, load_profile("host"), 1, marking, scenario.operations, send=lambda packet: None
+        recording,
+        scenario.payload,
+        scenario.board,
+        load_profile("host"),
+        1,
+        marking,
+        scenario.operations,
+        send=lambda packet: None,
     )
     last = 0
     while not payload.is_finished:
