@@ -108,7 +108,7 @@ class Compute(Protocol):
     """Cores that take time."""
 
     def spend(
-        self, charges: Sequence[Charge], set_id: int, lane: str, priority: int, alive: Callable[[int], None]
+        self, charges: Sequence[Charge], set_id: int, lane: str, priority: int, alive: Callable[[int | None], None]
     ) -> Generator[simpy.Event, Any, None]: ...
 
     def since_last_report(self) -> tuple[float, float]: ...

@@ -4,6 +4,7 @@ Of complete sets few wait; a set that finds no room is given up whole. After a r
 are prepared again; a set in whose work the processor hung twice is given up.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -195,7 +196,7 @@ class ImageProcessor:
         self._free(opened)
         used = result.n_processed
         self.n_degraded += level > 0
-        self.ledger.close(opened.set_id, used, "" if used else "NO_FRAMES", level)
+        self.ledger.close(opened.set_id, used, "" if used else _why(items), level)
         records = numbered(result.records, self._n_tracklets)
         self._n_tracklets += result.n_tracklets
         housekeeping = result.housekeeping | {"set_id": opened.set_id, "first_frame": first, "n_frames": opened.n_planned}
@@ -234,13 +235,19 @@ class ImageProcessor:
         items[i] = replace(items[i], image_e=damaged)
         return set_id
 
-    def _watched(self, duration_ns: int) -> None:
-        self.expected_end_ns = self.clock.now_ns() + duration_ns
+    def _watched(self, duration_ns: int | None) -> None:
+        self.expected_end_ns = None if duration_ns is None else self.clock.now_ns() + duration_ns
 
     @property
     def n_waiting(self) -> int:
         """Complete sets that wait."""
         return len(self._complete.items)
+
+
+def _why(items: list[Any]) -> str:
+    """Why no frame of a set could be used: what befell most of them."""
+    reasons = Counter(item.reason for item in items if isinstance(item, Rejection))
+    return reasons.most_common(1)[0][0] if reasons else "NO_FRAMES"
 
 
 def _index(item: Item) -> int:

@@ -42,9 +42,10 @@ class Processor:
         self._reported = (0, 0)  # busy time and clock at the last report [ns]
 
     def spend(
-        self, charges: Sequence[Charge], set_id: int, lane: str, priority: int, alive: Callable[[int], None]
+        self, charges: Sequence[Charge], set_id: int, lane: str, priority: int, alive: Callable[[int | None], None]
     ) -> Generator[simpy.Event, Any, None]:
-        """Take the time of stages, one after another. ``alive`` is told at each how long it may take, without interruptions.
+        """Take the time of stages, one after another. ``alive`` is told how long a stage may take from
+        now on, whenever it gets the cores, and None while it waits for them.
 
         Raises
         ------
@@ -53,10 +54,11 @@ class Processor:
         """
         for charge in charges:
             left = charge.duration_ns
-            alive(left)
             while left > 0:
+                alive(None)
                 with self._cores.request(priority=priority) as turn:
                     yield turn
+                    alive(left)
                     start = self.clock.now_ns()
                     try:
                         while left > 0:

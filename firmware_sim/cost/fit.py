@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import least_squares
 
 from firmware_sim.cost.measure import Sample
 from firmware_sim.cost.model import StageCost, cpu_s
+from firmware_sim.cost.work import BYTES_ITEM, BYTES_PX
 from firmware_sim.processor_profile import Profile
 
 NEGLIGIBLE_S = 2e-4  # of a set: shorter stages are not worth their noise
 SMALLEST = 1e-12  # of a coefficient, in its own scale
-STARTS = (0.05, 0.3)  # share of memory in the first guess: the best of all fits counts
+STARTS = ((0.05, 0.05, 0.5, 0.2), (0.3, 0.3, 0.1, 0.1), (0.01, 0.01, 1.0, 0.01))  # shares in the first guess: the best fit counts
 
 
 @dataclass(frozen=True)
@@ -34,36 +35,31 @@ def levels_of(copied: dict[int, float], n_levels: int = 3) -> Levels:
     return Levels(caches, tuple(float(np.median(part)) for part in parts))
 
 
-def fit_stage(samples: Sequence[Sample], profile: Profile) -> StageCost:
-    """The cost of one stage from its samples, one for every cell measured."""
+def fit_stage(stage: str, samples: Sequence[Sample], profile: Profile) -> StageCost:
+    """The cost of one stage from its samples, one for every cell measured; bytes are counted, not fitted."""
+    moved = float(BYTES_PX.get(stage, 0)), float(BYTES_ITEM.get(stage, 0))
     measured = np.array([max(s.cpu_s, NEGLIGIBLE_S) for s in samples])
     if measured.max() <= NEGLIGIBLE_S:
-        return StageCost(NEGLIGIBLE_S * profile.ops_per_core_s, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return StageCost(NEGLIGIBLE_S * profile.ops_per_core_s, 0.0, 0.0, 0.0, *moved, 0.0, 0.0)
     totals = np.array([_totals(s) for s in samples])  # calls, frames, pixels, items
     scale = np.array([float(np.median(measured / np.maximum(column, 1.0))) for column in totals.T])
     has = totals.max(axis=0) > 0
 
     def cost(p: np.ndarray) -> StageCost:
-        ops = np.where(has, np.exp(p[:4]) * scale, 0.0) * profile.ops_per_core_s
-        bytes_px = math.exp(p[4]) * scale[2] * profile.bandwidth_bytes_s[-1]
-        return StageCost(float(ops[0]), float(ops[1]), float(ops[2]), float(ops[3]), bytes_px, 0.0, 0.0)
+        ops = (np.where(has, np.exp(p) * scale, 0.0) * profile.ops_per_core_s).tolist()
+        call, frame, pixel, item = ops
+        return StageCost(call, frame, pixel, item, *moved, 0.0, 0.0)
 
     def misfit(p: np.ndarray) -> np.ndarray:
         told = cost(p)
         times = np.array([sum(cpu_s(told, call, profile) for call in s.calls) for s in samples])
         return np.log((times + NEGLIGIBLE_S) / (measured + NEGLIGIBLE_S))
 
-    fits = []
-    for share in STARTS:
-        start = np.log([0.05, 0.05, 0.5, 0.2, share])
-        bounds = (math.log(SMALLEST), math.log(1e3))
-        fits.append(least_squares(misfit, start, bounds=bounds, loss="soft_l1", f_scale=0.1))
+    bounds = (math.log(SMALLEST), math.log(1e3))
+    fits = [least_squares(misfit, np.log(start), bounds=bounds, loss="soft_l1", f_scale=0.1) for start in STARTS]
     best = min(fits, key=lambda f: f.cost)
-    found = cost(best.x)
     spread = float(np.sqrt(np.mean(misfit(best.x) ** 2)))
-    return StageCost(
-        found.ops_call, found.ops_frame, found.ops_px, found.ops_item, found.bytes_px, parallel_share(samples), spread
-    )
+    return replace(cost(best.x), parallel=parallel_share(samples), spread=spread)
 
 
 def parallel_share(samples: Sequence[Sample]) -> float:

@@ -22,14 +22,15 @@ LEVEL_BLUR = 0.5  # natural logarithm of the size over which one level of memory
 
 @dataclass(frozen=True)
 class StageCost:
-    """Operations of a call, of a frame, of a pixel and of an item; bytes moved for a pixel; share of the time that threads
-    divide; ``spread``: rms of the logarithm of measured over fitted times."""
+    """Operations of a call, of a frame, of a pixel and of an item; bytes moved for a pixel and an item; share of the time that
+    threads divide; ``spread``: rms of the logarithm of measured over fitted times."""
 
     ops_call: float
     ops_frame: float
     ops_px: float
     ops_item: float
     bytes_px: float
+    bytes_item: float
     parallel: float
     spread: float
 
@@ -60,9 +61,9 @@ def bandwidth_bytes_s(profile: Profile, resident_bytes: float) -> float:
 
 def cpu_s(cost: StageCost, work: Work, profile: Profile) -> float:
     """Processor time of a call on one core, without overhead."""
-    fixed = cost.ops_call + cost.ops_frame * work.frames + cost.ops_item * work.items
-    arithmetic = cost.ops_px * work.pixels / profile.ops_per_core_s
-    memory = cost.bytes_px * work.pixels / bandwidth_bytes_s(profile, work.resident_bytes)
+    fixed = cost.ops_call + cost.ops_frame * work.frames
+    arithmetic = (cost.ops_px * work.pixels + cost.ops_item * work.items) / profile.ops_per_core_s
+    memory = (cost.bytes_px * work.pixels + cost.bytes_item * work.items) / bandwidth_bytes_s(profile, work.resident_bytes)
     return fixed / profile.ops_per_core_s + max(arithmetic, memory)
 
 

@@ -154,9 +154,8 @@ class Injector:
         return -1
 
     def _squeezed(self, duration_ns: int) -> Generator[simpy.Event, Any, None]:
-        gone = (
-            max(self.board.memory.budget_bytes - self.board.memory.used_bytes, 0) + 1
-        )  # what is given back is not enough either
+        free = max(self.board.memory.budget_bytes - self.board.memory.used_bytes, 0)
+        gone = free + 1  # so that what a set gives back is not enough for the next
         self.board.memory.budget_bytes -= gone
         yield self.env.timeout(duration_ns)
         self.board.memory.budget_bytes += gone
