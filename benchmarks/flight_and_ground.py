@@ -18,6 +18,7 @@ import numpy as np
 
 from firmware_sim import topology
 from firmware_sim.budgets import deadlines
+from firmware_sim.cost.model import load_stages
 from firmware_sim.operations import Operations
 from firmware_sim.processor_profile import load_profile
 from firmware_sim.scenario import Scenario, load
@@ -99,14 +100,15 @@ def main() -> None:
     config = scenario.payload
     with TemporaryDirectory() as temporary:
         recording = ring_recording(scenario, Path(temporary))
-        profile, operations = load_profile(options.processor), Operations(duration_s=options.seconds)
+        profile, operations, stages = load_profile(options.processor), Operations(duration_s=options.seconds), load_stages()
         start = time.perf_counter()
-        payload = topology.build(recording, config, scenario.board, profile, 1, MARKING, operations)
+        payload = topology.build(recording, config, scenario.board, profile, 1, MARKING, operations, stages)
         scan = payload.camera.schedule
         while not (payload.is_finished and payload.radio.queued_bytes == 0):
             payload.env.step()
         flown_s = time.perf_counter() - start
-        again = topology.build(recording, config, scenario.board, profile, 1, MARKING, operations)
+        print(f"flown in {flown_s:.0f} s, dwells {payload.ledger.counts}", flush=True)
+        again = topology.build(recording, config, scenario.board, profile, 1, MARKING, operations, stages)
         assert isinstance(again.camera.schedule, Scan)
         looped = taken(recording, again, replace(again.camera.schedule, now_tai_ns=lambda: again.clock.origin_tai_ns))
         start = time.perf_counter()

@@ -97,6 +97,8 @@ class Products:
     content: Counter[str] = field(default_factory=Counter)
 
 
+BOARD_EVENTS = ("FRAME_DUPLICATED", "CLOCK_JUMP", "CLOCK_HOLDOVER", "WATCHDOG_RESET", "TABLE_RELOADED")
+FRAME_EVENTS = ("FRAME_TORN", "FRAME_STUCK", "FRAME_LATE", "FRAME_LOST", "CAMERA_RESET", "MEMORY_ERROR", "NO_MEMORY")
 NOT_COMPARED = ("tracklet_id",)
 
 
@@ -167,11 +169,8 @@ def _corrected(payload: Payload) -> int:
 def _detected(payload: Payload, downlink: Downlink) -> int:
     """Events of the board, rejected frames and refused commands."""
     counts = payload.health.counts
-    board = sum(counts[name] for name in ("FRAME_DUPLICATED", "CLOCK_JUMP", "CLOCK_HOLDOVER", "WATCHDOG_RESET", "TABLE_RELOADED"))
-    frames = sum(
-        REASONS[row["reason"]] in ("FRAME_TORN", "FRAME_STUCK", "FRAME_LATE", "CAMERA_RESET", "MEMORY_ERROR", "NO_MEMORY")
-        for row in downlink.records["EVENT"]
-    )
+    board = sum(counts[name] for name in BOARD_EVENTS)
+    frames = sum(REASONS[row["reason"]] in FRAME_EVENTS for row in downlink.records["EVENT"])
     return board + frames + payload.commands.n_rejected + downlink.gaps.n_missing
 
 

@@ -45,6 +45,7 @@ class Readout:
     n_copies: int = 1
 
 
+NEVER_NS = 1 << 62  # delay of a frame that does not come
 Disturb = Callable[[Readout], Readout]  # what happens to it on its way
 
 

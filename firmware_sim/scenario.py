@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from firmware_sim.operations import Operations
+from firmware_sim.operations import FAULTS, Fault, Operations
 from firmware_sim.scene.settings import Scene, Sensor
 from sensorproc import config as payload_config
 from sensorproc.config import Config, describe, merged
@@ -121,6 +121,25 @@ def with_board(scenario: Scenario, values: dict[str, Any]) -> Scenario:
     """The same scenario with some of the board's facts replaced; None leaves one as it is."""
     given = {name: value for name, value in values.items() if value is not None}
     return replace(scenario, board=_validated(Board, asdict(scenario.board) | given, "board"))  # type: ignore[call-overload]
+
+
+def with_faults(scenario: Scenario, text: str | None) -> Scenario:
+    """The same scenario with faults written as ``kind=N`` (an hour) or ``kind@T`` (seconds after the start), with commas."""
+    faults = []
+    for part in text.split(",") if text else ():
+        found = re.fullmatch(r"\s*([a-z_]+)([=@])([0-9.eE+-]+)\s*", part)
+        if not found or found[1] not in FAULTS:
+            raise UsageError(f"--inject {part!r}: want kind=N or kind@T, kind one of {', '.join(FAULTS)}")
+        try:
+            number = float(found[3])
+            faults.append(Fault(found[1], per_hour=number) if found[2] == "=" else Fault(found[1], (number,)))
+        except ValueError:
+            raise UsageError(f"--inject {part!r}: want a number, not below 0") from None
+    if not faults:
+        return scenario
+    given = asdict(scenario.operations)  # type: ignore[call-overload]
+    values = given | {"faults": [*given["faults"], *(asdict(fault) for fault in faults)]}  # type: ignore[call-overload]
+    return replace(scenario, operations=_validated(Operations, values, "operations"))
 
 
 def _validated(kind: Any, values: dict[str, Any], place: str) -> Any:

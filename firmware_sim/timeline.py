@@ -60,5 +60,10 @@ class Timeline:
         self._file.write(json.dumps(event) + ",\n")
 
 
+def flow_number(detector: int, frame: int) -> int:
+    """Number of a frame's flow: its own."""
+    return frame * 64 + detector
+
+
 def _event(name: str, phase: str, lane: str, at_ns: int) -> dict[str, Any]:
     return {"name": name, "ph": phase, "pid": 1, "tid": LANES.index(lane) + 1, "ts": at_ns / 1000}

@@ -151,7 +151,7 @@ def build(
         clock_sigma_s=lambda: flight_clock.sigma_s(),
     )
     boot_ns = round(profile.boot_s * NS_PER_S)
-    health = Health(env, clock, memory, processor, counters, boot_ns, max(period_ns // 16, 1), over)
+    health = Health(env, clock, memory, processor, counters, boot_ns, max(period_ns // 16, 1), over, trace)
     flight_clock = FlightClock(clock, health.event)
     state.changed = lambda event: health.event(event, Severity.ACTIVITY_HI, float(state.mode))
     tables = TableGuard(state, states, health.event)
@@ -161,14 +161,19 @@ def build(
     ]()
     store = FrameStore(env, health.event, arena, lambda: health.is_up)
     share = board.link_bit_s / BITS_PER_BYTE / len(detectors)
+
+    def set_sent(set_id: int) -> None:
+        health.set_sent(set_id)
+        image_processor.set_sent(set_id)
+
     downlink = DownlinkManager(
         clock, Formatter(config.downlink.max_packet_bytes), radio, ledger, health.record, health.told, marking, share,
-        unlimited(config.downlink.budget_bytes_per_set), health.set_sent,
+        unlimited(config.downlink.budget_bytes_per_set), set_sent,
     )  # fmt: skip
     image_processor = ImageProcessor(
         env, clock, store, memory, processor, core, ledger, downlink, health.event,
         lambda: parameters.config, tables.check, health.set_done, OverloadPolicy(),
-        board.waiting_sets * len(detectors),        operations.duration_s == 0, checks_pixels,
+        board.waiting_sets * len(detectors),        operations.duration_s == 0, checks_pixels, trace,
     )  # fmt: skip
     health.watch(image_processor)
 
@@ -183,7 +188,7 @@ def build(
         schedule = recorded(visits, exposure_ns)
     camera = Camera(
         env, clock, flight_clock, memory, store, ledger, schedule, lambda: state.is_observing, round(board.readout_s * NS_PER_S),
-        max(cadence_ns // 2, 1), checks_pixels,
+        max(cadence_ns // 2, 1), checks_pixels, trace,
     )  # fmt: skip
     executor = CommandExecutor(state, parameters, PixelRequests(env, store.sets, downlink.put_now))
     commands = CommandHandler(env, clock, executor, downlink.put_now, lambda: health.is_up, over)

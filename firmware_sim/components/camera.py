@@ -10,9 +10,10 @@ from typing import Any
 import simpy
 
 from firmware_sim.checksum import crc_of
-from firmware_sim.ports import BufferGet, Clock, Disturb, FrameIn, OpenSet, Readout, TimeOut
+from firmware_sim.ports import NEVER_NS, BufferGet, Clock, Disturb, FrameIn, OpenSet, Readout, TimeOut
 from firmware_sim.scan.ledger import DwellLedger
 from firmware_sim.schedule import Shot, Step, Visit
+from firmware_sim.timeline import Timeline, flow_number
 from sensorproc.onboard.products import Frame, Rejection
 
 
@@ -31,6 +32,7 @@ class Camera:
     readout_ns: int
     late_ns: int  # a frame that comes later than this is not waited for
     checks_pixels: bool
+    timeline: Timeline
     disturb: list[Disturb] = field(default_factory=list)
     n_exposed: int = 0
     n_lost: int = 0
@@ -38,7 +40,6 @@ class Camera:
 
     def __post_init__(self) -> None:
         self.down_until_ns = 0
-        self.exposures: list[tuple[int, int, int, int]] = []  # set, frame, start and end [ns since start]; for the timeline
         self.env.process(self._run())
 
     def reset(self, down_ns: int) -> None:
@@ -70,7 +71,16 @@ class Camera:
                 self.ledger.close(dwell.set_id, reason="SCAN_STOPPED")
                 return
             opened.sigma_time_s = max(opened.sigma_time_s, self.time.sigma_s())
+            self._drawn(visit, shot)
             self._expose(visit, shot, has_memory)
+
+    def _drawn(self, visit: Visit, shot: Shot) -> None:
+        """The exposure on the timeline, and where the frame's way begins."""
+        exposure_ns = 2 * (shot.end_tai_ns - shot.t_mid_tai_ns)
+        end = self.clock.now_ns() - self.readout_ns
+        facts = {"frame": shot.index, "set": visit.dwell.set_id, "detector": visit.dwell.detector}
+        self.timeline.span("exposure", "camera", end - exposure_ns, end, facts)
+        self.timeline.flow("s", flow_number(visit.dwell.detector, shot.index), "camera", end)
 
     def _expose(self, visit: Visit, shot: Shot, has_memory: bool) -> None:
         self.n_exposed += 1
@@ -97,7 +107,10 @@ class Camera:
         if readout.delay_ns > self.late_ns:
             yield self.env.timeout(self.late_ns)
             index = item.index if isinstance(item, Frame) else item.frame_index
-            item = Rejection(index, item.detector, item.t_mid_tai_ns, "FRAME_LATE", (("delay_s", readout.delay_ns * 1e-9),))
+            if readout.delay_ns >= NEVER_NS:
+                item = Rejection(index, item.detector, item.t_mid_tai_ns, "FRAME_LOST")
+            else:
+                item = Rejection(index, item.detector, item.t_mid_tai_ns, "FRAME_LATE", (("delay_s", readout.delay_ns * 1e-9),))
         elif readout.delay_ns:
             yield self.env.timeout(readout.delay_ns)
         for _ in range(readout.n_copies):

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import simpy
 
 from firmware_sim.ports import BufferGet, Clock, Compute, OpenSet
+from firmware_sim.timeline import Timeline
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.downlink.records import HEALTH
 from sensorproc.onboard.products import Rejection
@@ -62,6 +63,7 @@ class Health:
     boot_ns: int
     sample_ns: int
     is_over: Callable[[], bool]
+    timeline: Timeline
     watched: Watched | None = None  # the image processor, once it is made
     samples: list[DataPoint] = field(default_factory=list)
     latencies_ns: dict[int, int] = field(default_factory=dict)
@@ -88,7 +90,10 @@ class Health:
     def _sample(self) -> Generator[simpy.Event, Any, None]:
         while not self.is_over() and len(self.samples) < MOST_SAMPLES:
             point = {"t_s": self.clock.now_ns() / NS_PER_S, "memory_bytes": float(self.memory.used_bytes)}
-            self.samples.append(point | {"queue_bytes": float(self.counters.queue_bytes())})
+            point["queue_bytes"] = float(self.counters.queue_bytes())
+            self.samples.append(point)
+            self.timeline.count("memory", self.clock.now_ns(), {"MB": point["memory_bytes"] / 1e6})
+            self.timeline.count("packets", self.clock.now_ns(), {"kB": point["queue_bytes"] / 1e3})
             yield self.env.timeout(self.sample_ns)
 
     def _watch(self) -> Generator[simpy.Event, Any, None]:

@@ -17,6 +17,7 @@ from firmware_sim.core import SetResult, numbered
 from firmware_sim.overload import LEVELS, OverloadPolicy, degraded, frame_step
 from firmware_sim.ports import BufferGet, Charge, Clock, Compute, EventOut, Item, OpenSet, SetOut
 from firmware_sim.scan.ledger import DwellLedger
+from firmware_sim.timeline import Timeline, flow_number
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.onboard.products import Flattened, Frame, Processed, Rejection
@@ -67,6 +68,8 @@ class ImageProcessor:
     most_waiting: int
     keep: bool  # results, for the report
     guards_memory: bool  # frames are checked before they are searched
+    timeline: Timeline
+    frames_of: dict[int, list[int]] = field(default_factory=dict)  # flows of sets whose packets have not gone
     finished: dict[int, Processed] = field(default_factory=dict)  # by set, in order of completion
     expected_end_ns: float | None = None  # of the stage at work: what the watchdog looks at
     n_overload: int = 0
@@ -132,6 +135,7 @@ class ImageProcessor:
         if isinstance(checked, Rejection):
             return checked
         result, charges = self.core.prepare(checked, config)
+        self.timeline.flow("t", flow_number(item.detector, item.index), "frames", self.clock.now_ns())
         yield from self.processor.spend(charges, opened.set_id, "frames", FRAME_PRIORITY, lambda duration_ns: None)
         return result
 
@@ -197,6 +201,7 @@ class ImageProcessor:
         used = result.n_processed
         self.n_degraded += level > 0
         self.ledger.close(opened.set_id, used, "" if used else _why(items), level)
+        self.frames_of[opened.set_id] = [flow_number(item.detector, _index(item)) for item in opened.items]
         records = numbered(result.records, self._n_tracklets)
         self._n_tracklets += result.n_tracklets
         housekeeping = result.housekeeping | {"set_id": opened.set_id, "first_frame": first, "n_frames": opened.n_planned}
@@ -234,6 +239,11 @@ class ImageProcessor:
         words[bit // 32 % words.size] ^= np.uint32(1 << bit % 32)
         items[i] = replace(items[i], image_e=damaged)
         return set_id
+
+    def set_sent(self, set_id: int) -> None:
+        """The last packet of a set has gone: so far its frames have come."""
+        for number in self.frames_of.pop(set_id, []):
+            self.timeline.flow("f", number, "radio", self.clock.now_ns())
 
     def _watched(self, duration_ns: int | None) -> None:
         self.expected_end_ns = None if duration_ns is None else self.clock.now_ns() + duration_ns

@@ -11,7 +11,7 @@ from firmware_sim.arena import FrameArena
 from firmware_sim.checksum import crc_of
 from firmware_sim.memory import BufferManager
 from firmware_sim.operations import FAULTS, Fault
-from firmware_sim.ports import OpenSet, Readout
+from firmware_sim.ports import NEVER_NS, OpenSet, Readout
 from firmware_sim.tables import BAD, DARK, SCAN, TableGuard
 from firmware_sim.timeline import Timeline
 from sensorproc.downlink.telecommands import Operation, Telecommand
@@ -183,7 +183,7 @@ class Injector:
             return readout
         self._pending[kind] -= 1
         if kind == "lost":
-            return replace(readout, delay_ns=1 << 62)
+            return replace(readout, delay_ns=NEVER_NS)
         if kind == "late":
             return replace(readout, delay_ns=self._late_ns)
         if kind == "duplicated":

@@ -20,6 +20,8 @@ def run(
     processor: str | None = None,
     link_bit_s: float | None = None,
     memory_bytes: int | None = None,
+    inject: str | None = None,
+    costs: Path | None = None,
     marking: str = "U",
     data_mode: Literal["TEST", "SIMULATED", "EXERCISE"] = "SIMULATED",
     json: bool = False,
@@ -31,7 +33,7 @@ def run(
     scenario
         TOML file or the name of a shipped scenario.
     out
-        folder for everything: recording/, downlink.bin, tables, products/, trace.json, report.html.
+        folder for everything: recording/, downlink.bin, tables, products/, timeline.json, report.html.
     recording
         frames already rendered by simulate, instead of new ones.
     preset
@@ -44,6 +46,10 @@ def run(
         another link rate, bit/s.
     memory_bytes
         another memory budget.
+    inject
+        faults besides the scenario's: kind=N (an hour) or kind@T (seconds), with commas: seu=6,hang@120,outage@300.
+    costs
+        stages.toml of calibrate, instead of the shipped costs.
     marking
         classification marking of the products.
     data_mode
@@ -56,7 +62,7 @@ def run(
     from firmware_sim.flight import fly
     from firmware_sim.processor_profile import load_profile
     from firmware_sim.review import remarks, summary, text, write_flight_report
-    from firmware_sim.scenario import load, with_board, with_seed
+    from firmware_sim.scenario import load, with_board, with_faults, with_seed
     from firmware_sim.simulate import simulate
     from sensorproc.errors import UsageError
     from sensorproc.ground import release
@@ -65,7 +71,7 @@ def run(
     board: dict[str, Any] = {"processor": processor, "link_bit_s": link_bit_s, "memory_bytes": memory_bytes}
     if recording is not None and seed is not None:
         raise UsageError("--seed makes new frames and --recording takes old ones: give one of them")
-    flown = with_board(with_seed(load(scenario, preset), seed), board)
+    flown = with_faults(with_board(with_seed(load(scenario, preset), seed), board), inject)
     load_profile(flown.board.processor)  # a mistake is told before the sky is rendered
     given = flown.payload.release
     mark = release.check(marking, data_mode, given.source, given.originator)
@@ -73,11 +79,13 @@ def run(
     if recording is None:
         with progress("rendering") as report:
             simulate(flown, frames, report)
-    options = {"recording": recording, "preset": preset, "seed": seed, "processor": processor, "link-bit-s": link_bit_s,
-               "memory-bytes": memory_bytes, "marking": marking, "data-mode": data_mode, "out": out}  # fmt: skip
+    options = {
+        "recording": recording, "preset": preset, "seed": seed, "processor": processor, "link-bit-s": link_bit_s,
+        "memory-bytes": memory_bytes, "inject": inject, "costs": costs, "marking": marking, "data-mode": data_mode, "out": out,
+    }  # fmt: skip
     argv = ["run", scenario, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
     with progress("flying") as report:
-        flight = fly(flown, frames, out, mark, argv, report)
+        flight = fly(flown, frames, out, mark, argv, report, costs)
     facts = summary(flight, frames / "truth.json", DEMANDED_SNR)
     write_flight_report(out / "report.html", flight, facts)
     (out / "summary.json").write_text(dumps(plain(facts), indent=1) + "\n", "utf-8")

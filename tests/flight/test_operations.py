@@ -1,20 +1,31 @@
 """A payload at work: dwells and their ledger, commands, overload, resets, and the same bits as on the ground."""
 
+import json
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from astropy.io import fits
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmware_sim import topology
-from firmware_sim.operations import Operations
+from firmware_sim.arena import FrameArena
+from firmware_sim.campaign import campaign
+from firmware_sim.operations import FAULTS, Operations
 from firmware_sim.processor_profile import load_profile
-from firmware_sim.scenario import load
+from firmware_sim.scenario import load, with_faults
 from firmware_sim.topology import Payload
 from sensorproc.downlink.dictionary import REASONS, Severity
+from sensorproc.errors import UsageError
 from sensorproc.ground import board
 from sensorproc.ground.reader import read
+from sensorproc.onboard.products import SensorFacts
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import open_recording
+from sensorproc.recording.entry import make_frame
 from sensorproc.timescales import NS_PER_S
 from tests.flight.conftest import MINI
 
@@ -125,13 +136,14 @@ def test_a_hung_search_is_ended_by_the_watchdog_and_loses_nothing(recording):
 
 
 def test_nothing_grows_over_a_thousand_sets(recording):
-    """What the payload holds after 1000 sets is what it held after 100; the simulator's own records are left out of it."""
-    held = []
+    """What the payload holds after 1000 sets is what it held after 100; the simulator's own records of each set are small."""
+    held, traced = [], []
 
     def watch(payload: Payload) -> None:
         parts = (payload.memory.used, payload.image_processor._prepared, payload.image_processor._configs, payload.ledger.open,
                  payload.ledger.unsent, payload.executor.stored, payload.commands.waiting, payload.health._events,
                  payload.image_processor.store.sets, payload.image_processor.store.arrivals.items)  # fmt: skip
+        traced.append(tracemalloc.get_traced_memory()[0])
         held.append((payload.ledger.n_planned, [len(part) for part in parts], payload.memory.used_bytes))
 
     operations = {"duration_s": 16_100.0, "core": "reuse", "scan": [{"n_frames": 4}]}
@@ -148,12 +160,15 @@ def test_nothing_grows_over_a_thousand_sets(recording):
         send=lambda packet: None,
     )
     last = 0
+    tracemalloc.start()
     while not payload.is_finished:
         payload.env.step()
         if payload.ledger.n_planned >= last + 100:
             last = payload.ledger.n_planned
             watch(payload)
+    tracemalloc.stop()
     assert payload.ledger.n_planned >= 1000
+    assert (traced[-1] - traced[1]) / (held[-1][0] - held[1][0]) < 10_000  # bytes a set: radio ledger, samples, latencies, trace
     sizes = {tuple(parts) for _, parts, _ in held}
     assert len({used for _, _, used in held}) == 1
     assert len(sizes) == 1
@@ -176,6 +191,78 @@ def test_the_flight_gives_what_the_ground_gives_from_the_same_frames(recording):
             _, state = process_set(frames, state, None, load(MINI).payload)
     assert [row["input_digest"] for row in flight] == [digest for _, digest in digests]
     assert flight[0]["state_digest"] == digests[0][0]
+
+
+def test_raw_pixels_are_sent_when_asked_for(recording, tmp_path):
+    chip = {"frame": 1, "detector": 0, "x_px": 30, "y_px": 40, "nx": 24, "ny": 16}
+    commands = [
+        {"t_s": 12.0, "do": "REQUEST_CHIP", "arguments": chip},
+        {"t_s": 13.0, "do": "REQUEST_CHIP", "arguments": chip | {"nx": 900}},
+        {"t_s": 14.0, "do": "REQUEST_FRAME", "arguments": {"frame": 77, "detector": 0}},
+    ]
+    payload = flown(recording, {"duration_s": 33.0, "core": "reuse", "commands": commands})
+    downlink = told(payload)
+    codes = [row["code"] for row in board.acks(downlink) if row["stage"] in ("FAILED", "REJECTED")]
+    assert codes == ["OUT_OF_RANGE", "NOT_AVAILABLE"]
+    written, notes = board.write_images(tmp_path, downlink)
+    assert not notes
+    (image,) = [fits.getdata(tmp_path / name.removeprefix("products/")) for name in written]
+    np.testing.assert_array_equal(image, recording.entries[1].read().data_dn[40:56, 30:54])
+
+
+def test_every_frame_can_be_followed_from_its_exposure_to_its_packets(mini):
+    events = json.loads((mini / "timeline.json").read_text())["traceEvents"]
+    flows = [[e for e in events if e["ph"] == phase and e["name"] == "frame"] for phase in "stf"]
+    assert [len({e["id"] for e in of_phase}) for of_phase in flows] == [16, 16, 16]
+    at = [{e["id"]: e["ts"] for e in of_phase} for of_phase in flows]
+    assert all(at[0][k] < at[1][k] < at[2][k] for k in at[0])
+    assert {e["name"] for e in events if e["ph"] == "C"} == {"memory", "packets"}
+
+
+BITS = st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 4)), max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(BITS, st.booleans())
+def test_memory_is_mended_or_known_to_be_wrong(flips, has_edac):
+    """Whatever bits flip in a frame's memory: it is read as it was written, or it is refused."""
+    data = np.arange(96, dtype=np.uint16).reshape(8, 12)
+    frame = make_frame(data, "a", 10**18, 1.0, SensorFacts())
+    arena = FrameArena(2, data.size, has_edac)
+    held, number = arena.write(frame, 7)
+    assert arena.write(frame, 8) is not None
+    assert arena.write(frame, 9) is None
+    for bit, n in flips:
+        arena.flip(bit, n)
+    if arena.read(number):
+        np.testing.assert_array_equal(held.data_dn, data)
+    arena.release(7)
+    again, _ = arena.write(frame, 9)
+    np.testing.assert_array_equal(again.data_dn, data)
+
+
+def test_faults_of_every_kind_leave_no_product_silently_wrong(recording):
+    """Each kind a few times: what it broke is right again, flagged, or absent and accounted for."""
+    rows = campaign(recording, load(MINI), 3, 5)
+    assert {row.kind for row in rows} == set(FAULTS)
+    assert sum(row.n_injected for row in rows) == 3 * (len(FAULTS) + 2)
+    assert [(row.kind, row.n_wrong) for row in rows if row.n_wrong] == []
+    by_kind = {row.kind: row for row in rows if row.processor == "host"}
+    assert by_kind["seu"].n_corrected == 3
+    assert all(by_kind[kind].n_flagged == 3 for kind in ("stuck", "torn", "lost"))
+    assert sum(by_kind["squeeze"].absent.values()) > 0
+    assert by_kind["hang"].longest_restart_s <= 10.0
+
+
+@pytest.mark.parametrize(("text", "kinds"), [("seu=6,hang@120", ["seu", "hang"]), ("outage@3e2", ["outage"]), (None, [])])
+def test_faults_can_be_given_on_the_command_line(text, kinds):
+    assert [fault.kind for fault in with_faults(load(MINI), text).operations.faults] == kinds
+
+
+@pytest.mark.parametrize("text", ["gremlin=1", "seu", "seu=x", "hang@-5", "seu=1,,"])
+def test_faults_that_do_not_exist_are_told(text):
+    with pytest.raises(UsageError, match="--inject"):
+        with_faults(load(MINI), text)
 
 
 def test_operations_that_cannot_be_flown_are_told(tmp_path, capsys):
