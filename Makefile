@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all smoke nightly release lint install sample catalog clean
+.PHONY: demo test test-all flights smoke nightly release lint install sample catalog clean
 .DEFAULT_GOAL := test
 
 install: $(STAMP)
@@ -40,6 +40,13 @@ smoke: $(STAMP)
 
 nightly release: $(STAMP)
 	$(BIN)/sensorproc validate --suite $@ -o out/$@ $(if $(BASELINE),--baseline $(BASELINE))
+
+# What is too long for tests: a day of search, the fault campaign, an hour of flight against the ground, all processors.
+flights: $(STAMP)
+	$(BIN)/firmware-sim run search_day -o out/day
+	$(BIN)/firmware-sim campaign -o out/campaign
+	$(BIN)/python -m benchmarks.processors
+	$(BIN)/python -m benchmarks.flight_and_ground
 
 # The sample recording in docs/sample, byte for byte.
 sample: $(STAMP)

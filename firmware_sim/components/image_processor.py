@@ -13,9 +13,9 @@ import numpy as np
 import simpy
 
 from firmware_sim.checksum import crc_of
-from firmware_sim.core import SetResult, numbered
 from firmware_sim.overload import LEVELS, OverloadPolicy, degraded, frame_step
 from firmware_sim.ports import BufferGet, Charge, Clock, Compute, EventOut, Item, OpenSet, SetOut
+from firmware_sim.restamp import SetResult, numbered
 from firmware_sim.scan.ledger import DwellLedger
 from firmware_sim.timeline import Timeline, flow_number
 from sensorproc.config import Config
