@@ -59,6 +59,7 @@ from sensorproc.replay import frame_sets, unopened
 from sensorproc.sky import Sky
 from sensorproc.timescales import NS_PER_S
 
+BEAT_NS = 60 * NS_PER_S
 GRACE_PERIODS = 20  # after the last exposure, for what still waits
 
 
@@ -168,7 +169,7 @@ def build(
 
     downlink = DownlinkManager(
         clock, Formatter(config.downlink.max_packet_bytes), radio, ledger, health.record, health.told, marking, share,
-        unlimited(config.downlink.budget_bytes_per_set), set_sent,
+        unlimited(config.downlink.budget_bytes_per_set), health.record, set_sent,
     )  # fmt: skip
     image_processor = ImageProcessor(
         env, clock, store, memory, processor, core, ledger, downlink, health.event,
@@ -202,6 +203,7 @@ def build(
         env, clock, memory, processor, health, image_processor, camera, radio, commands, executor, ledger, downlink, tables,
         arena, injector, trace, largest, needs, problems, period_ns, False, stream,
     )  # fmt: skip
+    env.process(_beats(env, downlink, over))
     env.process(_end(payload, over))
     for unreadable in unopened(recording, sets):
         health.rejection(unreadable, Severity.WARNING_LO)
@@ -222,6 +224,13 @@ class _Over:
 
     def __call__(self) -> bool:
         return self.is_set
+
+
+def _beats(env: simpy.Environment, downlink: DownlinkManager, over: Callable[[], bool]) -> Any:
+    while not over():
+        yield env.timeout(BEAT_NS)
+        if not over():
+            downlink.beat()
 
 
 def _uplink(env: simpy.Environment, commands: CommandHandler, t_ns: int, packets: list[bytes]) -> Any:

@@ -28,6 +28,7 @@ class DownlinkManager:
     marking: dict[str, Any]
     share_bytes_s: float  # of the link, for one detector
     most_bytes: float  # a set, as configured
+    idle_record: Callable[[], bytes]
     set_sent: Callable[[int], None]  # told when the last packet of a set has gone
     n_throttled: int = 0
     last: tuple[dict[str, Any], int] | None = None  # the SET record's fields of the last set, and its time
@@ -57,6 +58,13 @@ class DownlinkManager:
         self._answers += [now] * (len(kept) if apid == Apid.ACK else 0)
         if kept:
             self.radio.put(self.formatter.format_now(apid, kept, self.clock.tai_ns()))
+
+    def beat(self) -> None:
+        """Once a minute, while no dwell is open: health, and what would else wait for the next set."""
+        if self.ledger.open:
+            return
+        for apid, records in ((Apid.EVENT, self.events()), (Apid.DWELL, self.ledger.told()), (Apid.HEALTH, [self.idle_record()])):
+            self.put_now(int(apid), records)
 
     def finish(self) -> None:
         """The last of everything: what was not yet told, and how many packets there were in all."""

@@ -14,7 +14,7 @@ import simpy
 from firmware_sim.ports import BufferGet, Clock, Compute, OpenSet
 from firmware_sim.timeline import Timeline
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.downlink.records import HEALTH
+from sensorproc.downlink.records import HEALTH, NO_SET
 from sensorproc.onboard.products import Rejection
 from sensorproc.onboard.report import event_record
 from sensorproc.timescales import NS_PER_S
@@ -158,8 +158,8 @@ class Health:
         records, self._events = self._events, []
         return records
 
-    def record(self, set_id: int) -> bytes:
-        """The HEALTH record after a set."""
+    def record(self, set_id: int = NO_SET) -> bytes:
+        """The HEALTH record after a set, or while none is taken."""
         busy, energy = self.processor.since_last_report()
         self.energy_j += energy
         counters = self.counters
@@ -167,8 +167,8 @@ class Health:
             {
                 "set_id": set_id,
                 "t_tai_ns": self.clock.tai_ns(),
-                "latency_s": self.latencies_ns[set_id] / NS_PER_S,
-                "deadline_s": self.deadlines_ns[set_id] / NS_PER_S,
+                "latency_s": self.latencies_ns.get(set_id, 0) / NS_PER_S,
+                "deadline_s": self.deadlines_ns.get(set_id, 0) / NS_PER_S,
                 "busy_fraction": busy,
                 "energy_j": energy,
                 "memory_used_bytes": self.memory.used_bytes,

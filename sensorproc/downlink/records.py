@@ -58,11 +58,12 @@ SET = RecordType(
     ],
 )
 
+NO_SET = 2**32 - 1
 HEALTH = RecordType(
     "HEALTH",
     Apid.HEALTH,
     [
-        Field("set_id", "u4", None, "", "frame set it was taken after"),
+        Field("set_id", "u4", None, "", "frame set it was taken after, NO_SET while none is taken"),
         Field("t_tai_ns", "u8", None, "ns", "when, TAI since 1958-01-01"),
         Field("latency_s", "f4", None, "s", "from the end of the set's last exposure to its last stage"),
         Field("deadline_s", "f4", None, "s", "allowed for that"),
