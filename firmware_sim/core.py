@@ -56,7 +56,7 @@ class ReusedCore:
     the same costs, less what rests on frames that were lost. The payload's state stays that of the first round."""
 
     real: RealCore
-    kept: dict[tuple[int, bytes], "Kept"] = field(default_factory=dict)
+    kept: dict[tuple[int, int, bytes], "Kept"] = field(default_factory=dict)
     preparation: dict[bytes, list[Charge]] = field(default_factory=dict)
 
     @property
@@ -73,12 +73,13 @@ class ReusedCore:
     def search(self, items: list[Any], frames: list[Frame], config: Config, ring_key: int = 0) -> tuple[SetResult, list[Charge]]:
         """One set, as it was found the first time that it came whole."""
         usable = [item for item in items if isinstance(item, Frame)]
-        kept = self.kept.get((ring_key, config.digest()))
+        key = ring_key, len(items), config.digest()
+        kept = self.kept.get(key)
         if kept is None or kept.n_used < len(usable):
             done = [self.real.prepare(item, config)[0] if isinstance(item, Frame) else item for item in items]
             result, charges = self.real.search(done, frames, config)
             kept = Kept(replace(result, processed=None), charges, _number(items[0]), items[0].t_mid_tai_ns, len(usable))
-            self.kept[ring_key, config.digest()] = kept
+            self.kept[key] = kept
             return kept.result, kept.charges
         shift = _number(items[0]) - kept.number
         moved = restamped(kept.result, shift, items[0].t_mid_tai_ns - kept.t_mid_tai_ns)

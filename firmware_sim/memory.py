@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from sensorproc.errors import SensorprocError
 from sensorproc.onboard.footprint import Footprint
 
+FRAMES = "frames of all sets at hand"
+
 
 class BudgetError(SensorprocError):
     """A configuration that cannot run in the memory, time or link it is given."""
@@ -57,10 +59,10 @@ def set_bytes(need: Footprint) -> int:
     return need.n_frames * (need.raw_frame + need.prepared_frame)
 
 
-def demand(need: Footprint, n_detectors: int, star_table_bytes: int, queue_bytes: int) -> dict[str, int]:
-    """What a payload holds at its worst: of every detector one set waiting or in work while the next one is taken."""
+def demand(need: Footprint, n_sets: int, star_table_bytes: int, queue_bytes: int) -> dict[str, int]:
+    """What a payload holds at its worst: of every detector one set in work, those that wait, and the next one being taken."""
     return {
-        "frames of two sets a detector": 2 * n_detectors * set_bytes(need),
+        FRAMES: n_sets * set_bytes(need),
         "working memory of a set": need.set_work,
         "star table": star_table_bytes,
         "packet queue": queue_bytes,

@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from sensorproc.downlink.telecommands import Mode, Operation
+from firmware_sim.scan.table import MOST_ENTRIES
+from sensorproc.downlink.telecommands import ARGUMENTS, Mode, Operation
 
+MOST = {"u1": 2**8 - 1, "u2": 2**16 - 1, "u4": 2**32 - 1}
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
-NotNegative = Annotated[float, Field(ge=0)]
+NotNegative = Annotated[float, Field(ge=0, le=1e8)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -19,6 +21,12 @@ class Cell:
     settle_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
     ra_deg: Annotated[float, Field(ge=0, lt=360)] | None = None
     dec_deg: Annotated[float, Field(ge=-90, le=90)] | None = None
+
+    @model_validator(mode="after")
+    def _is_a_direction(self) -> Self:
+        if (self.ra_deg is None) != (self.dec_deg is None):
+            raise ValueError("ra_deg and dec_deg: give both, or neither")
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -32,7 +40,22 @@ class Command:
     ]  # fmt: skip
     at_s: NotNegative | None = None
     arguments: dict[str, float | str] = Field(default_factory=dict)
-    scan: tuple[Cell, ...] = ()
+    scan: Annotated[tuple[Cell, ...], Field(max_length=MOST_ENTRIES)] = ()
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> Self:
+        wanted = {} if self.do == "LOAD_SCAN" else {field.name: field for field in ARGUMENTS[self.operation]}
+        if set(self.arguments) != set(wanted):
+            raise ValueError(
+                f"{self.do} wants arguments {', '.join(wanted) or 'none'}; given: {', '.join(self.arguments) or 'none'}"
+            )
+        for name, value in self.arguments.items():
+            if isinstance(value, str) and (name != "mode" or value not in Mode.__members__):
+                raise ValueError(f"{name} = {value!r}: want a number, or for mode one of {', '.join(Mode.__members__)}")
+            most = MOST.get(wanted[name].code)
+            if most is not None and not isinstance(value, str) and not (value == int(value) and 0 <= value <= most):
+                raise ValueError(f"{name} = {value!r}: want a whole number from 0 to {most}")
+        return self
 
     def values(self) -> dict[str, Any]:
         """Arguments as the packet has them; modes may be named."""
@@ -57,8 +80,8 @@ class Fault:
 
     kind: Literal[FAULTS]  # type: ignore[valid-type]
     at_s: tuple[NotNegative, ...] = ()
-    per_hour: NotNegative = 0.0
-    size: NotNegative | None = None
+    per_hour: Annotated[float, Field(ge=0, le=1e5)] = 0.0
+    size: Annotated[float, Field(ge=1e-3, le=1e5)] | None = None
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -25,7 +25,7 @@ def uplinked(operations: Operations, origin_tai_ns: int) -> list[tuple[float, li
         else:
             sent = [Telecommand(Operation[command.do], request, command.values(), at)]
         plan.append((command.t_s, [one.pack(request + k) for k, one in enumerate(sent)]))
-        request += LOADS_APART
+        request += max(LOADS_APART, len(sent))
     return plan
 
 

@@ -105,8 +105,8 @@ def text(facts: Facts, out: Path) -> str:
         f" (1 : {facts['reduction']:.0f});"
         f" at most {facts['busiest_60_s_bit_s'] / 1e3:.1f} kbit/s over any 60 s of {facts['link_bit_s'] / 1e3:g} allowed;"
         f" {facts['n_dropped_packets']} packets left out, {facts['n_missing_packets']} missing",
-        f"on {facts['processor']}, modelled: {max(facts['latency_s']):.1f} s from the last exposure to the packets of"
-        f" {max(facts['deadline_s']):.0f} allowed, {facts['n_slips']} slips,"
+        f"on {facts['processor']}, modelled: {max(facts['latency_s'], default=0.0):.1f} s from the last exposure to the packets"
+        f" of {max(facts['deadline_s'], default=0.0):.0f} allowed, {facts['n_slips']} slips,"
         f" {facts['memory_peak_bytes'] / 1e6:.0f} of {facts['memory_budget_bytes'] / 1e6:.0f} MB,"
         f" {facts['energy_j'] / 1e3:.1f} kJ",
     ]
@@ -180,7 +180,10 @@ def _cards(facts: Facts) -> str:
             f"{facts['raw_bytes'] / 1e6:.0f} MB of pixels in {facts['downlink_bytes'] / 1e3:.1f} kB",
         ),
         (f"{facts['busiest_60_s_bit_s'] / 1e3:.1f} kbit/s", f"busiest 60 s of a {facts['link_bit_s'] / 1e3:g} kbit/s link"),
-        (f"{max(facts['latency_s']):.1f} s", f"last exposure to packets, {max(facts['deadline_s']):.0f} s allowed"),
+        (
+            f"{max(facts['latency_s'], default=0.0):.1f} s",
+            f"last exposure to packets, {max(facts['deadline_s'], default=0.0):.0f} s allowed",
+        ),
     ]
     if "targets" in facts:
         demanded = f"targets of set SNR &ge; {facts['demanded_snr']:g} found"
@@ -241,7 +244,7 @@ def _timeline(flight: Flight) -> str:
     keys = "".join(
         f"<span><i style='background:{colour[stage]}'></i>{stage} {total[stage] / NS_PER_S:.1f} s</span>" for stage in order[:8]
     )
-    deadline = max(flight.payload.health.deadlines_ns.values()) / NS_PER_S
+    deadline = max(flight.payload.health.deadlines_ns.values(), default=0) / NS_PER_S
     note = (
         f"<p class='note'>Above: each frame as it arrives. Below: each set once complete, {deadline:.0f} s allowed. Times are"
         f" modelled for {html.escape(flight.profile.name)} ({len(flight.profile.unverified)} of its figures are estimates),"

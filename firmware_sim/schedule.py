@@ -103,7 +103,8 @@ def _again(base: Visit, dwell: Dwell, first_index: int, cadence_ns: int, period_
         end = dwell.t_start_tai_ns + k * cadence_ns + exposure_ns
         mid = end - exposure_ns // 2
         shots.append(Shot(first_index + k, mid, end, _Renumbered(shot.read, first_index + k, mid)))
-    return replace(base, dwell=dwell, shots=tuple(shots), period_ns=period_ns)
+    held = base.set_bytes * dwell.n_planned // len(base.shots)
+    return replace(base, dwell=dwell, shots=tuple(shots), period_ns=period_ns, set_bytes=held)
 
 
 def remembered(visit: Visit) -> Visit:

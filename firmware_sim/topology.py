@@ -22,7 +22,7 @@ from firmware_sim.commanding.parameters import ParameterSet
 from firmware_sim.commanding.pixels import PixelRequests
 from firmware_sim.commanding.state import OperatingState
 from firmware_sim.components.camera import Camera
-from firmware_sim.components.command_handler import CommandHandler
+from firmware_sim.components.command_handler import CYCLE_NS, PER_CYCLE, CommandHandler
 from firmware_sim.components.downlink_manager import DownlinkManager, unlimited
 from firmware_sim.components.flight_clock import FlightClock
 from firmware_sim.components.frame_store import FrameStore
@@ -112,7 +112,7 @@ def build(
     most_frames = max(max(len(of_set) for of_set in sets), *(entry.n_frames for entry in entries))
     need = footprint(largest, most_frames, recording.dark_e_s is not None)
     detectors = sorted({entry.detector for of_set in sets for _, entry in of_set})
-    needs = demand(need, len(detectors), sky.n_bytes, board.queue_bytes)
+    needs = demand(need, (2 + board.waiting_sets) * len(detectors), sky.n_bytes, board.queue_bytes)
     demand_fits(needs, board.memory_bytes)
 
     env = simpy.Environment()
@@ -138,7 +138,11 @@ def build(
     parameters = ParameterSet(config)
     states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in detectors}
     checks_pixels = bool(operations.faults) and operations.core != "reuse"
-    arena = FrameArena(2 * most_frames * len(detectors), largest[0] * largest[1], profile.edac) if checks_pixels else None
+    arena = (
+        FrameArena((2 + board.waiting_sets) * most_frames * len(detectors), largest[0] * largest[1], profile.edac)
+        if checks_pixels
+        else None
+    )
 
     counters = Counters(
         queue_bytes=lambda: radio.queued_bytes,
@@ -163,13 +167,13 @@ def build(
     store = FrameStore(env, health.event, arena, lambda: health.is_up)
     share = board.link_bit_s / BITS_PER_BYTE / len(detectors)
 
-    def set_sent(set_id: int) -> None:
-        health.set_sent(set_id)
-        image_processor.set_sent(set_id)
+    def set_sent(set_id: int, has_gone: bool) -> None:
+        health.set_sent(set_id, has_gone)
+        image_processor.set_sent(set_id, has_gone)
 
     downlink = DownlinkManager(
         clock, Formatter(config.downlink.max_packet_bytes), radio, ledger, health.record, health.told, marking, share,
-        unlimited(config.downlink.budget_bytes_per_set), health.record, set_sent,
+        lambda: unlimited(parameters.config.downlink.budget_bytes_per_set), health.record, set_sent,
     )  # fmt: skip
     image_processor = ImageProcessor(
         env, clock, store, memory, processor, core, ledger, downlink, health.event,
@@ -189,9 +193,9 @@ def build(
         schedule = recorded(visits, exposure_ns)
     camera = Camera(
         env, clock, flight_clock, memory, store, ledger, schedule, lambda: state.is_observing, round(board.readout_s * NS_PER_S),
-        max(cadence_ns // 2, 1), checks_pixels, trace,
+        max(cadence_ns // 2, 1), checks_pixels, trace, image_processor.abandon,
     )  # fmt: skip
-    executor = CommandExecutor(state, parameters, PixelRequests(env, store.sets, downlink.put_now))
+    executor = CommandExecutor(state, parameters, PixelRequests(store, downlink.put_now), most_frames)
     commands = CommandHandler(env, clock, executor, downlink.put_now, lambda: health.is_up, over)
     for t_s, packets in uplinked(operations, clock.origin_tai_ns):
         env.process(_uplink(env, commands, round(t_s * NS_PER_S), packets))
@@ -235,7 +239,9 @@ def _beats(env: simpy.Environment, downlink: DownlinkManager, over: Callable[[],
 
 def _uplink(env: simpy.Environment, commands: CommandHandler, t_ns: int, packets: list[bytes]) -> Any:
     yield env.timeout(t_ns)
-    for raw in packets:
+    for k, raw in enumerate(packets):
+        if k and k % PER_CYCLE == 0:
+            yield env.timeout(CYCLE_NS)
         commands.uplink(raw)
 
 
@@ -248,9 +254,12 @@ def _end(payload: Payload, over: _Over) -> Any:
     limit = env.now + GRACE_PERIODS * payload.period_ns
     while ledger.open and (env.now < limit or payload.image_processor.expected_end_ns is not None):
         yield env.timeout(step)
-    ledger.give_up("END_OF_RUN")
     over.is_set = True
+    payload.image_processor.finish("END_OF_RUN")
+    ledger.give_up("END_OF_RUN")
     yield env.timeout(NS_PER_S)
+    while payload.radio.queued_bytes > 0:  # the last packets must find room
+        yield env.timeout(step)
     payload.downlink.finish()
     payload.is_finished = True
 

@@ -29,6 +29,7 @@ class CommandExecutor:
     state: OperatingState
     parameters: ParameterSet
     request_pixels: Request
+    most_frames: int = 64  # of a dwell, that memory was laid out for
     stored: list[tuple[int, int, Telecommand]] = field(default_factory=list)  # time, order of arrival, command
     n_accepted: int = 0
     n_rejected: int = 0
@@ -122,10 +123,10 @@ class CommandExecutor:
         if given["crc32"] != self.state.loading_crc32():
             return Code.TABLE_DAMAGED, (float(given["crc32"]), float(self.state.loading_crc32()))
         try:
-            unpack(bytes(self.state.loading))
+            longest = max(entry.n_frames for entry in unpack(bytes(self.state.loading)))
         except TableError:
             return Code.BAD_ARGUMENT, (float(given["table"]), 0.0)
-        return Code.NONE, (0.0, 0.0)
+        return (Code.OUT_OF_RANGE if longest > self.most_frames else Code.NONE), (float(longest), float(self.most_frames))
 
     def _carry_out(self, command: Telecommand, tai_ns: int) -> list[bytes]:
         """Change the state: the ACK records of completion, or of failure."""

@@ -17,25 +17,27 @@ class Parameter:
     section: str
     name: str
     kind: Callable[[float], Any]
+    low: float  # what may be flown; the configuration itself allows more
+    high: float
 
 
 PARAMETERS = {
     parameter.number: parameter
     for parameter in (
-        Parameter(1, "search", "false_alarms_per_set", float),
-        Parameter(2, "search", "margin_snr", float),
-        Parameter(3, "search", "box_px_frame", float),
-        Parameter(4, "search", "max_smear_px", float),
-        Parameter(5, "search", "permuted_every", int),
-        Parameter(6, "search", "max_candidates", int),
-        Parameter(7, "streaks", "enabled", bool),
-        Parameter(8, "streaks", "false_alarms_per_frame", float),
-        Parameter(9, "flatten", "mesh_px", int),
-        Parameter(10, "register", "star_snr", float),
-        Parameter(11, "solve", "lost_in_space", bool),
-        Parameter(12, "solve", "prior_error_deg", float),
-        Parameter(13, "measure", "min_frames", int),
-        Parameter(14, "downlink", "budget_bytes_per_set", int),
+        Parameter(1, "search", "false_alarms_per_set", float, 1e-4, 1.0),
+        Parameter(2, "search", "margin_snr", float, 0.0, 20.0),
+        Parameter(3, "search", "box_px_frame", float, 0.5, 8.0),
+        Parameter(4, "search", "max_smear_px", float, 1.0, 6.0),
+        Parameter(5, "search", "permuted_every", int, 0, 1000),
+        Parameter(6, "search", "max_candidates", int, 10, 5000),
+        Parameter(7, "streaks", "enabled", bool, 0, 1),
+        Parameter(8, "streaks", "false_alarms_per_frame", float, 1e-6, 0.1),
+        Parameter(9, "flatten", "mesh_px", int, 16, 256),
+        Parameter(10, "register", "star_snr", float, 5.0, 100.0),
+        Parameter(11, "solve", "lost_in_space", bool, 0, 1),
+        Parameter(12, "solve", "prior_error_deg", float, 0.01, 2.0),
+        Parameter(13, "measure", "min_frames", int, 2, 16),
+        Parameter(14, "downlink", "budget_bytes_per_set", int, 0, 10_000_000),
     )
 }
 
@@ -60,7 +62,7 @@ class ParameterSet:
             given = parameter.kind(value)
         except (OverflowError, ValueError):  # infinite or no number
             return Code.OUT_OF_RANGE
-        if float(given) != value:
+        if float(given) != value or not parameter.low <= value <= parameter.high:
             return Code.OUT_OF_RANGE
         changed = merged(asdict(self.config), {parameter.section: {parameter.name: given}})  # type: ignore[call-overload]
         try:

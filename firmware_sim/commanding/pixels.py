@@ -1,11 +1,9 @@
 """Raw pixels for the ground: a frame or a chip of it, from memory while its set is there, in IMAGE records."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-import simpy
-
-from firmware_sim.ports import OpenSet
+from firmware_sim.ports import Item, OpenSet
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.records import IMAGE, IMAGE_PART
 from sensorproc.downlink.telecommands import Code, Operation, Telecommand
@@ -14,11 +12,19 @@ from sensorproc.onboard.products import Frame
 MOST_PIXELS = 65_536  # of one request: half a minute of a thin link
 
 
+class Stored(Protocol):
+    """Frames in memory: the frame store."""
+
+    sets: dict[int, OpenSet]
+
+    def read(self, opened: OpenSet, frame: Frame) -> Item: ...
+
+
 class PixelRequests:
     """Answers REQUEST_FRAME and REQUEST_CHIP; called by the executor."""
 
-    def __init__(self, env: simpy.Environment, sets: dict[int, OpenSet], out: Callable[[int, list[bytes]], None]):
-        self.env, self.sets, self.out = env, sets, out
+    def __init__(self, store: Stored, out: Callable[[int, list[bytes]], None]):
+        self.store, self.out = store, out
 
     def __call__(self, command: Telecommand) -> Code:
         """Send the pixels; a code if they are not in memory, or are too many."""
@@ -39,5 +45,9 @@ class PixelRequests:
         return Code.NONE
 
     def _frame(self, index: int, detector: int) -> Frame | None:
-        held = (item for opened in self.sets.values() if opened.detector == detector for item in opened.items)
-        return next((item for item in held if isinstance(item, Frame) and item.index == index), None)
+        for opened in self.store.sets.values():
+            for item in opened.items if opened.detector == detector else ():
+                if isinstance(item, Frame) and item.index == index:
+                    checked = self.store.read(opened, item)
+                    return checked if isinstance(checked, Frame) else None
+        return None

@@ -33,6 +33,7 @@ class Camera:
     late_ns: int  # a frame that comes later than this is not waited for
     checks_pixels: bool
     timeline: Timeline
+    abandon: Callable[[int, str], None]  # a set that will not be completed
     disturb: list[Disturb] = field(default_factory=list)
     n_exposed: int = 0
     n_lost: int = 0
@@ -67,8 +68,7 @@ class Camera:
         for shot in visit.shots:
             yield self.env.timeout(max(shot.end_tai_ns + self.readout_ns - self.clock.tai_ns(), 0))
             if not self.is_observing():
-                self.frames.discard(dwell.set_id)
-                self.ledger.close(dwell.set_id, reason="SCAN_STOPPED")
+                self.abandon(dwell.set_id, "SCAN_STOPPED")
                 return
             opened.sigma_time_s = max(opened.sigma_time_s, self.time.sigma_s())
             self._drawn(visit, shot)

@@ -27,9 +27,9 @@ class DownlinkManager:
     events: Callable[[], list[bytes]]
     marking: dict[str, Any]
     share_bytes_s: float  # of the link, for one detector
-    most_bytes: float  # a set, as configured
+    most_bytes: Callable[[], float]  # a set, as configured
     idle_record: Callable[[], bytes]
-    set_sent: Callable[[int], None]  # told when the last packet of a set has gone
+    set_sent: Callable[[int, bool], None]  # told when the last packet of a set has gone, or that none of them will
     n_throttled: int = 0
     last: tuple[dict[str, Any], int] | None = None  # the SET record's fields of the last set, and its time
     _answers: list[int] = field(default_factory=list)
@@ -41,13 +41,17 @@ class DownlinkManager:
         records = records | {
             int(Apid.EVENT): records[int(Apid.EVENT)] + self.events(),
             int(Apid.HEALTH): [self.health_record(set_id)],
-            int(Apid.DWELL): self.ledger.told(),
+            int(Apid.DWELL): (dwells := self.ledger.told()),
         }
-        link = min(self.share_bytes_s * period_ns / NS_PER_S, self.most_bytes)
+        link = min(self.share_bytes_s * period_ns / NS_PER_S, self.most_bytes())
         budget = max(int(min(link, self.radio.free_bytes())), 1)  # 0 would mean unlimited
         self.last = housekeeping | self.marking, last_ns
         packets = self.formatter.format_set(records, self.last[0], last_ns, False, budget)
-        self.radio.put(packets, lambda: self.set_sent(set_id))
+        dropped = self.radio.put(packets, lambda: self.set_sent(set_id, True))
+        if dwells and not any(_is_dwell(packet) for packet in packets if packet not in dropped):
+            self.ledger.untold(dwells)  # no room: with the next set
+        if len(dropped) == len(packets):
+            self.set_sent(set_id, False)
 
     def put_now(self, apid: int, records: list[bytes]) -> None:
         """Answers go at once, so many a minute; more are counted and not sent: a flood shall not take the link."""
@@ -63,8 +67,11 @@ class DownlinkManager:
         """Once a minute, while no dwell is open: health, and what would else wait for the next set."""
         if self.ledger.open:
             return
-        for apid, records in ((Apid.EVENT, self.events()), (Apid.DWELL, self.ledger.told()), (Apid.HEALTH, [self.idle_record()])):
+        for apid, records in ((Apid.EVENT, self.events()), (Apid.HEALTH, [self.idle_record()])):
             self.put_now(int(apid), records)
+        dwells = self.ledger.told()
+        if dwells and self.radio.put(self.formatter.format_now(int(Apid.DWELL), dwells, self.clock.tai_ns())):
+            self.ledger.untold(dwells)
 
     def finish(self) -> None:
         """The last of everything: what was not yet told, and how many packets there were in all."""
@@ -74,6 +81,10 @@ class DownlinkManager:
                 self.radio.put(self.formatter.format_now(apid, records, now))
         if self.last is not None:
             self.radio.put(self.formatter.close(*self.last))
+
+
+def _is_dwell(packet: bytes) -> bool:
+    return int.from_bytes(packet[:2], "big") & 0x7FF == Apid.DWELL
 
 
 def unlimited(budget_bytes: int) -> float:

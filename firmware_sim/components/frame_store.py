@@ -41,7 +41,8 @@ class FrameStore:
         if any(_index(item) == _index(other) for other in opened.items):
             self.event("FRAME_DUPLICATED", Severity.WARNING_LO, float(_index(item)))
             return
-        if not self.is_up():
+        if isinstance(item, Frame) and not self.is_up():
+            self._last_crc[item.detector] = crc
             item = Rejection(_index(item), item.detector, item.t_mid_tai_ns, "WATCHDOG_RESET")
         if isinstance(item, Frame) and self.arena is not None:
             item = self._checked(opened, item, crc)

@@ -116,6 +116,8 @@ class Health:
         self.watched.stop()
         yield self.env.timeout(self.boot_ns)
         self.is_up = True
+        if self.is_over():
+            return
         self.watched.start()
         self.resets_ns.append((begun, self.clock.now_ns()))
         self.event("WATCHDOG_RESET", Severity.FATAL, float(len(self.resets_ns)), self.boot_ns / NS_PER_S)
@@ -149,9 +151,11 @@ class Health:
             slip = Rejection(first_frame, opened.detector, opened.end_tai_ns, "DEADLINE_MISSED", numbers)
             self.rejection(slip, Severity.WARNING_HI)
 
-    def set_sent(self, set_id: int) -> None:
-        """The last packet of a set has gone."""
-        self.sent_ns[set_id] = self.clock.tai_ns() - self._ends.pop(set_id)
+    def set_sent(self, set_id: int, has_gone: bool) -> None:
+        """The last packet of a set has gone, or none of them will."""
+        end = self._ends.pop(set_id)
+        if has_gone:
+            self.sent_ns[set_id] = self.clock.tai_ns() - end
 
     def told(self) -> list[bytes]:
         """EVENT records since this was last asked."""

@@ -96,9 +96,15 @@ class ImageProcessor:
                 process.interrupt("reset")
         self.expected_end_ns = None
 
+    def finish(self, reason: str) -> None:
+        """The flight is over: what is not done is given up."""
+        self.stop()
+        for opened in list(self.store.sets.values()):
+            self._give_up(opened, reason)
+
     def start(self) -> None:
         """After a reset: work begins anew with the raw frames that memory still holds."""
-        self.store.arrivals.items.clear()
+        self.store.arrivals = simpy.Store(self.env)  # the old one may still owe an item to whoever was stopped
         self._begin()
         for opened in list(self.store.sets.values()):
             if opened.n_hangs >= opened.n_tries >= MOST_TRIES:
@@ -112,12 +118,16 @@ class ImageProcessor:
         try:
             while True:
                 opened, item = yield self.store.arrivals.get()
+                if opened.set_id not in self.store.sets:
+                    continue  # given up meanwhile
                 if opened.set_id not in self._configs:  # one configuration for a whole set
                     level = self.policy.level
                     self._configs[opened.set_id] = level, degraded(self.config(), level)
                 level, config = self._configs[opened.set_id]
                 done = self._prepared.setdefault(opened.set_id, [])
                 made = yield from self._prepare(opened, item, len(done) % frame_step(level) != 0, config)
+                if opened.set_id not in self.store.sets:
+                    continue
                 done.append(made)
                 if self.guards_memory and isinstance(made, Flattened):
                     opened.crcs[made.calibrated.frame.index] = crc_of(made.image_e)
@@ -156,6 +166,10 @@ class ImageProcessor:
         if self.policy.finished(late_ns, work_ns, period_ns) != before:
             self.event("DEGRADED", Severity.WARNING_LO, float(self.policy.level), float(len(LEVELS) - 1))
 
+    def abandon(self, set_id: int, reason: str) -> None:
+        """A set will not be completed: what it holds is free, and its dwell is closed."""
+        self._give_up(self.store.sets[set_id], reason)
+
     def _give_up(self, opened: OpenSet, reason: str) -> None:
         self._free(opened)
         self.ledger.close(opened.set_id, reason=reason)
@@ -163,6 +177,8 @@ class ImageProcessor:
 
     def _free(self, opened: OpenSet) -> None:
         self._configs.pop(opened.set_id, None)
+        self._prepared.pop(opened.set_id, None)
+        self._doubtful.discard(opened.set_id)
         owner = f"frames of set {opened.set_id}"
         self.memory.release(owner, self.memory.held(owner))
         self.store.discard(opened.set_id)
@@ -240,9 +256,9 @@ class ImageProcessor:
         items[i] = replace(items[i], image_e=damaged)
         return set_id
 
-    def set_sent(self, set_id: int) -> None:
-        """The last packet of a set has gone: so far its frames have come."""
-        for number in self.frames_of.pop(set_id, []):
+    def set_sent(self, set_id: int, has_gone: bool) -> None:
+        """The last packet of a set has gone: so far its frames have come. Or none of them will."""
+        for number in self.frames_of.pop(set_id, []) if has_gone else self.frames_of.pop(set_id, [])[:0]:
             self.timeline.flow("f", number, "radio", self.clock.now_ns())
 
     def _watched(self, duration_ns: int | None) -> None:

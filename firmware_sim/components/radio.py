@@ -40,17 +40,19 @@ class Radio:
         """Room in the queue."""
         return self.capacity_bytes - self.queued_bytes
 
-    def put(self, packets: Sequence[bytes], sent: Callable[[], None] | None = None) -> int:
-        """Queue packets; how many found no room. ``sent`` is called when the last of them has gone."""
-        kept = []
+    def put(self, packets: Sequence[bytes], sent: Callable[[], None] | None = None) -> list[bytes]:
+        """Queue packets; those that found no room. ``sent`` is called when the last of the others has gone."""
+        kept, dropped = [], []
         for packet in packets:
             if len(packet) <= self.free_bytes():
                 self.queued_bytes += len(packet)
                 kept.append(packet)
+            else:
+                dropped.append(packet)
         for packet in kept:
             self._queue.put((packet, sent if packet is kept[-1] else None))
-        self.n_dropped += len(packets) - len(kept)
-        return len(packets) - len(kept)
+        self.n_dropped += len(dropped)
+        return dropped
 
     def _run(self) -> Generator[simpy.Event, Any, None]:
         while True:

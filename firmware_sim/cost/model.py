@@ -45,9 +45,15 @@ def load_stages(path: Path | None = None) -> dict[str, StageCost]:
     """
     values = read_toml(path or resources.files("firmware_sim").joinpath("cost", "stages.toml"))
     try:
-        return {name: StageCost(**of_stage) for name, of_stage in values["stages"].items()}
-    except (KeyError, TypeError, AttributeError):
+        return {name: _finite(StageCost(**of_stage)) for name, of_stage in values["stages"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise ConfigError([f"{path}: not a table of stages' costs; firmware-sim calibrate writes one"]) from None
+
+
+def _finite(cost: StageCost) -> StageCost:
+    if not all(isinstance(v, int | float) and math.isfinite(v) and v >= 0 for v in vars(cost).values()):
+        raise ValueError
+    return cost
 
 
 def bandwidth_bytes_s(profile: Profile, resident_bytes: float) -> float:

@@ -122,10 +122,10 @@ class Injector:
     # memory
 
     def _seu(self, size: float) -> int:
-        return self._flip([1] * int(size))
+        return self._flip([1] * max(int(size), 1))
 
     def _mbu(self, size: float) -> int:
-        return self._flip([int(size)])
+        return self._flip([max(int(size), 1)])
 
     def _flip(self, runs: list[int]) -> int:
         """In raw or in prepared frames, by the memory they take; error correction mends single bits of prepared ones at once."""

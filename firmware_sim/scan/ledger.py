@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from sensorproc.downlink.dictionary import reason_code
 from sensorproc.downlink.records import DWELL
 
+MOST_UNSENT = 1000
+
 
 @dataclass(frozen=True)
 class Dwell:
@@ -55,7 +57,7 @@ class DwellLedger:
     """Open and closed dwells. ``counts`` by outcome; only what is open and not yet reported is held."""
 
     open: dict[int, Dwell] = field(default_factory=dict)  # by set
-    unsent: list[Closed] = field(default_factory=list)
+    unsent: list[bytes] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     n_planned: int = 0
 
@@ -82,12 +84,16 @@ class DwellLedger:
         """
         closed = Closed(self.open.pop(set_id), n_processed, reason, degraded)
         self.counts[reason or "done"] = self.counts.get(reason or "done", 0) + 1
-        self.unsent.append(closed)
+        self.unsent.append(closed.record())
 
     def told(self) -> list[bytes]:
         """Records of dwells closed since this was last asked."""
-        records, self.unsent = [closed.record() for closed in self.unsent], []
+        records, self.unsent = self.unsent, []
         return records
+
+    def untold(self, records: list[bytes]) -> None:
+        """Records that could not be sent: they wait for the next chance, the oldest first, and no more than fit a few packets."""
+        self.unsent = [*records, *self.unsent][-MOST_UNSENT:]
 
     def give_up(self, reason: str) -> None:
         """Close what is open, in order: the run is over."""

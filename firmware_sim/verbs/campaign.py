@@ -37,9 +37,12 @@ def campaign(
     from firmware_sim import campaign as flights
     from firmware_sim.scenario import load
     from firmware_sim.simulate import simulate
+    from sensorproc.errors import UsageError
     from sensorproc.recording import open_recording
 
     flown = load(scenario)
+    if not 1 <= n_each <= 10_000 or seed < 0:
+        raise UsageError(f"--n-each {n_each} --seed {seed}: want 1 to 10000 faults of a kind, and a seed of 0 or more")
     out.mkdir(parents=True, exist_ok=True)
     frames = recording or out / "recording"
     if recording is None:

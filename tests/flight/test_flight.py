@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_refused_before_start(mini, tmp_path, capsys):
     arguments = ["run", str(MINI), "-o", str(tmp_path), "--recording", str(mini / "recording"), "--memory-bytes", "20000000"]
     assert main(arguments) == 6
     printed = capsys.readouterr().err
-    assert "frames of two sets a detector" in printed
+    assert "frames of all sets at hand" in printed
     assert "20.0 MB" in printed
     assert not (tmp_path / "downlink.bin").exists()
     assert json.loads((tmp_path / "run.json").read_text())["status"] == "refused"
@@ -118,7 +118,7 @@ def board_with(recording, **changes):
 def settled(payload):
     payload.env.run(until=10**13)
     finished = [processed for _, processed in sorted(payload.image_processor.finished.items())]
-    assert payload.memory.used_bytes == sum(payload.needs.values()) - payload.needs["frames of two sets a detector"]
+    assert payload.memory.used_bytes == sum(payload.needs.values()) - payload.needs["frames of all sets at hand"]
     return finished, [r for processed in finished for r in processed.rejections]
 
 
@@ -139,7 +139,7 @@ def test_four_detectors_need_four_times_the_memory_and_share_the_link(mini, tmp_
     recording = open_recording(mini / "recording")
     entries = tuple(replace(e, detector=d, read=partial(as_detector, e, d)) for e in recording.entries for d in range(4))
     four = replace(recording, entries=entries)
-    with pytest.raises(BudgetError, match="frames of two sets a detector"):
+    with pytest.raises(BudgetError, match="frames of all sets at hand"):
         board_with(four, memory_bytes=70_000_000)
     payload = board_with(four, memory_bytes=200_000_000)
     finished, lost = settled(payload)

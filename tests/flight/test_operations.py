@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from firmware_sim import topology
 from firmware_sim.arena import FrameArena
 from firmware_sim.campaign import campaign
+from firmware_sim.cli import main
 from firmware_sim.operations import FAULTS, Operations
 from firmware_sim.processor_profile import load_profile
 from firmware_sim.scenario import load, with_faults
@@ -193,6 +194,64 @@ def test_the_flight_gives_what_the_ground_gives_from_the_same_frames(recording):
     assert flight[0]["state_digest"] == digests[0][0]
 
 
+def test_a_scan_that_is_stopped_again_and_again_holds_nothing(recording):
+    stops = [{"t_s": 100.0 * k + 10.0, "do": "STOP_SCAN"} for k in range(15)]
+    starts = [{"t_s": 100.0 * k + 20.0, "do": "START_SCAN"} for k in range(15)]
+    payload = flown(recording, {"duration_s": 1600.0, "core": "reuse", "commands": stops + starts})
+    rows = account(payload)
+    assert rows["missed", "SCAN_STOPPED"] == 15
+    assert set(rows) == {("done", ""), ("missed", "SCAN_STOPPED")}
+    assert not [owner for owner in payload.memory.used if owner.startswith("frames")]
+    assert not payload.image_processor._prepared
+    assert not payload.image_processor._configs
+
+
+def test_a_reset_while_no_frame_comes_loses_none(recording):
+    operations = {"duration_s": 400.0, "core": "reuse", "scan": [{"n_frames": 4, "settle_s": 60.0}]}
+    payload = flown(recording, operations | {"faults": [{"kind": "hang", "at_s": [70.0]}]})
+    assert set(account(payload)) == {("done", "")}
+
+
+def test_a_flight_that_ends_in_an_outage_still_closes_its_account(recording):
+    outage = {"kind": "outage", "at_s": [300.0], "size": 4000.0}
+    payload = flown(recording, HALF_HOUR | {"faults": [outage]}, queue_bytes=20_000)
+    account(payload)
+    assert not payload.health._ends
+    assert not payload.image_processor.frames_of
+    late = flown(recording, {"duration_s": 0.0, "faults": [{"kind": "outage", "at_s": [50.0], "size": 3000.0}]}, slow=40_000.0)
+    assert late.ledger.is_exact
+    assert late.ledger.counts["END_OF_RUN"] > 0  # of which no set is left to tell the ground in full
+
+
+def test_dwells_of_another_length_have_their_own_products(recording):
+    scan = [{"n_frames": 8}, {"n_frames": 8}, {"n_frames": 2}, {"n_frames": 2}]
+    payload = flown(recording, {"duration_s": 150.0, "core": "reuse", "scan": scan})
+    frames = [row["frame"] for row in told(payload).records["FRAME"]]
+    assert len(frames) == len(set(frames))
+
+
+def test_a_table_that_memory_was_not_laid_out_for_is_rejected(recording):
+    commands = [{"t_s": 5.0, "do": "LOAD_SCAN", "scan": [{"n_frames": 64}]}]
+    payload = flown(recording, {"duration_s": 70.0, "core": "reuse", "commands": commands})
+    rejected = [row["code"] for row in board.acks(told(payload)) if row["stage"] == "REJECTED"]
+    assert rejected == ["OUT_OF_RANGE"]
+
+
+def test_damaged_pixels_are_not_sent(recording):
+    chip = {"frame": 1, "detector": 0, "x_px": 0, "y_px": 0, "nx": 200, "ny": 200}
+    operations = {
+        "duration_s": 33.0, "core": "remember", "commands": [{"t_s": 14.0, "do": "REQUEST_CHIP", "arguments": chip}],
+        "faults": [{"kind": "seu", "at_s": [9.0 + 0.1 * k for k in range(20)], "size": 400.0}],
+    }  # fmt: skip
+    scenario = load(MINI, over={"operations": operations})
+    board_ = replace(scenario.board, processor="jetson_orin")
+    marking = {"marking": "U", "data_mode": 3}
+    payload = topology.build(recording, scenario.payload, board_, load_profile("jetson_orin"), 1, marking, scenario.operations)
+    while not (payload.is_finished and payload.radio.queued_bytes == 0):
+        payload.env.step()
+    assert [row["code"] for row in board.acks(told(payload)) if row["stage"] == "FAILED"] == ["NOT_AVAILABLE"]
+
+
 def test_raw_pixels_are_sent_when_asked_for(recording, tmp_path):
     chip = {"frame": 1, "detector": 0, "x_px": 30, "y_px": 40, "nx": 24, "ny": 16}
     commands = [
@@ -265,11 +324,28 @@ def test_faults_that_do_not_exist_are_told(text):
         with_faults(load(MINI), text)
 
 
-def test_operations_that_cannot_be_flown_are_told(tmp_path, capsys):
-    from firmware_sim.cli import main
-
-    text = MINI.read_text() + "\n[operations]\nfaults = [{ kind = 'gremlin' }]\n"
-    (tmp_path / "s.toml").write_text(text)
+@pytest.mark.parametrize(
+    ("operations", "told_"),
+    [
+        ("faults = [{ kind = 'gremlin' }]", "$.operations.faults.0.kind = 'gremlin'"),
+        ("duration_s = 1e300", "$.operations.duration_s = 1e+300"),
+        ("faults = [{ kind = 'seu', per_hour = 1e300 }]", "per_hour = 1e+300"),
+        ("commands = [{ t_s = 1, do = 'SET_MODE', arguments = { mode = 'FLY' } }]", "want a number, or for mode one of SAFE"),
+        ("commands = [{ t_s = 1, do = 'SET_MODE', arguments = { mode = 1.5 } }]", "a whole number from 0 to 255"),
+        ("commands = [{ t_s = 1, do = 'PING', arguments = { x = 1 } }]", "PING wants arguments none; given: x"),
+        ("scan = [{ ra_deg = 3.0 }]", "give both, or neither"),
+        ("core = 'reuse'\nfaults = [{ kind = 'torn' }]", "core 'reuse' keeps no pixels that torn could damage"),
+    ],
+)
+def test_operations_that_cannot_be_flown_are_told(tmp_path, capsys, operations, told_):
+    (tmp_path / "s.toml").write_text(f"{MINI.read_text()}\n[operations]\n{operations}\n")
     assert main(["run", str(tmp_path / "s.toml"), "-o", str(tmp_path / "o")]) == 3
-    assert "$.operations.faults.0.kind = 'gremlin'" in capsys.readouterr().err
+    assert told_ in capsys.readouterr().err
+
+
+def test_a_flight_in_which_nothing_is_searched_still_reports(tmp_path, mini):
+    (tmp_path / "s.toml").write_text(f"{MINI.read_text()}\n[operations]\nduration_s = 40.0\nstarts = 'IDLE'\n")
+    given = ["--recording", str(mini / "recording")]
+    assert main(["run", str(tmp_path / "s.toml"), "-o", str(tmp_path / "o"), *given]) == 0
+    assert main(["campaign", "-o", str(tmp_path / "c"), "--n-each", "0"]) == 2
     assert Operations().duration_s == 0
