@@ -18,6 +18,7 @@ import numpy as np
 
 from firmware_sim import topology
 from firmware_sim.budgets import deadlines
+from firmware_sim.campaign import MARKING
 from firmware_sim.cost.model import load_stages
 from firmware_sim.operations import Operations
 from firmware_sim.processor_profile import load_profile
@@ -32,7 +33,6 @@ from sensorproc.recording import Entry, Recording, open_recording
 from sensorproc.replay import process
 from sensorproc.timescales import NS_PER_S
 
-MARKING = {"marking": "U", "data_mode": 3}
 NUMBERED = {"tracklet_id", "set_id"}
 
 
@@ -104,8 +104,7 @@ def main() -> None:
         start = time.perf_counter()
         payload = topology.build(recording, config, scenario.board, profile, 1, MARKING, operations, stages)
         scan = payload.camera.schedule
-        while not (payload.is_finished and payload.radio.queued_bytes == 0):
-            payload.env.step()
+        payload.fly()
         flown_s = time.perf_counter() - start
         print(f"flown in {flown_s:.0f} s, dwells {payload.ledger.counts}", flush=True)
         again = topology.build(recording, config, scenario.board, profile, 1, MARKING, operations, stages)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from firmware_sim import topology
+from firmware_sim.campaign import MARKING
 from firmware_sim.memory import BudgetError
 from firmware_sim.operations import Operations
 from firmware_sim.overload import OverloadPolicy
@@ -25,7 +26,6 @@ from sensorproc.onboard.products import Frame
 from sensorproc.recording import Entry, Recording, open_recording
 from sensorproc.timescales import NS_PER_S
 
-MARKING = {"marking": "U", "data_mode": 3}
 HEAD = "| payload | processor | set work [s] | last packet: median, p95 [s] | allowed [s] | margin | memory [MB] | unverified |"
 
 
@@ -52,8 +52,7 @@ def row(scenario: Scenario, recording: Recording, name: str, n_sets: int) -> str
     except BudgetError:
         return f"| {scenario.name} | {name} | - | does not fit {board.memory_bytes / 1e6:.0f} MB | {period_s:.1f} | none | - | |"
     payload.image_processor.policy = NeverRelieved()
-    while not (payload.is_finished and payload.radio.queued_bytes == 0):
-        payload.env.step()
+    payload.fly()
     work_s = payload.image_processor.policy.work_ns.get(0, 0) / NS_PER_S
     sent = np.array(list(payload.health.sent_ns.values()), float) / NS_PER_S
     unverified = f"{len(profile.unverified)} of {len(profile.basis)}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from firmware_sim.checksum import crc_of
+from firmware_sim.bits import crc_of
 from sensorproc.onboard.products import Frame
 
 WORD_BITS = 64
@@ -27,14 +27,14 @@ class Slot:
 
 
 class FrameArena:
-    """A fixed number of slots. Counters: words corrected, words with more than one wrong bit, flips in all."""
+    """A fixed number of slots. Counters: words corrected, words with more than one wrong bit."""
 
     def __init__(self, n_slots: int, frame_px: int, has_edac: bool):
         n = -(-frame_px // 4) * 4
         self._store = np.zeros((n_slots, n), np.uint16)
         self.slots = [Slot(row) for row in self._store]
         self.has_edac = has_edac
-        self.n_corrected = self.n_uncorrectable = self.n_flipped = 0
+        self.n_corrected = self.n_uncorrectable = 0
 
     @property
     def n_bits(self) -> int:
@@ -85,7 +85,6 @@ class FrameArena:
             slot.wrong[word] ^= {place}
         if not slot.wrong[word]:
             del slot.wrong[word]
-        self.n_flipped += n_adjacent
         return slot.owner
 
     def _mend(self, slot: Slot) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from firmware_sim.ledger import BITS_PER_BYTE
 from firmware_sim.topology import Payload
 from sensorproc.timescales import NS_PER_S
 
@@ -41,7 +42,7 @@ def budget(payload: Payload) -> list[Row]:
     rows += [
         ("memory, most in use", "bytes", payload.memory.peak_bytes, payload.memory.budget_bytes),
         ("processor time", "s", payload.processor.busy_ns / NS_PER_S, now_s),
-        ("link", "bytes", payload.radio.ledger.n_bytes, payload.radio.bit_s / 8.0 * now_s),
+        ("link", "bytes", payload.radio.ledger.n_bytes, payload.radio.bit_s / BITS_PER_BYTE * now_s),
     ]
     return [
         dict(zip(BUDGET, (*row, 1.0 - row[2] / row[3]), strict=True))

@@ -15,7 +15,7 @@ from firmware_sim.operations import FAULTS, Fault, Operations
 from firmware_sim.processor_profile import load_profile
 from firmware_sim.scenario import Scenario
 from firmware_sim.topology import Payload
-from sensorproc.downlink.dictionary import REASONS
+from sensorproc.downlink.dictionary import reason_name
 from sensorproc.ground.reader import Downlink, read
 from sensorproc.recording import Recording
 from sensorproc.timescales import NS_PER_S
@@ -41,7 +41,6 @@ class Judged:
     absent: Counter[str] = field(default_factory=Counter)  # dwells missed, by reason, and packets known to be missing
     n_wrong: int = 0
     longest_restart_s: float = 0.0
-    is_exact: bool = True
 
 
 def campaign(
@@ -83,8 +82,7 @@ def _flown(
     core: Any = payload.image_processor.core
     known = cores.setdefault(processor, core)
     core.preparation, core.kept = known.preparation, known.kept
-    while not (payload.is_finished and payload.radio.queued_bytes == 0):
-        payload.env.step()
+    payload.fly()
     return payload
 
 
@@ -127,7 +125,7 @@ def judged(kind: str, processor: str, payload: Payload, clean: dict[int, Product
     for set_id, reference in clean.items():
         dwell = dwells.get(set_id)
         if dwell is not None and not dwell["is_done"]:
-            result.absent[REASONS[dwell["reason"]]] += 1
+            result.absent[reason_name(dwell["reason"])] += 1
         elif set_id not in found or dwell is None:
             result.absent["PACKETS_MISSING" if n_missing else "UNACCOUNTED"] += 1
             result.n_wrong += not n_missing
@@ -140,7 +138,6 @@ def judged(kind: str, processor: str, payload: Payload, clean: dict[int, Product
     result.n_wrong += not payload.ledger.is_exact or bool(payload.ledger.open)
     result.n_corrected, result.n_detected = _corrected(payload), _detected(payload, downlink)
     result.longest_restart_s = max(((b - a) / NS_PER_S for a, b in payload.health.resets_ns), default=0.0)
-    result.is_exact = payload.ledger.is_exact
     return result
 
 
@@ -170,7 +167,7 @@ def _detected(payload: Payload, downlink: Downlink) -> int:
     """Events of the board, rejected frames and refused commands."""
     counts = payload.health.counts
     board = sum(counts[name] for name in BOARD_EVENTS)
-    frames = sum(REASONS[row["reason"]] in FRAME_EVENTS for row in downlink.records["EVENT"])
+    frames = sum(reason_name(row["reason"]) in FRAME_EVENTS for row in downlink.records["EVENT"])
     return board + frames + payload.commands.n_rejected + downlink.gaps.n_missing
 
 

@@ -3,14 +3,14 @@
 Stages run at once in the simulator's own time; what they cost on the modelled processor comes back beside the result.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from firmware_sim.checksum import crc_of
+from firmware_sim.bits import crc_of
 from firmware_sim.cost.model import CostModel
 from firmware_sim.cost.work import work_after, work_before
-from firmware_sim.ports import Charge
+from firmware_sim.ports import Charge, Item, frame_number
 from firmware_sim.restamp import SetResult, restamped, without
 from sensorproc.config import Config
 from sensorproc.onboard import report
@@ -59,10 +59,6 @@ class ReusedCore:
     kept: dict[tuple[int, int, bytes], "Kept"] = field(default_factory=dict)
     preparation: dict[bytes, list[Charge]] = field(default_factory=dict)
 
-    @property
-    def states(self) -> dict[int, PayloadState]:
-        return self.real.states
-
     def prepare(self, frame: Frame, config: Config) -> tuple[Frame, list[Charge]]:
         """What a frame costs; it is prepared with its set."""
         key = config.digest()
@@ -78,15 +74,12 @@ class ReusedCore:
         if kept is None or kept.n_used < len(usable):
             done = [self.real.prepare(item, config)[0] if isinstance(item, Frame) else item for item in items]
             result, charges = self.real.search(done, frames, config)
-            kept = Kept(replace(result, processed=None), charges, _number(items[0]), items[0].t_mid_tai_ns, len(usable))
-            self.kept[key] = kept
+            kept = self.kept[key] = Kept.of(result, charges, items[0], len(usable))
             return kept.result, kept.charges
-        shift = _number(items[0]) - kept.number
-        moved = restamped(kept.result, shift, items[0].t_mid_tai_ns - kept.t_mid_tai_ns)
         lost = [item for item in items if not isinstance(item, Frame)]
         part = len(usable) / max(kept.n_used, 1)
         charges = [Charge(charge.stage, round(part * charge.duration_ns)) for charge in kept.charges]
-        return without(moved, lost, len(usable)), charges
+        return without(kept.at(items[0]), lost, len(usable)), charges
 
     def commit(self, detector: int, state: PayloadState) -> None:
         """States are those of the first round."""
@@ -119,20 +112,19 @@ class RememberingCore:
         self, items: list[Prepared], frames: list[Frame], config: Config, ring_key: int = 0
     ) -> tuple[SetResult, list[Charge]]:
         """One set."""
-        first, detector = _number(items[0]), items[0].detector
+        first, detector = items[0], items[0].detector
         parts = (
-            (item.frame_index - first, item.reason) if isinstance(item, Rejection)
-            else (item.calibrated.frame.index - first, crc_of(item.image_e), crc_of(item.calibrated.frame.data_dn))
+            (item.frame_index - frame_number(first), item.reason) if isinstance(item, Rejection)
+            else (item.calibrated.frame.index - frame_number(first), crc_of(item.image_e), crc_of(item.calibrated.frame.data_dn))
             for item in items
         )  # fmt: skip
         key = (*parts, config.digest(), self.states[detector].digest())
         kept = self.kept.get(key)
         if kept is None:
-            began = items[0].t_mid_tai_ns
             result, charges = self.real.search(items, frames, config)
-            kept = self.kept[key] = Kept(replace(result, processed=None), charges, first, began, len(frames))
-            return kept.result, charges
-        return restamped(kept.result, first - kept.number, items[0].t_mid_tai_ns - kept.t_mid_tai_ns), kept.charges
+            self.kept[key] = Kept.of(result, charges, first, len(frames))
+            return self.kept[key].result, charges
+        return kept.at(first), kept.charges
 
     def commit(self, detector: int, state: PayloadState) -> None:
         """The state stays that of the start."""
@@ -148,11 +140,14 @@ class Kept:
     t_mid_tai_ns: int
     n_used: int
 
+    @classmethod
+    def of(cls, result: SetResult, charges: list[Charge], first: Item | Prepared, n_used: int) -> "Kept":
+        """What a set whose first frame is this one has given; its pixels are not kept."""
+        return cls(replace(result, processed=None), charges, frame_number(first), first.t_mid_tai_ns, n_used)
 
-def _number(item: Any) -> int:
-    if isinstance(item, Rejection):
-        return item.frame_index
-    return item.index if isinstance(item, Frame) else int(item.calibrated.frame.index)
+    def at(self, first: Item | Prepared) -> SetResult:
+        """The result of the same set, taken when its first frame is this one."""
+        return restamped(self.result, frame_number(first) - self.number, first.t_mid_tai_ns - self.t_mid_tai_ns)
 
 
 class Meter:
@@ -168,8 +163,3 @@ class Meter:
         seconds = self.model.duration_s(stage.__name__, work_after(work, stage.__name__, result))
         self.charges.append(Charge(stage.__name__, round(seconds * NS_PER_S)))
         return result
-
-
-def total_ns(charges: Sequence[Charge]) -> int:
-    """Time of all stages one after another."""
-    return sum(charge.duration_ns for charge in charges)

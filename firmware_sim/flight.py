@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from firmware_sim import topology
 from firmware_sim.budgets import BUDGET, DEADLINES, budget, deadlines
@@ -63,7 +63,7 @@ def fly(
         try:
             payload = topology.build(
                 recording, config, scenario.board, profile, scenario.scene.seed, marking, scenario.operations,
-                load_stages(costs), lambda packet: _write(downlink, packet), out / UNFINISHED,
+                load_stages(costs), downlink.write, out / UNFINISHED,
             )  # fmt: skip
         except BudgetError as refusal:
             downlink.close()
@@ -72,31 +72,29 @@ def fly(
             write_run(out, run | {"status": "refused", "problems": str(refusal).splitlines()})
             raise
         _fly(payload, progress)
-    data = (out / "downlink.bin").read_bytes() if scenario.operations.products else b""
-    decoded = write_products(data, out, mark, FORMATS if data else ())
+    data, has_products = (out / "downlink.bin").read_bytes(), scenario.operations.products
+    decoded = write_products(data, out, mark, FORMATS) if has_products else write_products(b"", out, mark, ())
     sets = [processed for _, processed in sorted(payload.image_processor.finished.items())]
     n_processed = sum(len(p.residuals) for p in sets)
     outcome = Outcome(decoded, tuple(sets), payload.camera.n_exposed, n_processed, tuple(payload.problems), ())
     (out / UNFINISHED).rename(out / "timeline.json")
     _write_board(out, payload)
     write_run(out, run | {"status": "finished", "problems": payload.problems, "notes": list(decoded.notes)})
-    return Flight(outcome, payload, profile, scenario, sha256((out / "downlink.bin").read_bytes()).hexdigest())
+    return Flight(outcome, payload, profile, scenario, sha256(data).hexdigest())
 
 
 def _fly(payload: Payload, progress: Progress) -> None:
-    """Virtual time goes on until the last packet has gone."""
+    """Fly, and say how many dwells are closed whenever there is one more."""
     ledger, told = payload.ledger, -1
-    while payload.env.peek() != float("inf") and not (payload.is_finished and payload.radio.queued_bytes == 0):
-        payload.env.step()
-        n_closed = sum(ledger.counts.values())
-        if n_closed != told:
-            told = n_closed
-            progress("set", n_closed, max(ledger.n_planned, n_closed))
+
+    def tell() -> None:
+        nonlocal told
+        if ledger.n_closed != told:
+            told = ledger.n_closed
+            progress("set", told, max(ledger.n_planned, told))
+
+    payload.fly(tell)
     payload.timeline.close()
-
-
-def _write(file: BinaryIO, packet: bytes) -> None:
-    file.write(packet)
 
 
 def _write_board(out: Path, payload: Payload) -> None:

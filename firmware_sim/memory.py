@@ -69,8 +69,8 @@ def demand(need: Footprint, n_sets: int, star_table_bytes: int, queue_bytes: int
     }
 
 
-def demand_fits(needs: dict[str, int], budget_bytes: int) -> None:
-    """Refuse a configuration before it starts.
+def laid_out(needs: dict[str, int], budget_bytes: int) -> BufferManager:
+    """Memory with everything reserved but frames, which come set by set; what does not fit is refused before it starts.
 
     Raises
     ------
@@ -79,7 +79,11 @@ def demand_fits(needs: dict[str, int], budget_bytes: int) -> None:
     """
     total = sum(needs.values())
     if total <= budget_bytes:
-        return
+        memory = BufferManager(budget_bytes)
+        for owner, n_bytes in needs.items():
+            if owner != FRAMES:
+                memory.get(owner, n_bytes)
+        return memory
     rows = [*needs.items(), ("in all", total), ("board.memory_bytes", budget_bytes)]
     head = "the payload does not fit the board's memory; shorten frame_set.max_frames, shrink the window or take another board:"
     raise BudgetError("\n".join([head, *(f"  {name:28s} {n / 1e6:10.1f} MB" for name, n in rows)]))

@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from firmware_sim.faults.kinds import KINDS, PIXEL_FAULTS
 from firmware_sim.scan.table import MOST_ENTRIES
 from sensorproc.downlink.telecommands import ARGUMENTS, Mode, Operation
 
 MOST = {"u1": 2**8 - 1, "u2": 2**16 - 1, "u4": 2**32 - 1}
+FAULTS = tuple(KINDS)
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 NotNegative = Annotated[float, Field(ge=0, le=1e8)]
 
@@ -67,16 +69,9 @@ class Command:
         return Operation.LOAD_TABLE if self.do == "LOAD_SCAN" else Operation[self.do]
 
 
-FAULTS = (
-    "seu", "mbu", "table", "stuck", "late", "lost", "duplicated", "torn", "camera_reset", "hang", "clock_drift", "clock_jump",
-    "squeeze", "outage", "packet_loss", "flood", "malformed",
-)  # fmt: skip
-PIXEL_FAULTS = {"seu", "mbu", "stuck", "torn"}
-
-
 @dataclass(frozen=True, config=STRICT)
 class Fault:
-    """Faults of one kind: at ``at_s``, or ``per_hour`` at random (Poisson). ``size`` is the kind's own: see ``faults.KINDS``."""
+    """Faults of one kind: at ``at_s``, or ``per_hour`` at random (Poisson). ``size`` is the kind's own: see ``faults.kinds``."""
 
     kind: Literal[FAULTS]  # type: ignore[valid-type]
     at_s: tuple[NotNegative, ...] = ()

@@ -7,9 +7,21 @@ from typing import Any, Protocol
 import simpy
 
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.onboard.products import Frame, Rejection
+from sensorproc.onboard.products import Frame, Prepared, Rejection
 
 Item = Frame | Rejection
+
+
+def frame_number(item: Item | Prepared) -> int:
+    """Number of a frame in the recording, whatever has become of it."""
+    if isinstance(item, Rejection):
+        return item.frame_index
+    return (item if isinstance(item, Frame) else item.calibrated.frame).index
+
+
+def rejected(item: Item, reason: str, **numbers: float) -> Rejection:
+    """The same frame as one that cannot be used."""
+    return Rejection(frame_number(item), item.detector, item.t_mid_tai_ns, reason, tuple(numbers.items()))
 
 
 @dataclass
@@ -85,8 +97,6 @@ class FrameIn(Protocol):
     def open(self, opened: OpenSet) -> None: ...
 
     def put(self, set_id: int, item: Item, crc: int) -> None: ...
-
-    def discard(self, set_id: int) -> None: ...
 
 
 class BufferGet(Protocol):

@@ -23,6 +23,10 @@ class Shot:
     end_tai_ns: int
     read: Callable[[], Item]
 
+    @property
+    def exposure_ns(self) -> int:
+        return 2 * (self.end_tai_ns - self.t_mid_tai_ns)
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -49,11 +53,10 @@ class Step:
     resume_tai_ns: int
 
 
-def recorded(visits: list[Visit], exposure_ns: Callable[[Visit], int]) -> Iterator[Step]:
+def recorded(visits: list[Visit]) -> Iterator[Step]:
     """A recording's sets at their own times."""
-    starts = sorted(((v.shots[0].end_tai_ns - exposure_ns(v), k) for k, v in enumerate(visits)))
-    for start, k in starts:
-        yield Step(start, (visits[k],), start)
+    for visit in sorted(visits, key=lambda v: (v.dwell.t_start_tai_ns, v.dwell.set_id)):
+        yield Step(visit.dwell.t_start_tai_ns, (visit,), visit.dwell.t_start_tai_ns)
 
 
 @dataclass
@@ -99,9 +102,8 @@ def _again(base: Visit, dwell: Dwell, first_index: int, cadence_ns: int, period_
     shots = []
     for k in range(dwell.n_planned):
         shot = base.shots[k % len(base.shots)]
-        exposure_ns = 2 * (shot.end_tai_ns - shot.t_mid_tai_ns)
-        end = dwell.t_start_tai_ns + k * cadence_ns + exposure_ns
-        mid = end - exposure_ns // 2
+        end = dwell.t_start_tai_ns + k * cadence_ns + shot.exposure_ns
+        mid = end - shot.exposure_ns // 2
         shots.append(Shot(first_index + k, mid, end, _Renumbered(shot.read, first_index + k, mid)))
     held = base.set_bytes * dwell.n_planned // len(base.shots)
     return replace(base, dwell=dwell, shots=tuple(shots), period_ns=period_ns, set_bytes=held)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from firmware_sim.checksum import crc_of
+from firmware_sim.bits import crc_of, flipped
 from firmware_sim.commanding.state import OperatingState
 from firmware_sim.ports import EventOut
 from firmware_sim.scan.table import ScanEntry, TableError
@@ -51,22 +51,19 @@ class TableGuard:
         self.states[detector] = state
         return self.n_reloaded > before
 
-    def flip(self, name: str, bit: int, detector: int = 0) -> bool:
-        """A particle flips a bit of a table; False where there is no such table."""
+    def flip(self, name: str, bit: int, detector: int = 0) -> None:
+        """A particle flips a bit of a table, where there is one of this name."""
         if name == SCAN:
             data = bytearray(self.operating.scan_bytes)
             data[bit // 8 % len(data)] ^= 1 << bit % 8
             self.operating.scan_bytes = bytes(data)
-            return True
+            return
         state = self.states[detector]
         array = state.dark_e_s if name == DARK else state.bad
         if array is None:
-            return False
-        changed = array.copy()
-        flat = changed.view(np.uint8).ravel()
-        flat[bit // 8 % flat.size] ^= np.uint8(1 << bit % 8)
+            return
+        changed = flipped(array, bit)
         self.states[detector] = replace(state, dark_e_s=changed) if name == DARK else replace(state, bad=changed)
-        return True
 
     def _told(self, name: str) -> None:
         self.n_reloaded += 1

@@ -7,7 +7,7 @@ ground -> command handler -> operating state, parameters, scan table
                         memory      arena     processor core tables   ledger health
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,31 +35,32 @@ from firmware_sim.cost.model import CostModel, StageCost, load_stages
 from firmware_sim.faults.injector import Board as Breakable
 from firmware_sim.faults.injector import Injector
 from firmware_sim.ledger import BITS_PER_BYTE
-from firmware_sim.memory import BufferManager, demand, demand_fits
+from firmware_sim.memory import BufferManager, demand, laid_out
 from firmware_sim.operations import Operations
 from firmware_sim.overload import OverloadPolicy
 from firmware_sim.plan import scan_entries, uplinked
 from firmware_sim.processor_profile import Profile
 from firmware_sim.scan.ledger import DwellLedger
-from firmware_sim.scan.table import pack
+from firmware_sim.scan.table import ScanEntry, pack
 from firmware_sim.scenario import Board
-from firmware_sim.schedule import Scan, recorded, remembered
+from firmware_sim.schedule import Scan, Step, Visit, recorded, remembered
 from firmware_sim.tables import TableGuard
 from firmware_sim.timeline import Timeline
-from firmware_sim.visits import exposure_ns, visits_of
+from firmware_sim.visits import visits_of
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Apid, Severity
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.downlink.telecommands import Mode
-from sensorproc.onboard.footprint import footprint
+from sensorproc.onboard.footprint import Footprint, footprint
 from sensorproc.onboard.products import Rejection
 from sensorproc.onboard.state import PayloadState
-from sensorproc.recording import Recording
+from sensorproc.recording import Entry, Recording
 from sensorproc.replay import frame_sets, unopened
 from sensorproc.sky import Sky
 from sensorproc.timescales import NS_PER_S
 
 BEAT_NS = 60 * NS_PER_S
+CORES: dict[str, Callable[[RealCore], Any]] = {"real": lambda real: real, "reuse": ReusedCore, "remember": RememberingCore}
 GRACE_PERIODS = 20  # after the last exposure, for what still waits
 
 
@@ -90,11 +91,17 @@ class Payload:
     is_finished: bool  # nothing more will be sent to the radio
     stream: list[bytes]  # what the radio sent, where it is not sent elsewhere
 
+    def fly(self, after_step: Callable[[], None] = lambda: None) -> None:
+        """Virtual time goes on until the last packet has gone."""
+        while not (self.is_finished and self.radio.queued_bytes == 0):
+            self.env.step()
+            after_step()
+
 
 def build(
     recording: Recording, config: Config, board: Board, profile: Profile, seed: int, marking: dict[str, Any],
-    operations: Operations | None = None, stages: dict[str, StageCost] | None = None, send: Callable[[bytes], None] | None = None,
-    timeline: Path | None = None,
+    operations: Operations | None = None, stages: dict[str, StageCost] | None = None,
+    send: Callable[[bytes], object] | None = None, timeline: Path | None = None,
 ) -> Payload:  # fmt: skip
     """A payload that will see a recording's frames at their own times, or take them again and again in a scan.
 
@@ -107,42 +114,34 @@ def build(
     problems = [problem.reason for problem in recording.problems]
     sets = frame_sets(recording, config)
     sky = Sky(recording.stars, config.solve)
-    largest = max((entry.shape for entries in sets for _, entry in entries), key=lambda shape: shape[0] * shape[1])
     entries = scan_entries(operations, config.frame_set.max_frames)
-    most_frames = max(max(len(of_set) for of_set in sets), *(entry.n_frames for entry in entries))
-    need = footprint(largest, most_frames, recording.dark_e_s is not None)
-    detectors = sorted({entry.detector for of_set in sets for _, entry in of_set})
-    needs = demand(need, (2 + board.waiting_sets) * len(detectors), sky.n_bytes, board.queue_bytes)
-    demand_fits(needs, board.memory_bytes)
+    layout = _Layout.of(recording, sets, entries, board)
+    needs = demand(layout.need, layout.n_sets, sky.n_bytes, board.queue_bytes)
 
     env = simpy.Environment()
     visits = visits_of(sets, recording, config, problems)
-    clock = VirtualClock(env, min(visit.shots[0].end_tai_ns - exposure_ns(visit) for visit in visits))
+    clock = VirtualClock(env, min(visit.dwell.t_start_tai_ns for visit in visits))
     trace = Timeline(timeline)
-    memory = BufferManager(board.memory_bytes)
-    memory.get("star table", sky.n_bytes)
-    memory.get("packet queue", board.queue_bytes)
-    memory.get("working memory of a set", need.set_work)
+    memory = laid_out(needs, board.memory_bytes)
     processor = Processor(env, clock, profile, trace)
     model = CostModel(profile, np.random.default_rng([seed, 10]), stages or load_stages())
     period_ns = min(visit.period_ns for visit in visits)
-    over = _Over()
+    end = env.event()
+
+    def is_over() -> bool:
+        return end.triggered
 
     stream: list[bytes] = []
     radio = Radio(
         env, clock, board.link_bit_s, board.queue_bytes, send or stream.append,
-        lambda apid, start, end: _sent(trace, apid, start, end),
+        lambda apid, start, stop: trace.span(Apid(apid).name, "radio", start, stop, {}),
     )  # fmt: skip
     ledger = DwellLedger()
     state = OperatingState(Mode[operations.starts], pack(entries), operations.starts == "OBSERVE")
     parameters = ParameterSet(config)
-    states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in detectors}
-    checks_pixels = bool(operations.faults) and operations.core != "reuse"
-    arena = (
-        FrameArena((2 + board.waiting_sets) * most_frames * len(detectors), largest[0] * largest[1], profile.edac)
-        if checks_pixels
-        else None
-    )
+    states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in layout.detectors}
+    guards_pixels = bool(operations.faults) and operations.core != "reuse"
+    arena = FrameArena(layout.n_sets * layout.most_frames, layout.frame_px, profile.edac) if guards_pixels else None
 
     counters = Counters(
         queue_bytes=lambda: radio.queued_bytes,
@@ -156,84 +155,105 @@ def build(
         clock_sigma_s=lambda: flight_clock.sigma_s(),
     )
     boot_ns = round(profile.boot_s * NS_PER_S)
-    health = Health(env, clock, memory, processor, counters, boot_ns, max(period_ns // 16, 1), over, trace)
+    health = Health(env, clock, memory, processor, counters, boot_ns, max(period_ns // 16, 1), is_over, trace)
     flight_clock = FlightClock(clock, health.event)
     state.changed = lambda event: health.event(event, Severity.ACTIVITY_HI, float(state.mode))
     tables = TableGuard(state, states, health.event)
-    real = RealCore(model, sky.stars, states)
-    core: Any = {"real": lambda: real, "reuse": lambda: ReusedCore(real), "remember": lambda: RememberingCore(real)}[
-        operations.core
-    ]()
     store = FrameStore(env, health.event, arena, lambda: health.is_up)
-    share = board.link_bit_s / BITS_PER_BYTE / len(detectors)
 
     def set_sent(set_id: int, has_gone: bool) -> None:
         health.set_sent(set_id, has_gone)
         image_processor.set_sent(set_id, has_gone)
 
     downlink = DownlinkManager(
-        clock, Formatter(config.downlink.max_packet_bytes), radio, ledger, health.record, health.told, marking, share,
-        lambda: unlimited(parameters.config.downlink.budget_bytes_per_set), health.record, set_sent,
+        clock, Formatter(config.downlink.max_packet_bytes), radio, ledger, health.record, health.told, marking,
+        board.link_bit_s / BITS_PER_BYTE / len(layout.detectors),
+        lambda: unlimited(parameters.config.downlink.budget_bytes_per_set), set_sent,
     )  # fmt: skip
     image_processor = ImageProcessor(
-        env, clock, store, memory, processor, core, ledger, downlink, health.event,
-        lambda: parameters.config, tables.check, health.set_done, OverloadPolicy(),
-        board.waiting_sets * len(detectors),        operations.duration_s == 0, checks_pixels, trace,
+        env, clock, store, memory, processor, CORES[operations.core](RealCore(model, sky.stars, states)), ledger, downlink,
+        health.event, lambda: parameters.config, tables.check, health.set_done, OverloadPolicy(),
+        board.waiting_sets * len(layout.detectors), operations.duration_s == 0, guards_pixels, trace,
     )  # fmt: skip
     health.watch(image_processor)
-
     cadence_ns = round((config.sensor.cadence_s or recording.cadence_s or 1.0) * NS_PER_S)
-    end_ns = round(operations.duration_s * NS_PER_S)
-    if operations.duration_s:
-        kept = [remembered(visit) for visit in visits]
-        ring = {d: [visit for visit in kept if visit.dwell.detector == d] for d in detectors}
-        start = clock.origin_tai_ns
-        schedule: Any = Scan(state, ring, tables.entries, cadence_ns, start, start + end_ns, clock.tai_ns)
-    else:
-        schedule = recorded(visits, exposure_ns)
     camera = Camera(
-        env, clock, flight_clock, memory, store, ledger, schedule, lambda: state.is_observing, round(board.readout_s * NS_PER_S),
-        max(cadence_ns // 2, 1), checks_pixels, trace, image_processor.abandon,
+        env, clock, flight_clock, memory, store, ledger, _schedule(visits, operations, state, tables, clock, cadence_ns),
+        lambda: state.is_observing, round(board.readout_s * NS_PER_S), max(cadence_ns // 2, 1), guards_pixels, trace,
+        image_processor.abandon,
     )  # fmt: skip
-    executor = CommandExecutor(state, parameters, PixelRequests(store, downlink.put_now), most_frames)
-    commands = CommandHandler(env, clock, executor, downlink.put_now, lambda: health.is_up, over)
+    executor = CommandExecutor(state, parameters, PixelRequests(store, downlink.put_now), layout.most_frames)
+    commands = CommandHandler(env, clock, executor, downlink.put_now, lambda: health.is_up, is_over)
     for t_s, packets in uplinked(operations, clock.origin_tai_ns):
         env.process(_uplink(env, commands, round(t_s * NS_PER_S), packets))
     breakable = Breakable(
-        camera, arena, image_processor, tables, memory, radio, commands, flight_clock, lambda: store.sets, detectors
+        camera, arena, image_processor, tables, memory, radio, commands, flight_clock, lambda: store.sets, layout.detectors
     )
-    injector = Injector(env, breakable, operations.faults, np.random.default_rng([seed, 20]), trace, over)
+    injector = Injector(env, breakable, operations.faults, np.random.default_rng([seed, 20]), trace, is_over)
     payload = Payload(
         env, clock, memory, processor, health, image_processor, camera, radio, commands, executor, ledger, downlink, tables,
-        arena, injector, trace, largest, needs, problems, period_ns, False, stream,
+        arena, injector, trace, layout.shape, needs, problems, period_ns, False, stream,
     )  # fmt: skip
-    env.process(_beats(env, downlink, over))
-    env.process(_end(payload, over))
-    for unreadable in unopened(recording, sets):
-        health.rejection(unreadable, Severity.WARNING_LO)
-    damaged, said = sky.damage()
-    if damaged:
-        problems.append(said)
-        numbers = (("n_cells", float(len(damaged))), ("first", float(damaged[0])))
-        told = Rejection(sets[0][0][0], detectors[0], clock.origin_tai_ns, "TABLE_DAMAGED", numbers)
-        health.rejection(told, Severity.WARNING_HI)
+    env.process(_beats(env, downlink, is_over))
+    env.process(_end(payload, end))
+    _tell_before_start(payload, unopened(recording, sets), sky, sets[0][0][0], layout.detectors[0])
     return payload
 
 
-class _Over:
-    """Whether the flight is over."""
+@dataclass(frozen=True)
+class _Layout:
+    """What memory is laid out for: the largest frame, the longest set, and as many sets as there can be at a time."""
 
-    def __init__(self) -> None:
-        self.is_set = False
+    shape: tuple[int, int]
+    most_frames: int
+    detectors: list[int]
+    n_sets: int
+    need: Footprint
 
-    def __call__(self) -> bool:
-        return self.is_set
+    @classmethod
+    def of(
+        cls, recording: Recording, sets: list[list[tuple[int, Entry]]], entries: tuple[ScanEntry, ...], board: Board
+    ) -> "_Layout":
+        shape = max((entry.shape for of_set in sets for _, entry in of_set), key=lambda shape: shape[0] * shape[1])
+        most_frames = max(max(len(of_set) for of_set in sets), *(entry.n_frames for entry in entries))
+        detectors = sorted({entry.detector for of_set in sets for _, entry in of_set})
+        n_sets = (2 + board.waiting_sets) * len(detectors)  # one taken, one in work, and those that wait
+        return cls(shape, most_frames, detectors, n_sets, footprint(shape, most_frames, recording.dark_e_s is not None))
+
+    @property
+    def frame_px(self) -> int:
+        return self.shape[0] * self.shape[1]
 
 
-def _beats(env: simpy.Environment, downlink: DownlinkManager, over: Callable[[], bool]) -> Any:
-    while not over():
+def _schedule(
+    visits: list[Visit], operations: Operations, state: OperatingState, tables: TableGuard, clock: VirtualClock, cadence_ns: int
+) -> Iterable[Step]:
+    """A recording's own sets, or a scan over them again and again."""
+    if not operations.duration_s:
+        return recorded(visits)
+    ring: dict[int, list[Visit]] = {}
+    for visit in visits:
+        ring.setdefault(visit.dwell.detector, []).append(remembered(visit))
+    start = clock.origin_tai_ns
+    return Scan(state, ring, tables.entries, cadence_ns, start, start + round(operations.duration_s * NS_PER_S), clock.tai_ns)
+
+
+def _tell_before_start(payload: Payload, unreadable: list[Rejection], sky: Sky, first_frame: int, detector: int) -> None:
+    """What is wrong before anything runs: files that are no frames, damage of the star table."""
+    for rejection in unreadable:
+        payload.health.rejection(rejection, Severity.WARNING_LO)
+    damaged, said = sky.damage()
+    if damaged:
+        payload.problems.append(said)
+        numbers = (("n_cells", float(len(damaged))), ("first", float(damaged[0])))
+        told = Rejection(first_frame, detector, payload.clock.origin_tai_ns, "TABLE_DAMAGED", numbers)
+        payload.health.rejection(told, Severity.WARNING_HI)
+
+
+def _beats(env: simpy.Environment, downlink: DownlinkManager, is_over: Callable[[], bool]) -> Any:
+    while not is_over():
         yield env.timeout(BEAT_NS)
-        if not over():
+        if not is_over():
             downlink.beat()
 
 
@@ -245,7 +265,7 @@ def _uplink(env: simpy.Environment, commands: CommandHandler, t_ns: int, packets
         commands.uplink(raw)
 
 
-def _end(payload: Payload, over: _Over) -> Any:
+def _end(payload: Payload, over: simpy.Event) -> Any:
     """When every dwell is closed, or nothing more comes of those that are open: the last packets."""
     env, ledger = payload.env, payload.ledger
     step = max(payload.period_ns // 16, NS_PER_S // 10)
@@ -254,15 +274,10 @@ def _end(payload: Payload, over: _Over) -> Any:
     limit = env.now + GRACE_PERIODS * payload.period_ns
     while ledger.open and (env.now < limit or payload.image_processor.expected_end_ns is not None):
         yield env.timeout(step)
-    over.is_set = True
+    over.succeed()
     payload.image_processor.finish("END_OF_RUN")
-    ledger.give_up("END_OF_RUN")
     yield env.timeout(NS_PER_S)
     while payload.radio.queued_bytes > 0:  # the last packets must find room
         yield env.timeout(step)
     payload.downlink.finish()
     payload.is_finished = True
-
-
-def _sent(trace: Timeline, apid: int, start_ns: int, end_ns: int) -> None:
-    trace.span(Apid(apid).name, "radio", start_ns, end_ns, {})

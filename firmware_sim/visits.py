@@ -22,16 +22,10 @@ def visits_of(sets: list[list[tuple[int, Entry]]], recording: Recording, config:
         held = set_bytes(footprint(shape.full, len(entries), True))
         shots = tuple(sorted((_shot(index, entry, shape, recording, config, problems) for index, entry in entries),
                              key=lambda shot: (shot.end_tai_ns, shot.index)))  # fmt: skip
-        first = entries[0][1]
-        start = min(shot.end_tai_ns - round(e.exposure_s * NS_PER_S) for shot, (_, e) in zip(shots, entries, strict=True))
-        dwell = Dwell(set_id, set_id, 0, first.detector, start, len(entries))
+        start = shots[0].end_tai_ns - shots[0].exposure_ns
+        dwell = Dwell(set_id, set_id, 0, entries[0][1].detector, start, len(entries))
         visits.append(Visit(dwell, shots, period_ns(entries, recording, config), held, set_id))
     return visits
-
-
-def exposure_ns(visit: Visit) -> int:
-    """Exposure time of a visit's frames."""
-    return 2 * (visit.shots[0].end_tai_ns - visit.shots[0].t_mid_tai_ns)
 
 
 def period_ns(entries: list[tuple[int, Entry]], recording: Recording, config: Config) -> int:

@@ -264,9 +264,10 @@ def to_toml(config: Config) -> str:
     lines = []
     for section, values in asdict(config).items():  # type: ignore[call-overload]
         given = {name: value for name, value in values.items() if value is not None}
-        lines += [f"[{section}]", *(f"{name} = {_toml_value(value)}" for name, value in given.items()), ""]
+        lines += [f"[{section}]", *(f"{name} = {toml_value(value)}" for name, value in given.items()), ""]
     return "\n".join(lines)
 
 
-def _toml_value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A text, number, truth value or list of these as TOML."""
     return json.dumps(list(value) if isinstance(value, tuple) else value)

@@ -9,8 +9,8 @@ from typing import Any
 
 import simpy
 
-from firmware_sim.checksum import crc_of
-from firmware_sim.ports import NEVER_NS, BufferGet, Clock, Disturb, FrameIn, OpenSet, Readout, TimeOut
+from firmware_sim.bits import crc_of
+from firmware_sim.ports import NEVER_NS, BufferGet, Clock, Disturb, FrameIn, OpenSet, Readout, TimeOut, rejected
 from firmware_sim.scan.ledger import DwellLedger
 from firmware_sim.schedule import Shot, Step, Visit
 from firmware_sim.timeline import Timeline, flow_number
@@ -76,10 +76,9 @@ class Camera:
 
     def _drawn(self, visit: Visit, shot: Shot) -> None:
         """The exposure on the timeline, and where the frame's way begins."""
-        exposure_ns = 2 * (shot.end_tai_ns - shot.t_mid_tai_ns)
         end = self.clock.now_ns() - self.readout_ns
         facts = {"frame": shot.index, "set": visit.dwell.set_id, "detector": visit.dwell.detector}
-        self.timeline.span("exposure", "camera", end - exposure_ns, end, facts)
+        self.timeline.span("exposure", "camera", end - shot.exposure_ns, end, facts)
         self.timeline.flow("s", flow_number(visit.dwell.detector, shot.index), "camera", end)
 
     def _expose(self, visit: Visit, shot: Shot, has_memory: bool) -> None:
@@ -106,11 +105,8 @@ class Camera:
         item = readout.item
         if readout.delay_ns > self.late_ns:
             yield self.env.timeout(self.late_ns)
-            index = item.index if isinstance(item, Frame) else item.frame_index
-            if readout.delay_ns >= NEVER_NS:
-                item = Rejection(index, item.detector, item.t_mid_tai_ns, "FRAME_LOST")
-            else:
-                item = Rejection(index, item.detector, item.t_mid_tai_ns, "FRAME_LATE", (("delay_s", readout.delay_ns * 1e-9),))
+            never = readout.delay_ns >= NEVER_NS
+            item = rejected(item, "FRAME_LOST") if never else rejected(item, "FRAME_LATE", delay_s=readout.delay_ns * 1e-9)
         elif readout.delay_ns:
             yield self.env.timeout(readout.delay_ns)
         for _ in range(readout.n_copies):

@@ -50,9 +50,6 @@ class CommandHandler:
             self.n_overflowed += 1
             return
         self.waiting.append(raw)
-        self._wake()
-
-    def _wake(self) -> None:
         if not self._called.triggered:
             self._called.succeed()
 

@@ -9,6 +9,7 @@ from firmware_sim.ports import Clock, PacketSink
 from firmware_sim.scan.ledger import DwellLedger
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.formatter import Formatter
+from sensorproc.downlink.packets import apid_of
 from sensorproc.timescales import NS_PER_S
 
 ANSWERS_A_MINUTE = 60
@@ -23,12 +24,11 @@ class DownlinkManager:
     formatter: Formatter
     radio: PacketSink
     ledger: DwellLedger
-    health_record: Callable[[int], bytes]
+    health_record: Callable[..., bytes]  # after a set, or of no set
     events: Callable[[], list[bytes]]
     marking: dict[str, Any]
     share_bytes_s: float  # of the link, for one detector
     most_bytes: Callable[[], float]  # a set, as configured
-    idle_record: Callable[[], bytes]
     set_sent: Callable[[int, bool], None]  # told when the last packet of a set has gone, or that none of them will
     n_throttled: int = 0
     last: tuple[dict[str, Any], int] | None = None  # the SET record's fields of the last set, and its time
@@ -48,7 +48,7 @@ class DownlinkManager:
         self.last = housekeeping | self.marking, last_ns
         packets = self.formatter.format_set(records, self.last[0], last_ns, False, budget)
         dropped = self.radio.put(packets, lambda: self.set_sent(set_id, True))
-        if dwells and not any(_is_dwell(packet) for packet in packets if packet not in dropped):
+        if dwells and not any(apid_of(packet) == Apid.DWELL for packet in packets if packet not in dropped):
             self.ledger.untold(dwells)  # no room: with the next set
         if len(dropped) == len(packets):
             self.set_sent(set_id, False)
@@ -67,7 +67,7 @@ class DownlinkManager:
         """Once a minute, while no dwell is open: health, and what would else wait for the next set."""
         if self.ledger.open:
             return
-        for apid, records in ((Apid.EVENT, self.events()), (Apid.HEALTH, [self.idle_record()])):
+        for apid, records in ((Apid.EVENT, self.events()), (Apid.HEALTH, [self.health_record()])):
             self.put_now(int(apid), records)
         dwells = self.ledger.told()
         if dwells and self.radio.put(self.formatter.format_now(int(Apid.DWELL), dwells, self.clock.tai_ns())):
@@ -81,10 +81,6 @@ class DownlinkManager:
                 self.radio.put(self.formatter.format_now(apid, records, now))
         if self.last is not None:
             self.radio.put(self.formatter.close(*self.last))
-
-
-def _is_dwell(packet: bytes) -> bool:
-    return int.from_bytes(packet[:2], "big") & 0x7FF == Apid.DWELL
 
 
 def unlimited(budget_bytes: int) -> float:

@@ -24,7 +24,6 @@ class FlightClock:
     drift: float = 0.0
     is_locked: bool = True
     lost_at_ns: int = 0
-    n_jumps: int = 0
 
     def lose(self) -> None:
         """The pulses stop."""
@@ -41,7 +40,6 @@ class FlightClock:
     def jump(self, seconds: float) -> None:
         """The host's time code steps: seen against the counter, unless it is too small to matter."""
         if abs(seconds) > JUMP_SEEN_S:
-            self.n_jumps += 1
             self.event("CLOCK_JUMP", Severity.WARNING_HI, seconds)
 
     def error_ns(self) -> int:

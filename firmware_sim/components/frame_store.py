@@ -7,10 +7,10 @@ from typing import Any
 import simpy
 
 from firmware_sim.arena import FrameArena
-from firmware_sim.checksum import crc_of
-from firmware_sim.ports import EventOut, Item, OpenSet
+from firmware_sim.bits import crc_of
+from firmware_sim.ports import EventOut, Item, OpenSet, frame_number, rejected
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.onboard.products import Frame, Rejection
+from sensorproc.onboard.products import Frame
 
 
 @dataclass
@@ -38,12 +38,12 @@ class FrameStore:
         opened = self.sets.get(set_id)
         if opened is None:
             return  # the set was given up meanwhile
-        if any(_index(item) == _index(other) for other in opened.items):
-            self.event("FRAME_DUPLICATED", Severity.WARNING_LO, float(_index(item)))
+        if any(frame_number(item) == frame_number(other) for other in opened.items):
+            self.event("FRAME_DUPLICATED", Severity.WARNING_LO, float(frame_number(item)))
             return
         if isinstance(item, Frame) and not self.is_up():
             self._last_crc[item.detector] = crc
-            item = Rejection(_index(item), item.detector, item.t_mid_tai_ns, "WATCHDOG_RESET")
+            item = rejected(item, "WATCHDOG_RESET")
         if isinstance(item, Frame) and self.arena is not None:
             item = self._checked(opened, item, crc)
         opened.items.append(item)
@@ -58,7 +58,7 @@ class FrameStore:
         self._last_crc[frame.detector] = crc
         stored = None if reason else self.arena.write(frame, opened.set_id) if self.arena else None
         if stored is None:
-            return Rejection(frame.index, frame.detector, frame.t_mid_tai_ns, reason or "NO_MEMORY")
+            return rejected(frame, reason or "NO_MEMORY")
         held, opened.slots[frame.index] = stored
         return held
 
@@ -66,14 +66,10 @@ class FrameStore:
         """A frame as it is about to be used: itself, or why not."""
         if self.arena is None or self.arena.read(opened.slots[frame.index]):
             return frame
-        return Rejection(frame.index, frame.detector, frame.t_mid_tai_ns, "MEMORY_ERROR")
+        return rejected(frame, "MEMORY_ERROR")
 
     def discard(self, set_id: int) -> None:
         """A set is done, or given up."""
         self.sets.pop(set_id, None)
         if self.arena is not None:
             self.arena.release(set_id)
-
-
-def _index(item: Item) -> int:
-    return item.frame_index if isinstance(item, Rejection) else item.index

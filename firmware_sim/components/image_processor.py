@@ -9,12 +9,11 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-import numpy as np
 import simpy
 
-from firmware_sim.checksum import crc_of
+from firmware_sim.bits import crc_of, flipped
 from firmware_sim.overload import LEVELS, OverloadPolicy, degraded, frame_step
-from firmware_sim.ports import BufferGet, Charge, Clock, Compute, EventOut, Item, OpenSet, SetOut
+from firmware_sim.ports import BufferGet, Charge, Clock, Compute, EventOut, Item, OpenSet, SetOut, frame_number, rejected
 from firmware_sim.restamp import SetResult, numbered
 from firmware_sim.scan.ledger import DwellLedger
 from firmware_sim.timeline import Timeline, flow_number
@@ -72,7 +71,6 @@ class ImageProcessor:
     frames_of: dict[int, list[int]] = field(default_factory=dict)  # flows of sets whose packets have not gone
     finished: dict[int, Processed] = field(default_factory=dict)  # by set, in order of completion
     expected_end_ns: float | None = None  # of the stage at work: what the watchdog looks at
-    n_overload: int = 0
     n_retried: int = 0
     n_degraded: int = 0
     n_remade: int = 0  # prepared frames found damaged
@@ -140,7 +138,7 @@ class ImageProcessor:
         if isinstance(item, Rejection):
             return item
         if is_skipped:
-            return Rejection(item.index, item.detector, item.t_mid_tai_ns, "OVERLOAD")
+            return rejected(item, "OVERLOAD")
         checked = self.store.read(opened, item)
         if isinstance(checked, Rejection):
             return checked
@@ -151,10 +149,7 @@ class ImageProcessor:
 
     def _admit(self, opened: OpenSet, items: list[Any]) -> None:
         """A complete set waits for its search, if there is room."""
-        if opened.set_id not in self.store.sets:
-            return
         if len(self._complete.items) >= self.most_waiting:
-            self.n_overload += 1
             self._judge(2 * opened.period_ns, 0, opened.period_ns)
             self._give_up(opened, "OVERLOAD")
             return
@@ -203,7 +198,7 @@ class ImageProcessor:
         gone = {item.frame_index for item in items if isinstance(item, Rejection) and item.reason == "MEMORY_ERROR"}
         frames = [item for item in opened.items if isinstance(item, Frame) and item.index not in gone]
         frames.sort(key=lambda frame: frame.t_mid_tai_ns)
-        first, last_ns = min(map(_index, opened.items)), max(item.t_mid_tai_ns for item in opened.items)
+        first, last_ns = min(map(frame_number, opened.items)), max(item.t_mid_tai_ns for item in opened.items)
         result, charges = self.core.search(items, frames, config, opened.ring_key)
         yield from self.processor.spend(charges, opened.set_id, "sets", SET_PRIORITY, self._watched)
         if opened.n_tries <= opened.n_hangs:
@@ -217,7 +212,7 @@ class ImageProcessor:
         used = result.n_processed
         self.n_degraded += level > 0
         self.ledger.close(opened.set_id, used, "" if used else _why(items), level)
-        self.frames_of[opened.set_id] = [flow_number(item.detector, _index(item)) for item in opened.items]
+        self.frames_of[opened.set_id] = [flow_number(item.detector, frame_number(item)) for item in opened.items]
         records = numbered(result.records, self._n_tracklets)
         self._n_tracklets += result.n_tracklets
         housekeeping = result.housekeeping | {"set_id": opened.set_id, "first_frame": first, "n_frames": opened.n_planned}
@@ -250,15 +245,13 @@ class ImageProcessor:
         if not held:
             return -1
         set_id, items, i = held[pick % len(held)]
-        damaged = items[i].image_e.copy()
-        words = damaged.view(np.uint32).reshape(-1)
-        words[bit // 32 % words.size] ^= np.uint32(1 << bit % 32)
-        items[i] = replace(items[i], image_e=damaged)
+        items[i] = replace(items[i], image_e=flipped(items[i].image_e, bit))
         return set_id
 
     def set_sent(self, set_id: int, has_gone: bool) -> None:
         """The last packet of a set has gone: so far its frames have come. Or none of them will."""
-        for number in self.frames_of.pop(set_id, []) if has_gone else self.frames_of.pop(set_id, [])[:0]:
+        numbers = self.frames_of.pop(set_id, [])
+        for number in numbers if has_gone else ():
             self.timeline.flow("f", number, "radio", self.clock.now_ns())
 
     def _watched(self, duration_ns: int | None) -> None:
@@ -274,7 +267,3 @@ def _why(items: list[Any]) -> str:
     """Why no frame of a set could be used: what befell most of them."""
     reasons = Counter(item.reason for item in items if isinstance(item, Rejection))
     return reasons.most_common(1)[0][0] if reasons else "NO_FRAMES"
-
-
-def _index(item: Item) -> int:
-    return item.frame_index if isinstance(item, Rejection) else item.index

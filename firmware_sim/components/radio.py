@@ -9,26 +9,23 @@ import simpy
 
 from firmware_sim.ledger import BITS_PER_BYTE, RadioLedger
 from firmware_sim.ports import Clock
+from sensorproc.downlink.packets import apid_of
 from sensorproc.timescales import NS_PER_S
-
-APID_MASK = 0x7FF
 
 
 @dataclass
 class Radio:
     """Ports: packets in (from the downlink manager), bytes out (``send``, what the ground receives). A packet that finds no room
-    is dropped and counted; its sequence count tells the ground."""
+    is given back; its sequence count tells the ground."""
 
     env: simpy.Environment
     clock: Clock
     bit_s: float
     capacity_bytes: int
-    send: Callable[[bytes], None]
+    send: Callable[[bytes], object]
     sent: Callable[[int, int, int], None] = lambda apid, start_ns, end_ns: None
     ledger: RadioLedger = field(default_factory=RadioLedger)
     queued_bytes: int = 0
-    n_dropped: int = 0
-    n_lost: int = 0
     outage_until_ns: int = 0
     is_lost: Callable[[bytes], bool] = lambda packet: False
 
@@ -51,7 +48,6 @@ class Radio:
                 dropped.append(packet)
         for packet in kept:
             self._queue.put((packet, sent if packet is kept[-1] else None))
-        self.n_dropped += len(dropped)
         return dropped
 
     def _run(self) -> Generator[simpy.Event, Any, None]:
@@ -61,13 +57,11 @@ class Radio:
                 yield self.env.timeout(self.outage_until_ns - self.clock.now_ns())
             start = self.clock.now_ns()
             yield self.env.timeout(math.ceil(len(packet) * BITS_PER_BYTE * NS_PER_S / self.bit_s))
-            apid = int.from_bytes(packet[:2], "big") & APID_MASK
+            apid = apid_of(packet)
             self.ledger.add(start, self.clock.now_ns(), apid, len(packet))
             self.sent(apid, start, self.clock.now_ns())
             if told is not None:
                 told()
             self.queued_bytes -= len(packet)
-            if self.is_lost(packet):
-                self.n_lost += 1
-            else:
+            if not self.is_lost(packet):
                 self.send(packet)

@@ -9,6 +9,7 @@ from firmware_sim.cost.fit import fit_stage, levels_of
 from firmware_sim.cost.measure import Cell, Sample, cell, copy_bandwidths
 from firmware_sim.cost.model import StageCost
 from firmware_sim.processor_profile import Profile, load_profile
+from sensorproc.config import toml_value
 
 CELLS = ((320, 6), (320, 12), (320, 24), (640, 6), (640, 12), (640, 24), (1280, 6), (1280, 12))
 BARE_CELLS = ((320, 6), (320, 12), (640, 6), (640, 12), (960, 6))  # without a dark map: stages that others spare
@@ -57,7 +58,7 @@ def write_stages(path: Path, stages: dict[str, StageCost], reference: str) -> No
     """Costs as TOML."""
     head = f"# Costs of the pipeline's stages in operations of the host's nominal core and bytes; {reference}.\n"
     body = "".join(
-        f"\n[stages.{name}]\n" + "".join(f"{key} = {_number(value)}\n" for key, value in asdict(cost).items())  # type: ignore[call-overload]
+        f"\n[stages.{name}]\n" + "".join(f"{key} = {toml_value(_rounded(value))}\n" for key, value in asdict(cost).items())  # type: ignore[call-overload]
         for name, cost in stages.items()
     )
     path.write_text(head + body, "utf-8")
@@ -68,20 +69,13 @@ def write_profile(path: Path, profile: Profile) -> None:
     values = asdict(profile)  # type: ignore[call-overload]
     basis = values.pop("basis")
     lines = ["# The machine that costs were calibrated on."]
-    lines += [f"{key} = {_value(value)}" for key, value in values.items()]
-    lines += ["", "[basis]", *(f'{key} = "{value}"' for key, value in basis.items())]
+    lines += [f"{key} = {toml_value(_rounded(value))}" for key, value in values.items()]
+    lines += ["", "[basis]", *(f"{key} = {toml_value(value)}" for key, value in basis.items())]
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, tuple | list):
-        return "[" + ", ".join(_value(v) for v in value) + "]"
-    return _number(float(value)) if isinstance(value, float) else str(value)
-
-
-def _number(value: float) -> str:
-    return "0.0" if value == 0.0 else repr(float(f"{value:.4g}"))
+def _rounded(value: object) -> object:
+    """Figures to four digits: no measurement is better."""
+    if isinstance(value, tuple):
+        return tuple(_rounded(v) for v in value)
+    return float(f"{value:.4g}") if isinstance(value, float) else value

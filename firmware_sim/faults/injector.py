@@ -8,9 +8,10 @@ import numpy as np
 import simpy
 
 from firmware_sim.arena import FrameArena
-from firmware_sim.checksum import crc_of
+from firmware_sim.bits import crc_of
+from firmware_sim.faults.kinds import KINDS
 from firmware_sim.memory import BufferManager
-from firmware_sim.operations import FAULTS, Fault
+from firmware_sim.operations import Fault
 from firmware_sim.ports import NEVER_NS, OpenSet, Readout
 from firmware_sim.tables import BAD, DARK, SCAN, TableGuard
 from firmware_sim.timeline import Timeline
@@ -21,27 +22,6 @@ from sensorproc.timescales import NS_PER_S
 PACKETS_AHEAD = 8  # among which one is lost
 SCRUB_NS = 10 * NS_PER_S
 PREPARED_SHARE = 2.0 / 3.0  # of the frames' memory: four octets a pixel of six
-# kind: (size if none is given, what it is)
-KINDS = {
-    "seu": (1.0, "bits flipped in the frames' memory, each in a word of its own"),
-    "mbu": (2.0, "adjacent bits flipped in one word"),
-    "table": (1.0, "bits flipped in the scan table, the dark map or the bad-pixel map"),
-    "stuck": (1.0, "frames that repeat the one before"),
-    "late": (3.0, "seconds by which a frame is late"),
-    "lost": (1.0, "frames that never come"),
-    "duplicated": (1.0, "frames that come twice"),
-    "torn": (1.0, "frames whose lower part is the one before's"),
-    "camera_reset": (2.0, "seconds without frames"),
-    "hang": (1.0, "times that the search of a set never returns"),
-    "clock_drift": (60.0, "seconds without time pulses"),
-    "clock_jump": (0.5, "seconds by which the time code steps"),
-    "squeeze": (20.0, "seconds in which there is no memory for a new set"),
-    "outage": (20.0, "seconds without a link"),
-    "packet_loss": (1.0, "packets lost on their way"),
-    "flood": (200.0, "telecommands at once"),
-    "malformed": (1.0, "damaged telecommands"),
-}
-assert set(KINDS) == set(FAULTS)
 
 
 @dataclass(frozen=True)

@@ -95,12 +95,11 @@ class DwellLedger:
         """Records that could not be sent: they wait for the next chance, the oldest first, and no more than fit a few packets."""
         self.unsent = [*records, *self.unsent][-MOST_UNSENT:]
 
-    def give_up(self, reason: str) -> None:
-        """Close what is open, in order: the run is over."""
-        for set_id in sorted(self.open):
-            self.close(set_id, reason=reason)
+    @property
+    def n_closed(self) -> int:
+        return sum(self.counts.values())
 
     @property
     def is_exact(self) -> bool:
         """Whether every planned dwell is open or closed, once."""
-        return self.n_planned == len(self.open) + sum(self.counts.values())
+        return self.n_planned == len(self.open) + self.n_closed

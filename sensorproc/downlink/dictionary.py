@@ -99,6 +99,11 @@ class FrameStatus(IntFlag):
     HAS_TIME = 64  # without it, times count frames and no message may carry them
 
 
+def reason_name(code: int) -> str:
+    """Name of a code that was received; UNKNOWN for one of a later version."""
+    return REASONS[code] if code < len(REASONS) else "UNKNOWN"
+
+
 def reason_code(reason: str) -> int:
     """Code of a reason; an unknown one is a defect."""
     return REASONS.index(reason)

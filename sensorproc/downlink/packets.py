@@ -13,6 +13,7 @@ from sensorproc.downlink.fields import RecordType
 from sensorproc.errors import PacketError
 
 P_FIELD = 0x1F  # level 1 epoch 1958-01-01 TAI, 4 octets of seconds, 3 of fractions: 59.6 ns
+APID_MASK = 0x7FF
 SEQUENCE_COUNTS = 1 << 14
 PRIMARY_BYTES, TIME_BYTES, COUNT_BYTES, CRC_BYTES = 6, 8, 2, 2
 OVERHEAD_BYTES = PRIMARY_BYTES + TIME_BYTES + COUNT_BYTES + CRC_BYTES
@@ -59,6 +60,11 @@ def build(record: RecordType, sequence: int, tai_ns: int, records: Sequence[byte
 def capacity(record: RecordType, max_packet_bytes: int) -> int:
     """Records that fit one packet, at least one."""
     return max((max_packet_bytes - OVERHEAD_BYTES) // record.size_bytes, 1)
+
+
+def apid_of(raw: bytes) -> int:
+    """Application process identifier in a packet's first two octets."""
+    return int.from_bytes(raw[:2], "big") & APID_MASK
 
 
 def is_intact(raw: bytes) -> bool:

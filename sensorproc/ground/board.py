@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sensorproc.downlink.dictionary import REASONS
+from sensorproc.downlink.dictionary import reason_name
 from sensorproc.downlink.telecommands import Code, Mode, Operation, Stage
 from sensorproc.ground.reader import Downlink
 from sensorproc.timescales import utc_from_tai_ns
@@ -46,7 +46,7 @@ def dwells(downlink: Downlink) -> list[Row]:
         row = dict(record)
         row["time_utc"] = utc_from_tai_ns(row.pop("t_start_tai_ns"))
         row["outcome"] = "done" if row.pop("is_done") else "missed"
-        row["reason"] = "" if row["reason"] == 0 else REASONS[row["reason"]] if row["reason"] < len(REASONS) else "UNKNOWN"
+        row["reason"] = reason_name(row["reason"]) if row["reason"] else ""
         rows.append(row)
     return rows
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sensorproc.conventions import FWHM_PER_SIGMA
-from sensorproc.downlink.dictionary import DATA_MODES, NOT_OF_FRAMES, ORIGINS, REASONS, FrameStatus, Severity
+from sensorproc.downlink.dictionary import DATA_MODES, NOT_OF_FRAMES, ORIGINS, REASONS, FrameStatus, Severity, reason_name
 from sensorproc.flags import DetectionFlag, names
 from sensorproc.geometry import dcm_from_quaternion, radec_from_unit, tangent_axes
 from sensorproc.ground.reader import Downlink
@@ -75,10 +75,10 @@ def frames(downlink: Downlink) -> list[Row]:
         row = {"detector": record["detector"], "frame": record["frame"]}
         row["time_utc"] = utc_from_tai_ns(record["t_mid_tai_ns"])
         row["exposure_s"] = record["exposure_ns"] * 1e-9
-        reason = REASONS[reasons.get((record["detector"], record["frame"]), 0)]
+        reason = reason_name(reasons.get((record["detector"], record["frame"]), 0))
         row["status"] = "processed" if status & FrameStatus.PROCESSED else f"rejected: {reason}"
         row["sky"] = "stars" if status & FrameStatus.STAR_SOLUTION else "header" if status & FrameStatus.HAS_SKY else "none"
-        row["unsolved"] = _name(record["unsolved"]) if record["unsolved"] else ""
+        row["unsolved"] = reason_name(record["unsolved"]) if record["unsolved"] else ""
         row |= boresight(record, status) | {"turn_arcsec_s": turn_arcsec_s}
         for key in ("n_stars", "n_registered", "registration_rms_px", "n_solved", "solution_rms_px"):
             row[key] = record[key]
@@ -123,10 +123,6 @@ def limiting_mag(record: Row) -> float:
     return float(record["zeropoint_mag"] - 2.5 * math.log10(flux_e / exposure_s))
 
 
-def _name(code: int) -> str:
-    return REASONS[code] if code < len(REASONS) else "UNKNOWN"
-
-
 def boresight(record: Row, status: FrameStatus) -> Row:
     """Right ascension, declination and roll [deg] of the camera, GCRS axes, and its attitude with errors; NaN where unknown."""
     if not status & FrameStatus.HAS_SKY:
@@ -166,7 +162,7 @@ def events(downlink: Downlink) -> list[Row]:
     rows = []
     for record in sorted(downlink.records["EVENT"], key=lambda r: (r["detector"], r["frame"])):
         severity = Severity(record["severity"]).name if record["severity"] in list(Severity) else "UNKNOWN"
-        reason = _name(record["reason"])
+        reason = reason_name(record["reason"])
         row = {"time_utc": utc_from_tai_ns(record["t_mid_tai_ns"]), "severity": severity, "event": reason}
         row |= {key: record[key] for key in ("detector", "frame", "value_1", "value_2")}
         rows.append(row)

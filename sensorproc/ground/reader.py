@@ -10,12 +10,14 @@ from typing import Any
 
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.packets import (
+    APID_MASK,
     COUNT_BYTES,
     CRC_BYTES,
     OVERHEAD_BYTES,
     PRIMARY_BYTES,
     SEQUENCE_COUNTS,
     TIME_BYTES,
+    apid_of,
     is_intact,
 )
 from sensorproc.downlink.records import RECORDS, SET
@@ -67,7 +69,7 @@ def read(data: bytes) -> Downlink:
             continue
         raw = data[position : position + size]
         position += size
-        apid = int.from_bytes(raw[:2], "big") & 0x7FF
+        apid = apid_of(raw)
         count = _unwrap(int.from_bytes(raw[2:4], "big") & 0x3FFF, seen[apid])
         if (apid, count) in content:
             is_same = content[apid, count] == raw
@@ -89,7 +91,7 @@ def packet_size(data: bytes, position: int) -> int | None:
     word, sequence, length = struct.unpack_from(">HHH", data, position)
     if word & 0xF800 != TELEMETRY_WITH_TIME or sequence & UNSEGMENTED != UNSEGMENTED:
         return None
-    kind = RECORDS.get(word & 0x7FF)  # type: ignore[call-overload]
+    kind = RECORDS.get(word & APID_MASK)  # type: ignore[call-overload]
     size = PRIMARY_BYTES + length + 1
     if kind is None or size > len(data) - position or size < OVERHEAD_BYTES:
         return None

@@ -19,6 +19,7 @@ from sensorproc.geometry import compose, rotation
 from sensorproc.onboard.find_stars import find_stars, is_trailed, psf_sigma, significance, spikes, template, wide_enough
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.products import Flattened, Frame, Registered, Rejection, Trail, Transform
+from sensorproc.onboard.straight_line import velocity
 from sensorproc.onboard.threads import each
 from sensorproc.timescales import NS_PER_S
 
@@ -110,8 +111,7 @@ def _finer_trail(placed: list[Registered]) -> Trail:
     """
     times = np.array([r.t_frames for r in placed])
     raw = placed[0].flattened.calibrated.frame
-    spread = times - times.mean()
-    per_cadence = (spread[:, None] * _centres(placed)).sum(axis=0) / (spread**2).sum()
+    per_cadence = velocity(times, _centres(placed))
     span_ns = placed[-1].flattened.t_mid_tai_ns - placed[0].flattened.t_mid_tai_ns
     fraction = raw.exposure_s * NS_PER_S * (times[-1] - times[0]) / span_ns
     trail = Trail(float(per_cadence[0] * fraction), float(per_cadence[1] * fraction))

@@ -12,6 +12,7 @@ from scipy.special import erf
 from sensorproc.onboard.find_stars import lonely
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.products import Registered, Trail
+from sensorproc.onboard.straight_line import velocity
 from sensorproc.timescales import NS_PER_S
 
 MIN_FRAMES = 3
@@ -35,10 +36,9 @@ def exposure_bias(frames: list[Registered]) -> tuple[float, float]:
     if len(found) < MIN_FRAMES:
         return 0.0, 0.0
     bias, sigma = np.array(found).T
-    weight = 1.0 / (sigma**2 + _shake(bias, sigma) ** 2)
-    mean = float((weight * bias).sum() / weight.sum())
+    mean, sigma_mean = _weighted_mean(bias, sigma**2 + _shake(bias, sigma) ** 2)
     rate_px_s = frames[0].trail.length_px / frames[0].flattened.calibrated.frame.exposure_s
-    return mean, math.hypot(float(weight.sum()) ** -0.5, LENGTH_FLOOR_PX / rate_px_s)
+    return mean, math.hypot(sigma_mean, LENGTH_FLOOR_PX / rate_px_s)
 
 
 def _shake(bias: np.ndarray, sigma: np.ndarray) -> float:
@@ -62,9 +62,14 @@ def _of_frame(k: int, frames: list[Registered]) -> tuple[float, float] | None:
     if not rows:
         return None
     seconds, sigma = np.array(rows).T
-    weight = sigma**-2.0
-    mean = float((weight * seconds).sum() / weight.sum())
-    return mean - raw.exposure_s, 1.0 / math.sqrt(float(weight.sum()))
+    mean, sigma_mean = _weighted_mean(seconds, sigma**2)
+    return mean - raw.exposure_s, sigma_mean
+
+
+def _weighted_mean(values: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
+    """Mean by inverse variance, and its sigma."""
+    weight = 1.0 / variance
+    return float((weight * values).sum() / weight.sum()), float(weight.sum()) ** -0.5
 
 
 def _rate_px_s(k: int, frames: list[Registered], x: float, y: float) -> np.ndarray:
@@ -72,9 +77,7 @@ def _rate_px_s(k: int, frames: list[Registered], x: float, y: float) -> np.ndarr
     plane = frames[k].transform.to_registered(np.float64(x), np.float64(y))
     places = np.array([frame.transform.to_detector(*plane) for frame in frames], float)
     times = np.array([frame.flattened.t_mid_tai_ns for frame in frames], np.int64)
-    t = (times - times[0]) / NS_PER_S
-    t = t - t.mean()
-    return np.asarray((t[:, None] * places).sum(axis=0) / (t * t).sum())
+    return velocity((times - times[0]) / NS_PER_S, places)
 
 
 def trail_length(frame: Registered, x: float, y: float, trail: Trail) -> tuple[float, float] | None:

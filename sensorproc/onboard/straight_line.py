@@ -25,6 +25,12 @@ def squared_pull(gap: np.ndarray, cov: np.ndarray) -> float:
     return float((c * gap[0] ** 2 - 2.0 * b * gap[0] * gap[1] + a * gap[1] ** 2) / (a * c - b * b))
 
 
+def velocity(t: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    """Velocity (2,) of the straight line through places ``xy`` (n, 2) at times ``t`` (n,), all alike."""
+    spread = t - t.mean()
+    return np.asarray((spread[:, None] * xy).sum(axis=0) / (spread**2).sum())
+
+
 def straight_line(t: np.ndarray, xy: np.ndarray, variance: np.ndarray) -> StraightLine:
     """Weighted least squares through places ``xy`` (n, 2) at times ``t`` (n,) with ``variance`` (n, 2) in x and y.
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from firmware_sim import topology
 from firmware_sim.arena import FrameArena
-from firmware_sim.campaign import campaign
+from firmware_sim.campaign import MARKING, campaign
 from firmware_sim.cli import main
 from firmware_sim.operations import FAULTS, Operations
 from firmware_sim.processor_profile import load_profile
@@ -38,16 +38,15 @@ def recording(mini):
     return open_recording(mini / "recording")
 
 
-def flown(recording, operations, slow=1.0, seed=1, **over) -> Payload:
-    """A finished flight of the small payload on a host ``slow`` times slower."""
+def flown(recording, operations, slow=1.0, seed=1, processor="host", **over) -> Payload:
+    """A finished flight of the small payload on a processor, made ``slow`` times slower."""
     scenario = load(MINI)
-    profile = load_profile("host")
+    profile = load_profile(processor)
     profile = replace(profile, ops_per_core_s=profile.ops_per_core_s / slow)
     chosen = replace(scenario.board, **over)
     given = load(MINI, over={"operations": operations}).operations
-    payload = topology.build(recording, scenario.payload, chosen, profile, seed, {"marking": "U", "data_mode": 3}, given)
-    while not (payload.is_finished and payload.radio.queued_bytes == 0):
-        payload.env.step()
+    payload = topology.build(recording, scenario.payload, chosen, profile, seed, MARKING, given)
+    payload.fly()
     return payload
 
 
@@ -149,14 +148,13 @@ def test_nothing_grows_over_a_thousand_sets(recording):
 
     operations = {"duration_s": 16_100.0, "core": "reuse", "scan": [{"n_frames": 4}]}
     scenario = load(MINI, over={"operations": operations})
-    marking = {"marking": "U", "data_mode": 3}
     payload = topology.build(
         recording,
         scenario.payload,
         scenario.board,
         load_profile("host"),
         1,
-        marking,
+        MARKING,
         scenario.operations,
         send=lambda packet: None,
     )
@@ -243,12 +241,7 @@ def test_damaged_pixels_are_not_sent(recording):
         "duration_s": 33.0, "core": "remember", "commands": [{"t_s": 14.0, "do": "REQUEST_CHIP", "arguments": chip}],
         "faults": [{"kind": "seu", "at_s": [9.0 + 0.1 * k for k in range(20)], "size": 400.0}],
     }  # fmt: skip
-    scenario = load(MINI, over={"operations": operations})
-    board_ = replace(scenario.board, processor="jetson_orin")
-    marking = {"marking": "U", "data_mode": 3}
-    payload = topology.build(recording, scenario.payload, board_, load_profile("jetson_orin"), 1, marking, scenario.operations)
-    while not (payload.is_finished and payload.radio.queued_bytes == 0):
-        payload.env.step()
+    payload = flown(recording, operations, processor="jetson_orin")
     assert [row["code"] for row in board.acks(told(payload)) if row["stage"] == "FAILED"] == ["NOT_AVAILABLE"]
 
 
