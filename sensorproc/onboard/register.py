@@ -32,7 +32,6 @@ CLEAR_GAIN = 1.15  # in SNR, of a trail over a point
 MIN_FRAMES_FOR_DRIFT = 3
 SHIFT_WINDOW_PX = 1024  # middle of the frame in which the steps between frames are looked for
 PLAIN_AGREEMENT = 0.7  # correlation of star maps above which the header's step needs no other
-MOST_PAIRS = 2_000  # beyond these a tree finds neighbours sooner
 UNUSUAL_RMS = 4.0  # times that of the set's other frames: matched by chance
 STARE_DRIFT_SIGMAS = 10.0  # of the stars over the set: beyond, no pixel sees one for long
 
@@ -356,13 +355,8 @@ def match_nearest(points: np.ndarray, others: np.ndarray, radius: float) -> tupl
     """Indices of mutual nearest neighbours within ``radius``, in the order of ``points``."""
     if len(points) == 0 or len(others) == 0:
         return np.empty(0, int), np.empty(0, int)
-    if len(points) * len(others) <= MOST_PAIRS:
-        gaps = ((points[:, None, :] - others[None, :, :]) ** 2).sum(axis=2)
-        nearest, back = gaps.argmin(axis=1), gaps.argmin(axis=0)
-        rows = np.flatnonzero(gaps[np.arange(len(points)), nearest] < radius**2)
-    else:
-        distance, nearest = cKDTree(others).query(points, distance_upper_bound=radius)
-        back = cKDTree(points).query(others, distance_upper_bound=radius)[1]
-        rows = np.flatnonzero(np.isfinite(distance))
+    distance, nearest = cKDTree(others).query(points, distance_upper_bound=radius)
+    back = cKDTree(points).query(others, distance_upper_bound=radius)[1]
+    rows = np.flatnonzero(np.isfinite(distance))
     rows = rows[back[nearest[rows]] == rows]
     return rows, nearest[rows]
