@@ -41,7 +41,7 @@ def budget(payload: Payload) -> list[Row]:
     ]
     rows += [
         ("memory, most in use", "bytes", payload.memory.peak_bytes, payload.memory.budget_bytes),
-        ("processor time", "s", payload.processor.busy_ns / NS_PER_S, now_s),
+        ("time of all cores", "s", payload.processor.busy_ns / NS_PER_S, now_s * payload.processor.profile.cores),
         ("link", "bytes", payload.radio.ledger.n_bytes, payload.radio.bit_s / BITS_PER_BYTE * now_s),
     ]
     return [

@@ -160,7 +160,7 @@ def verdict(found: Products, clean: Products, has_gaps: bool) -> str:
 def _corrected(payload: Payload) -> int:
     arena, processor = payload.arena, payload.image_processor
     words = arena.n_corrected if arena else 0
-    return words + processor.n_remade + payload.tables.n_reloaded + processor.n_retried
+    return words + processor.prepared.n_remade + payload.tables.n_reloaded + processor.n_retried
 
 
 def _detected(payload: Payload, downlink: Downlink) -> int:

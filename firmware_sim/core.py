@@ -78,7 +78,7 @@ class ReusedCore:
             return kept.result, kept.charges
         lost = [item for item in items if not isinstance(item, Frame)]
         part = len(usable) / max(kept.n_used, 1)
-        charges = [Charge(charge.stage, round(part * charge.duration_ns)) for charge in kept.charges]
+        charges = [charge.scaled(part) for charge in kept.charges]
         return without(kept.at(items[0]), lost, len(usable)), charges
 
     def commit(self, detector: int, state: PayloadState) -> None:
@@ -160,6 +160,6 @@ class Meter:
     def __call__(self, stage: Callable[..., Any], *arguments: Any) -> Any:
         work = work_before(stage.__name__, arguments)
         result = stage(*arguments)
-        seconds = self.model.duration_s(stage.__name__, work_after(work, stage.__name__, result))
-        self.charges.append(Charge(stage.__name__, round(seconds * NS_PER_S)))
+        serial_s, shared_s = self.model.core_s(stage.__name__, work_after(work, stage.__name__, result))
+        self.charges.append(Charge(stage.__name__, round(serial_s * NS_PER_S), round(shared_s * NS_PER_S)))
         return result

@@ -59,11 +59,11 @@ def set_bytes(need: Footprint) -> int:
     return need.n_frames * (need.raw_frame + need.prepared_frame)
 
 
-def demand(need: Footprint, n_sets: int, star_table_bytes: int, queue_bytes: int) -> dict[str, int]:
+def demand(need: Footprint, n_detectors: int, n_sets: int, star_table_bytes: int, queue_bytes: int) -> dict[str, int]:
     """What a payload holds at its worst: of every detector one set in work, those that wait, and the next one being taken."""
     return {
-        FRAMES: n_sets * set_bytes(need),
-        "working memory of a set": need.set_work,
+        FRAMES: n_detectors * n_sets * set_bytes(need),
+        "working memory of searches": n_detectors * need.set_work,
         "star table": star_table_bytes,
         "packet queue": queue_bytes,
     }

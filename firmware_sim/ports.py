@@ -36,7 +36,6 @@ class OpenSet:
     end_tai_ns: int  # of the last exposure
     items: list[Item] = field(default_factory=list)
     slots: dict[int, int] = field(default_factory=dict)  # by frame
-    crcs: dict[int, int] = field(default_factory=dict)  # of prepared frames, by frame
     sigma_time_s: float = 0.0  # of the clock, at its worst while frames were stamped
     n_tries: int = 0
     n_hangs: int = 0  # by a fault: so many times its search never returns
@@ -57,16 +56,25 @@ class Readout:
     n_copies: int = 1
 
 
-NEVER_NS = 1 << 62  # delay of a frame that does not come
+NEVER_NS = 1 << 62  # delay of a frame that does not come, time of a stage that does not end
 Disturb = Callable[[Readout], Readout]  # what happens to it on its way
 
 
 @dataclass(frozen=True)
 class Charge:
-    """A stage that ran, and the time it takes."""
+    """A stage that ran, and the core time it takes: of its serial part, and of the part that cores divide."""
 
     stage: str
-    duration_ns: int
+    serial_ns: int
+    shared_ns: int = 0
+
+    def scaled(self, part: float) -> "Charge":
+        """The same of a part of the work."""
+        return Charge(self.stage, round(part * self.serial_ns), round(part * self.shared_ns))
+
+    @property
+    def is_hang(self) -> bool:
+        return self.serial_ns >= NEVER_NS
 
 
 class Clock(Protocol):
@@ -119,8 +127,10 @@ class Compute(Protocol):
     """Cores that take time."""
 
     def spend(
-        self, charges: Sequence[Charge], set_id: int, lane: str, priority: int, alive: Callable[[int | None], None]
+        self, charges: Sequence[Charge], set_id: int, priority: int, flow: int | None = None
     ) -> Generator[simpy.Event, Any, None]: ...
+
+    def overdue_ns(self) -> int: ...
 
     def since_last_report(self) -> tuple[float, float]: ...
 

@@ -222,7 +222,7 @@ def _link(flight: Flight) -> str:
     return _strip(bars, end_s, 24) + f"<p class='note'>Radio on the air ({html.escape(shares)}).</p>"
 
 
-LANES = ("frames", "sets")
+LANE_PX = 20
 STAGE_COLOURS = ("#7aa2f7", "#ffb454", "#9ece6a", "#f7768e", "#bb9af7", "#7dcfff", "#e0af68", "#35d0ba")
 
 
@@ -238,7 +238,7 @@ def _timeline(flight: Flight) -> str:
     order = sorted(total, key=lambda stage: -total[stage])
     colour = {stage: STAGE_COLOURS[min(i, len(STAGE_COLOURS) - 1)] for i, stage in enumerate(order)}
     bars = [
-        _bar(s.start_ns / NS_PER_S, s.end_ns / NS_PER_S, end_s, 26 * LANES.index(s.lane), 22, colour[s.stage], s.stage)
+        _bar(s.start_ns / NS_PER_S, s.end_ns / NS_PER_S, end_s, LANE_PX * s.core, LANE_PX - 4, colour[s.stage], s.stage)
         for s in trace
     ]
     keys = "".join(
@@ -246,11 +246,11 @@ def _timeline(flight: Flight) -> str:
     )
     deadline = max(flight.payload.health.deadlines_ns.values(), default=0) / NS_PER_S
     note = (
-        f"<p class='note'>Above: each frame as it arrives. Below: each set once complete, {deadline:.0f} s allowed. Times are"
+        f"<p class='note'>A row for each core: frames as they arrive, sets once complete, {deadline:.0f} s allowed. Times are"
         f" modelled for {html.escape(flight.profile.name)} ({len(flight.profile.unverified)} of its figures are estimates),"
         " not measured on it.</p>"
     )
-    return _strip(bars, end_s, 50) + f"<p class='keys'>{keys}</p>" + note
+    return _strip(bars, end_s, LANE_PX * flight.profile.cores) + f"<p class='keys'>{keys}</p>" + note
 
 
 def _memory(flight: Flight) -> str:

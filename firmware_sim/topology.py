@@ -39,6 +39,7 @@ from firmware_sim.memory import BufferManager, demand, laid_out
 from firmware_sim.operations import Operations
 from firmware_sim.overload import OverloadPolicy
 from firmware_sim.plan import scan_entries, uplinked
+from firmware_sim.prepared import PreparedFrames
 from firmware_sim.processor_profile import Profile
 from firmware_sim.scan.ledger import DwellLedger
 from firmware_sim.scan.table import ScanEntry, pack
@@ -116,12 +117,12 @@ def build(
     sky = Sky(recording.stars, config.solve)
     entries = scan_entries(operations, config.frame_set.max_frames)
     layout = _Layout.of(recording, sets, entries, board)
-    needs = demand(layout.need, layout.n_sets, sky.n_bytes, board.queue_bytes)
+    needs = demand(layout.need, len(layout.detectors), layout.n_sets, sky.n_bytes, board.queue_bytes)
 
     env = simpy.Environment()
     visits = visits_of(sets, recording, config, problems)
     clock = VirtualClock(env, min(visit.dwell.t_start_tai_ns for visit in visits))
-    trace = Timeline(timeline)
+    trace = Timeline(timeline, profile.cores)
     memory = laid_out(needs, board.memory_bytes)
     processor = Processor(env, clock, profile, trace)
     model = CostModel(profile, np.random.default_rng([seed, 10]), stages or load_stages())
@@ -141,7 +142,8 @@ def build(
     parameters = ParameterSet(config)
     states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in layout.detectors}
     guards_pixels = bool(operations.faults) and operations.core != "reuse"
-    arena = FrameArena(layout.n_sets * layout.most_frames, layout.frame_px, profile.edac) if guards_pixels else None
+    n_slots = len(layout.detectors) * layout.n_sets * layout.most_frames
+    arena = FrameArena(n_slots, layout.frame_px, profile.edac) if guards_pixels else None
 
     counters = Counters(
         queue_bytes=lambda: radio.queued_bytes,
@@ -159,7 +161,7 @@ def build(
     flight_clock = FlightClock(clock, health.event)
     state.changed = lambda event: health.event(event, Severity.ACTIVITY_HI, float(state.mode))
     tables = TableGuard(state, states, health.event)
-    store = FrameStore(env, health.event, arena, lambda: health.is_up)
+    store = FrameStore(health.event, arena, lambda opened, item: image_processor.take(opened, item), lambda: health.is_up)
 
     def set_sent(set_id: int, has_gone: bool) -> None:
         health.set_sent(set_id, has_gone)
@@ -172,8 +174,8 @@ def build(
     )  # fmt: skip
     image_processor = ImageProcessor(
         env, clock, store, memory, processor, CORES[operations.core](RealCore(model, sky.stars, states)), ledger, downlink,
-        health.event, lambda: parameters.config, tables.check, health.set_done, OverloadPolicy(),
-        board.waiting_sets * len(layout.detectors), operations.duration_s == 0, guards_pixels, trace,
+        health.event, lambda: parameters.config, tables.check, health.set_done, OverloadPolicy(), layout.detectors,
+        board.waiting_sets, operations.duration_s == 0, PreparedFrames(guards_pixels), trace,
     )  # fmt: skip
     health.watch(image_processor)
     cadence_ns = round((config.sensor.cadence_s or recording.cadence_s or 1.0) * NS_PER_S)
@@ -207,7 +209,7 @@ class _Layout:
     shape: tuple[int, int]
     most_frames: int
     detectors: list[int]
-    n_sets: int
+    n_sets: int  # of a detector
     need: Footprint
 
     @classmethod
@@ -217,7 +219,7 @@ class _Layout:
         shape = max((entry.shape for of_set in sets for _, entry in of_set), key=lambda shape: shape[0] * shape[1])
         most_frames = max(max(len(of_set) for of_set in sets), *(entry.n_frames for entry in entries))
         detectors = sorted({entry.detector for of_set in sets for _, entry in of_set})
-        n_sets = (2 + board.waiting_sets) * len(detectors)  # one taken, one in work, and those that wait
+        n_sets = 2 + board.waiting_sets  # one taken, one in work, and those that wait
         return cls(shape, most_frames, detectors, n_sets, footprint(shape, most_frames, recording.dark_e_s is not None))
 
     @property
@@ -272,7 +274,7 @@ def _end(payload: Payload, over: simpy.Event) -> Any:
     while not payload.camera.is_done:
         yield env.timeout(step)
     limit = env.now + GRACE_PERIODS * payload.period_ns
-    while ledger.open and (env.now < limit or payload.image_processor.expected_end_ns is not None):
+    while ledger.open and (env.now < limit or payload.processor.is_busy):
         yield env.timeout(step)
     over.succeed()
     payload.image_processor.finish("END_OF_RUN")

@@ -2,9 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
-
-import simpy
 
 from firmware_sim.arena import FrameArena
 from firmware_sim.bits import crc_of
@@ -15,18 +12,16 @@ from sensorproc.onboard.products import Frame
 
 @dataclass
 class FrameStore:
-    """Ports: frames in (from the camera), ``arrivals`` (to the image processor), events. Without an arena, pixels are not copied:
-    no fault can reach them."""
+    """Ports: frames in (from the camera) and out (to the image processor), events. Without an arena, pixels are not copied: no
+    fault can reach them."""
 
-    env: simpy.Environment
     event: EventOut
     arena: FrameArena | None
+    out: Callable[[OpenSet, Item], None]
     is_up: Callable[[], bool] = lambda: True  # whether there is a processor to take frames
-    arrivals: Any = None
     sets: dict[int, OpenSet] = field(default_factory=dict)  # all that are not done
 
     def __post_init__(self) -> None:
-        self.arrivals = simpy.Store(self.env)  # (set, item), in order of arrival
         self._last_crc: dict[int, int] = {}
 
     def open(self, opened: OpenSet) -> None:
@@ -47,7 +42,7 @@ class FrameStore:
         if isinstance(item, Frame) and self.arena is not None:
             item = self._checked(opened, item, crc)
         opened.items.append(item)
-        self.arrivals.put((opened, item))
+        self.out(opened, item)
 
     def _checked(self, opened: OpenSet, frame: Frame, crc: int) -> Item:
         reason = ""

@@ -1,7 +1,7 @@
 """Health: deadlines, memory, power and queue, events by urgency and in bounded number, and the watchdog.
 
-The watchdog asks the image processor whether the stage at work is over its time: first it warns, then it resets the processor,
-which starts again from its last checkpoint after the time it needs to boot.
+The watchdog asks whether a stage at work is over its time: first it warns, then it resets the processor, which starts again from
+its last checkpoint after the time it needs to boot.
 """
 
 from collections import Counter, deque
@@ -42,9 +42,7 @@ class Counters:
 
 
 class Watched(Protocol):
-    """What the watchdog looks after: see ``ImageProcessor``."""
-
-    expected_end_ns: float | None
+    """What the watchdog resets: see ``ImageProcessor``."""
 
     def stop(self) -> None: ...
 
@@ -97,14 +95,13 @@ class Health:
             yield self.env.timeout(self.sample_ns)
 
     def _watch(self) -> Generator[simpy.Event, Any, None]:
-        warned = None
+        is_warned = False
         while not self.is_over():
             yield self.env.timeout(NS_PER_S)
-            expected = self.watched.expected_end_ns if self.watched else None
-            over_ns = self.clock.now_ns() - expected if expected is not None else 0
-            if over_ns > WARN_NS and warned != expected:
-                warned = expected
+            over_ns = self.processor.overdue_ns()
+            if over_ns > WARN_NS and not is_warned:
                 self.event("PING_LATE", Severity.WARNING_HI, over_ns / NS_PER_S)
+            is_warned = over_ns > WARN_NS
             if over_ns > FATAL_NS:
                 yield from self.reset()
 

@@ -1,29 +1,44 @@
 """The image processor: the onboard core behind ports. Frames are prepared as they come, sets searched when complete.
 
-Of complete sets few wait; a set that finds no room is given up whole. After a reset, sets whose raw frames are still in memory
-are prepared again; a set in whose work the processor hung twice is given up.
+Every detector has a chain of its own, whose sets follow one another; all chains share the cores. Of complete sets few wait; a set
+that finds no room is given up whole. After a reset, sets whose raw frames are still in memory are prepared again; a set in whose
+work the processor hung twice is given up.
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import simpy
 
-from firmware_sim.bits import crc_of, flipped
 from firmware_sim.overload import LEVELS, OverloadPolicy, degraded, frame_step
-from firmware_sim.ports import BufferGet, Charge, Clock, Compute, EventOut, Item, OpenSet, SetOut, frame_number, rejected
+from firmware_sim.ports import (
+    NEVER_NS,
+    BufferGet,
+    Charge,
+    Clock,
+    Compute,
+    EventOut,
+    Item,
+    OpenSet,
+    SetOut,
+    frame_number,
+    rejected,
+)
+from firmware_sim.prepared import PreparedFrames
 from firmware_sim.restamp import SetResult, numbered
 from firmware_sim.scan.ledger import DwellLedger
 from firmware_sim.timeline import Timeline, flow_number
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.onboard.products import Flattened, Frame, Processed, Rejection
+from sensorproc.onboard.products import Frame, Processed, Rejection
 from sensorproc.onboard.state import PayloadState
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
 MOST_TRIES = 2
+HANG = Charge("hang", NEVER_NS)
 
 
 class Core(Protocol):
@@ -37,9 +52,8 @@ class Core(Protocol):
 
 
 class SetStore(Protocol):
-    """Sets that are not done, and their frames as they come: the frame store."""
+    """Sets that are not done, and their frames: the frame store."""
 
-    arrivals: Any
     sets: dict[int, OpenSet]
 
     def read(self, opened: OpenSet, frame: Frame) -> Item: ...
@@ -49,7 +63,7 @@ class SetStore(Protocol):
 
 @dataclass
 class ImageProcessor:
-    """Ports: arrivals (from the frame store), clock, memory, processor, core, ledger, events, sets out."""
+    """Ports: frames in (from the frame store), clock, memory, processor, core, ledger, events, sets out."""
 
     env: simpy.Environment
     clock: Clock
@@ -64,35 +78,37 @@ class ImageProcessor:
     check_tables: Callable[[int], bool]  # of a detector, before a set is searched: whether any was damaged
     done: Callable[[OpenSet, int], None]  # told of every set searched, and its first frame
     policy: OverloadPolicy
-    most_waiting: int
+    detectors: Sequence[int]
+    most_waiting: int  # complete sets of a detector
     keep: bool  # results, for the report
-    guards_memory: bool  # frames are checked before they are searched
+    prepared: PreparedFrames
     timeline: Timeline
     frames_of: dict[int, list[int]] = field(default_factory=dict)  # flows of sets whose packets have not gone
     finished: dict[int, Processed] = field(default_factory=dict)  # by set, in order of completion
-    expected_end_ns: float | None = None  # of the stage at work: what the watchdog looks at
     n_retried: int = 0
     n_degraded: int = 0
-    n_remade: int = 0  # prepared frames found damaged
 
     def __post_init__(self) -> None:
         self._n_tracklets = 0
         self._begin()
 
     def _begin(self) -> None:
-        self._complete = simpy.Store(self.env)
-        self._prepared: dict[int, list[Any]] = {}
+        self._arrivals = {detector: simpy.Store(self.env) for detector in self.detectors}  # (set, item), as they came
+        self._complete = {detector: simpy.Store(self.env) for detector in self.detectors}  # sets
         self._configs: dict[int, tuple[int, Config]] = {}
-        self._doubtful: set[int] = set()  # sets some of whose frames may have been prepared with a damaged table
-        self.expected_end_ns = None
-        self._processes = [self.env.process(self._prepare_frames()), self.env.process(self._search_sets())]
+        self.prepared.clear()
+        chains = (run(detector) for detector in self.detectors for run in (self._prepare_frames, self._search_sets))
+        self._processes = [self.env.process(chain) for chain in chains]
+
+    def take(self, opened: OpenSet, item: Item) -> None:
+        """A frame of an open set, or why there is none."""
+        self._arrivals[opened.detector].put((opened, item))
 
     def stop(self) -> None:
         """A reset: whatever is at work ends now; its working memory is lost."""
         for process in self._processes:
             if process.is_alive:
                 process.interrupt("reset")
-        self.expected_end_ns = None
 
     def finish(self, reason: str) -> None:
         """The flight is over: what is not done is given up."""
@@ -102,7 +118,6 @@ class ImageProcessor:
 
     def start(self) -> None:
         """After a reset: work begins anew with the raw frames that memory still holds."""
-        self.store.arrivals = simpy.Store(self.env)  # the old one may still owe an item to whoever was stopped
         self._begin()
         for opened in list(self.store.sets.values()):
             if opened.n_hangs >= opened.n_tries >= MOST_TRIES:
@@ -110,27 +125,26 @@ class ImageProcessor:
                 continue
             self.n_retried += bool(opened.items)
             for item in opened.items:
-                self.store.arrivals.put((opened, item))
+                self.take(opened, item)
 
-    def _prepare_frames(self) -> Generator[simpy.Event, Any, None]:
+    def _prepare_frames(self, detector: int) -> Generator[simpy.Event, Any, None]:
+        arrivals = self._arrivals[detector]
         try:
             while True:
-                opened, item = yield self.store.arrivals.get()
+                opened, item = yield arrivals.get()
                 if opened.set_id not in self.store.sets:
                     continue  # given up meanwhile
                 if opened.set_id not in self._configs:  # one configuration for a whole set
                     level = self.policy.level
                     self._configs[opened.set_id] = level, degraded(self.config(), level)
                 level, config = self._configs[opened.set_id]
-                done = self._prepared.setdefault(opened.set_id, [])
-                made = yield from self._prepare(opened, item, len(done) % frame_step(level) != 0, config)
+                n_done = self.prepared.count(opened.set_id)
+                made = yield from self._prepare(opened, item, n_done % frame_step(level) != 0, config)
                 if opened.set_id not in self.store.sets:
                     continue
-                done.append(made)
-                if self.guards_memory and isinstance(made, Flattened):
-                    opened.crcs[made.calibrated.frame.index] = crc_of(made.image_e)
-                if len(done) == opened.n_planned:
-                    self._admit(opened, self._prepared.pop(opened.set_id))
+                self.prepared.put(opened.set_id, made)
+                if n_done + 1 == opened.n_planned:
+                    self._admit(opened)
         except simpy.Interrupt:
             return
 
@@ -143,17 +157,17 @@ class ImageProcessor:
         if isinstance(checked, Rejection):
             return checked
         result, charges = self.core.prepare(checked, config)
-        self.timeline.flow("t", flow_number(item.detector, item.index), "frames", self.clock.now_ns())
-        yield from self.processor.spend(charges, opened.set_id, "frames", FRAME_PRIORITY, lambda duration_ns: None)
+        yield from self.processor.spend(charges, opened.set_id, FRAME_PRIORITY, flow_number(item.detector, item.index))
         return result
 
-    def _admit(self, opened: OpenSet, items: list[Any]) -> None:
+    def _admit(self, opened: OpenSet) -> None:
         """A complete set waits for its search, if there is room."""
-        if len(self._complete.items) >= self.most_waiting:
+        waiting = self._complete[opened.detector]
+        if len(waiting.items) >= self.most_waiting:
             self._judge(2 * opened.period_ns, 0, opened.period_ns)
             self._give_up(opened, "OVERLOAD")
             return
-        self._complete.put((opened, items))
+        waiting.put(opened)
 
     def _judge(self, late_ns: int, work_ns: int, period_ns: int) -> None:
         """How the next sets shall be searched, after one that was so late and took so long."""
@@ -172,38 +186,37 @@ class ImageProcessor:
 
     def _free(self, opened: OpenSet) -> None:
         self._configs.pop(opened.set_id, None)
-        self._prepared.pop(opened.set_id, None)
-        self._doubtful.discard(opened.set_id)
+        self.prepared.drop(opened.set_id)
         owner = f"frames of set {opened.set_id}"
         self.memory.release(owner, self.memory.held(owner))
         self.store.discard(opened.set_id)
 
-    def _search_sets(self) -> Generator[simpy.Event, Any, None]:
+    def _search_sets(self, detector: int) -> Generator[simpy.Event, Any, None]:
+        complete = self._complete[detector]
         try:
             while True:
-                opened, items = yield self._complete.get()
+                opened = yield complete.get()
                 opened.n_tries += 1
                 begun = self.clock.now_ns()
-                yield from self._search(opened, items)
-                self.expected_end_ns = None
+                yield from self._search(opened)
                 self._judge(self.clock.tai_ns() - opened.end_tai_ns, self.clock.now_ns() - begun, opened.period_ns)
         except simpy.Interrupt:
             return
 
-    def _search(self, opened: OpenSet, items: list[Any]) -> Generator[simpy.Event, Any, None]:
+    def _search(self, opened: OpenSet) -> Generator[simpy.Event, Any, None]:
         level, config = self._configs[opened.set_id]
         if self.check_tables(opened.detector):  # what was prepared with a damaged table is made anew
-            self._doubtful |= {k for k, other in self.store.sets.items() if other.detector == opened.detector}
-        items = sorted(self._sound(opened, items, config), key=lambda item: item.t_mid_tai_ns)
+            self.prepared.doubt(k for k, other in self.store.sets.items() if other.detector == opened.detector)
+        remake = partial(self.core.prepare, config=config)
+        items = self.prepared.sound(opened.set_id, partial(self.store.read, opened), lambda frame: remake(frame)[0])
+        items.sort(key=lambda item: item.t_mid_tai_ns)
         gone = {item.frame_index for item in items if isinstance(item, Rejection) and item.reason == "MEMORY_ERROR"}
         frames = [item for item in opened.items if isinstance(item, Frame) and item.index not in gone]
         frames.sort(key=lambda frame: frame.t_mid_tai_ns)
         first, last_ns = min(map(frame_number, opened.items)), max(item.t_mid_tai_ns for item in opened.items)
         result, charges = self.core.search(items, frames, config, opened.ring_key)
-        yield from self.processor.spend(charges, opened.set_id, "sets", SET_PRIORITY, self._watched)
-        if opened.n_tries <= opened.n_hangs:
-            self._watched(0)
-            yield self.env.event()  # that never comes
+        hangs = [HANG] if opened.n_tries <= opened.n_hangs else []
+        yield from self.processor.spend([*charges, *hangs], opened.set_id, SET_PRIORITY)
         self.core.commit(opened.detector, result.state)
         if self.keep and result.processed is not None:
             self.finished[opened.set_id] = result.processed
@@ -219,48 +232,16 @@ class ImageProcessor:
         housekeeping |= {"degraded": level, "sigma_time_s": opened.sigma_time_s}
         self.out.put_set(opened.set_id, records, housekeeping, last_ns, opened.period_ns)
 
-    def _sound(self, opened: OpenSet, items: list[Any], config: Config) -> list[Any]:
-        """Items whose memory is as it was written: a damaged prepared frame is made anew, one whose pixels are gone is lost."""
-        if not self.guards_memory:
-            return items
-        sound = []
-        for item in items:
-            if isinstance(item, Flattened):
-                frame = item.calibrated.frame
-                checked = self.store.read(opened, frame)
-                if isinstance(checked, Rejection):
-                    item = checked
-                elif opened.set_id in self._doubtful or crc_of(item.image_e) != opened.crcs[frame.index]:
-                    self.n_remade += 1
-                    item, _ = self.core.prepare(frame, config)
-            sound.append(item)
-        self._doubtful.discard(opened.set_id)
-        return sound
-
-    def upset(self, pick: int, bit: int) -> int:
-        """A particle flips a bit of a prepared frame's pixels; the set it belongs to, -1 if there is none."""
-        waiting = [(opened.set_id, items) for opened, items in self._complete.items]
-        held = [(k, items, i) for k, items in [*self._prepared.items(), *waiting] for i, item in enumerate(items)
-                if isinstance(item, Flattened)]  # fmt: skip
-        if not held:
-            return -1
-        set_id, items, i = held[pick % len(held)]
-        items[i] = replace(items[i], image_e=flipped(items[i].image_e, bit))
-        return set_id
-
     def set_sent(self, set_id: int, has_gone: bool) -> None:
         """The last packet of a set has gone: so far its frames have come. Or none of them will."""
         numbers = self.frames_of.pop(set_id, [])
         for number in numbers if has_gone else ():
             self.timeline.flow("f", number, "radio", self.clock.now_ns())
 
-    def _watched(self, duration_ns: int | None) -> None:
-        self.expected_end_ns = None if duration_ns is None else self.clock.now_ns() + duration_ns
-
     @property
     def n_waiting(self) -> int:
         """Complete sets that wait."""
-        return len(self._complete.items)
+        return sum(len(waiting.items) for waiting in self._complete.values())
 
 
 def _why(items: list[Any]) -> str:

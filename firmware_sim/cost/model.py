@@ -81,11 +81,11 @@ class CostModel:
     rng: np.random.Generator
     stages: dict[str, StageCost]
 
-    def duration_s(self, stage: str, work: Work) -> float:
-        """Elapsed time of a call that has the processor for itself."""
+    def core_s(self, stage: str, work: Work) -> tuple[float, float]:
+        """Processor time of a call [s]: of its serial part, and of the part that cores divide."""
         if stage not in self.stages:
             raise SensorprocError(f"stage {stage!r} has no cost: run firmware-sim calibrate")
         cost, profile = self.stages[stage], self.profile
-        shared = 1.0 - cost.parallel + cost.parallel / profile.cores
         jitter = 1.0 + profile.jitter * float(self.rng.uniform(-1.0, 1.0))
-        return cpu_s(cost, work, profile) * shared * (1.0 + profile.overhead) * jitter
+        total = cpu_s(cost, work, profile) * (1.0 + profile.overhead) * jitter
+        return (1.0 - cost.parallel) * total, cost.parallel * total

@@ -113,7 +113,9 @@ class Injector:
         if arena is None:
             return -1
         if self.rng.random() < PREPARED_SHARE and (not arena.has_edac or max(runs) > 1):
-            picks = [self.board.image_processor.upset(*(int(v) for v in self.rng.integers(1 << 40, size=2))) for _ in runs]
+            picks = [
+                self.board.image_processor.prepared.upset(*(int(v) for v in self.rng.integers(1 << 40, size=2))) for _ in runs
+            ]
             return max(picks)
         held = [k for k, slot in enumerate(arena.slots) if slot.owner >= 0]
         for n in runs:

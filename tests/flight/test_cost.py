@@ -59,7 +59,7 @@ def test_every_stage_of_the_pipeline_has_a_cost():
 
 def test_a_stage_without_a_cost_is_told():
     with pytest.raises(SensorprocError, match="firmware-sim calibrate"):
-        CostModel(HOST, np.random.default_rng(0), {}).duration_s("search", work(1, 1.0))
+        CostModel(HOST, np.random.default_rng(0), {}).core_s("search", work(1, 1.0))
 
 
 def test_a_slower_processor_takes_longer():
@@ -68,7 +68,8 @@ def test_a_slower_processor_takes_longer():
     def seconds(name):
         profile = replace(load_profile(name), jitter=0.0)
         model = CostModel(profile, np.random.default_rng(0), stages)
-        return sum(model.duration_s(stage, work(16, 2048.0**2)) for stage in stages)
+        parts = [model.core_s(stage, work(16, 2048.0**2)) for stage in stages]
+        return sum(serial + shared / profile.cores for serial, shared in parts)
 
     times = [seconds(name) for name in PROFILES]
     assert times[0] > 10 * times[-1]

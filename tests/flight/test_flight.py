@@ -141,7 +141,9 @@ def test_four_detectors_need_four_times_the_memory_and_share_the_link(mini, tmp_
     four = replace(recording, entries=entries)
     with pytest.raises(BudgetError, match="frames of all sets at hand"):
         board_with(four, memory_bytes=70_000_000)
-    payload = board_with(four, memory_bytes=200_000_000)
+    payload, alone = board_with(four, memory_bytes=300_000_000), board_with(recording)
+    for what in ("frames of all sets at hand", "working memory of searches"):
+        assert payload.needs[what] == 4 * alone.needs[what]
     finished, lost = settled(payload)
     assert len(finished) == 8
     assert not lost
@@ -228,9 +230,12 @@ def test_the_trace_opens_and_covers_every_stage(mini):
     assert {"calibrate", "flatten", "register", "subtract_stars", "search", "accept", "single_streaks"} <= {
         e["name"] for e in spans
     }
-    frames = [e for e in spans if e["name"] == "calibrate"]
-    assert len(frames) == 16
-    assert all(later["ts"] >= earlier["ts"] for earlier, later in zip(frames, frames[1:], strict=False))
+    lanes = {e["tid"]: e["args"]["name"] for e in events if e["name"] == "thread_name"}
+    assert list(lanes.values()) == ["camera", *(f"core {k}" for k in range(8)), "radio", "faults"]
+    assert {lanes[e["tid"]] for e in spans if e["name"] == "calibrate"} <= set(lanes.values()) - {"camera", "radio", "faults"}
+    for lane in lanes:
+        own = [e for e in spans if e["tid"] == lane]
+        assert all(b["ts"] >= a["ts"] + a["dur"] - 0.001 for a, b in zip(own, own[1:], strict=False))
 
 
 def test_simulated_frames_are_never_real(mini, tmp_path, capsys):
