@@ -54,6 +54,12 @@ class FrameArena:
         view.setflags(write=False)
         return replace(frame, data_dn=view), number
 
+    def mends(self, n_wrong: int) -> bool:
+        """Whether so many wrong bits of one word of any other memory are mended when it is read, and counted."""
+        is_mended = self.has_edac and n_wrong == 1
+        self.n_corrected += is_mended
+        return is_mended
+
     def read(self, number: int) -> bool:
         """Whether a slot's pixels are what was written; single wrong bits are mended on the way."""
         slot = self.slots[number]
@@ -61,6 +67,11 @@ class FrameArena:
             self._mend(slot)
             return not slot.wrong
         return crc_of(slot.pixels[: slot.n_px]) == slot.crc
+
+    @property
+    def n_held(self) -> int:
+        """Slots in use."""
+        return sum(slot.owner >= 0 for slot in self.slots)
 
     def release(self, owner: int) -> None:
         """Free the slots of a set."""

@@ -16,6 +16,7 @@ from firmware_sim.processor_profile import load_profile
 from firmware_sim.scenario import Scenario
 from firmware_sim.topology import Payload
 from sensorproc.downlink.dictionary import reason_name
+from sensorproc.downlink.records import NO_SET
 from sensorproc.ground.reader import Downlink, read
 from sensorproc.recording import Recording
 from sensorproc.timescales import NS_PER_S
@@ -95,14 +96,14 @@ class Products:
     content: Counter[str] = field(default_factory=Counter)
 
 
-BOARD_EVENTS = ("FRAME_DUPLICATED", "CLOCK_JUMP", "CLOCK_HOLDOVER", "WATCHDOG_RESET", "TABLE_RELOADED")
+BOARD_EVENTS = ("FRAME_DUPLICATED", "CLOCK_JUMP", "CLOCK_HOLDOVER", "WATCHDOG_RESET", "TABLE_RELOADED", "SEARCHED_AGAIN")
 FRAME_EVENTS = ("FRAME_TORN", "FRAME_STUCK", "FRAME_LATE", "FRAME_LOST", "CAMERA_RESET", "MEMORY_ERROR", "NO_MEMORY")
 NOT_COMPARED = ("tracklet_id",)
 
 
 def by_set(downlink: Downlink) -> dict[int, Products]:
     """Products of every set of which a SET record arrived."""
-    found = {row["set_id"]: Products(row) for row in downlink.records["SET"]}
+    found = {row["set_id"]: Products(row) for row in downlink.records["SET"] if row["set_id"] != NO_SET}
     span = [(p.row["first_frame"], p.row["first_frame"] + p.row["n_frames"], p) for p in found.values()]
     for name, key in (("FRAME", "frame"), ("DETECTION", "frame"), ("TRACKLET", "epoch_frame")):
         for row in downlink.records[name]:
@@ -168,7 +169,8 @@ def _detected(payload: Payload, downlink: Downlink) -> int:
     counts = payload.health.counts
     board = sum(counts[name] for name in BOARD_EVENTS)
     frames = sum(reason_name(row["reason"]) in FRAME_EVENTS for row in downlink.records["EVENT"])
-    return board + frames + payload.commands.n_rejected + downlink.gaps.n_missing
+    packets = downlink.gaps.n_missing + downlink.gaps.n_duplicates
+    return board + frames + payload.commands.n_rejected + packets
 
 
 def table(rows: list[Judged]) -> str:

@@ -38,7 +38,7 @@ class Command:
     t_s: NotNegative
     do: Literal[
         "PING", "SET_MODE", "SET_PARAMETER", "DUMP_PARAMETERS", "START_SCAN", "STOP_SCAN", "REQUEST_FRAME", "REQUEST_CHIP",
-        "CLEAR_STORED", "LOAD_SCAN",
+        "CLEAR_STORED", "SELF_TEST", "LOAD_SCAN",
     ]  # fmt: skip
     at_s: NotNegative | None = None
     arguments: dict[str, float | str] = Field(default_factory=dict)

@@ -37,6 +37,8 @@ class OpenSet:
     items: list[Item] = field(default_factory=list)
     slots: dict[int, int] = field(default_factory=dict)  # by frame
     sigma_time_s: float = 0.0  # of the clock, at its worst while frames were stamped
+    is_held: bool = False  # for the ground, which asks for raw pixels: not searched
+    is_doubtful: bool = False  # memory was damaged beyond repair while it was searched
     n_tries: int = 0
     n_hangs: int = 0  # by a fault: so many times its search never returns
 
@@ -47,11 +49,12 @@ class OpenSet:
 
 @dataclass(frozen=True)
 class Readout:
-    """What comes out of the camera for one exposure: an item, the camera's CRC of its pixels, how much later than it should, and
-    how often."""
+    """What comes out of the camera for one exposure: an item, the camera's CRC of its pixels and of those it read out before, how
+    much later than it should, and how often."""
 
     item: Item
-    crc: int
+    crc: int = 0
+    crc_before: int = 0
     delay_ns: int = 0
     n_copies: int = 1
 
@@ -104,7 +107,7 @@ class FrameIn(Protocol):
 
     def open(self, opened: OpenSet) -> None: ...
 
-    def put(self, set_id: int, item: Item, crc: int) -> None: ...
+    def put(self, set_id: int, readout: Readout) -> None: ...
 
 
 class BufferGet(Protocol):

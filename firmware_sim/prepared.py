@@ -24,6 +24,11 @@ class PreparedFrames:
         guarded = self.is_guarded and isinstance(item, Flattened)
         self._crcs.setdefault(set_id, []).append(crc_of(item.image_e) if guarded and isinstance(item, Flattened) else 0)
 
+    @property
+    def n_held(self) -> int:
+        """Frames of all sets."""
+        return sum(len(items) for items in self._items.values())
+
     def count(self, set_id: int) -> int:
         """Frames of a set so far."""
         return len(self._items.get(set_id, ()))

@@ -8,7 +8,7 @@ ground -> command handler -> operating state, parameters, scan table
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,11 @@ from firmware_sim.visits import visits_of
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Apid, Severity
 from sensorproc.downlink.formatter import Formatter
-from sensorproc.downlink.telecommands import Mode
+from sensorproc.downlink.records import NO_SET
+from sensorproc.downlink.telecommands import Code, Mode
+from sensorproc.onboard import report
 from sensorproc.onboard.footprint import Footprint, footprint
-from sensorproc.onboard.products import Rejection
+from sensorproc.onboard.products import Processed, Rejection
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Entry, Recording
 from sensorproc.replay import frame_sets, unopened
@@ -159,8 +161,15 @@ def build(
     boot_ns = round(profile.boot_s * NS_PER_S)
     health = Health(env, clock, memory, processor, counters, boot_ns, max(period_ns // 16, 1), is_over, trace)
     flight_clock = FlightClock(clock, health.event)
-    state.changed = lambda event: health.event(event, Severity.ACTIVITY_HI, float(state.mode))
-    tables = TableGuard(state, states, health.event)
+
+    def state_changed(event: str) -> None:
+        health.event(event, Severity.ACTIVITY_HI, float(state.mode))
+        if state.mode is not Mode.CHECKOUT:
+            image_processor.let_go()
+
+    state.changed = state_changed
+    tables = TableGuard(state, states, health.event, lambda detector: image_processor.doubt(detector))
+    sky = replace(sky, catalog=tables.catalog)
     store = FrameStore(health.event, arena, lambda opened, item: image_processor.take(opened, item), lambda: health.is_up)
 
     def set_sent(set_id: int, has_gone: bool) -> None:
@@ -171,25 +180,46 @@ def build(
         clock, Formatter(config.downlink.max_packet_bytes), radio, ledger, health.record, health.told, marking,
         board.link_bit_s / BITS_PER_BYTE / len(layout.detectors),
         lambda: unlimited(parameters.config.downlink.budget_bytes_per_set), set_sent,
+        (report.set_housekeeping(Processed.nothing(0, (), states[layout.detectors[0]].digest()), b"", config.digest())
+         | {"set_id": NO_SET, "first_frame": 0, "n_frames": 0} | marking, clock.origin_tai_ns),
     )  # fmt: skip
     image_processor = ImageProcessor(
         env, clock, store, memory, processor, CORES[operations.core](RealCore(model, sky.stars, states)), ledger, downlink,
         health.event, lambda: parameters.config, tables.check, health.set_done, OverloadPolicy(), layout.detectors,
-        board.waiting_sets, operations.duration_s == 0, PreparedFrames(guards_pixels), trace,
+        board.waiting_sets, operations.duration_s == 0, PreparedFrames(guards_pixels),
+        1 if profile.edac else 2, trace,
     )  # fmt: skip
     health.watch(image_processor)
     cadence_ns = round((config.sensor.cadence_s or recording.cadence_s or 1.0) * NS_PER_S)
     camera = Camera(
         env, clock, flight_clock, memory, store, ledger, _schedule(visits, operations, state, tables, clock, cadence_ns),
-        lambda: state.is_observing, round(board.readout_s * NS_PER_S), max(cadence_ns // 2, 1), guards_pixels, trace,
-        image_processor.abandon,
+        lambda: state.takes_frames, lambda: state.mode is Mode.CHECKOUT, round(board.readout_s * NS_PER_S),
+        max(cadence_ns // 2, 1), guards_pixels, trace, image_processor.abandon,
     )  # fmt: skip
-    executor = CommandExecutor(state, parameters, PixelRequests(store, downlink.put_now), layout.most_frames)
+
+    def self_test() -> tuple[Code, tuple[float, float]]:
+        """Memory scrubbed, tables checked: how many were loaded anew, and damaged cells of the star table as stored."""
+        if arena is not None:
+            arena.scrub()
+        n_reloaded, damaged = tables.check_all(), sky.damage()[0]
+        return Code.TABLE_DAMAGED if damaged else Code.NONE, (float(n_reloaded), float(len(damaged)))
+
+    executor = CommandExecutor(state, parameters, PixelRequests(store, downlink.put_now), self_test, layout.most_frames)
     commands = CommandHandler(env, clock, executor, downlink.put_now, lambda: health.is_up, is_over)
     for t_s, packets in uplinked(operations, clock.origin_tai_ns):
         env.process(_uplink(env, commands, round(t_s * NS_PER_S), packets))
     breakable = Breakable(
-        camera, arena, image_processor, tables, memory, radio, commands, flight_clock, lambda: store.sets, layout.detectors
+        camera,
+        arena,
+        image_processor,
+        tables,
+        memory,
+        radio,
+        commands,
+        flight_clock,
+        lambda: store.sets,
+        layout.detectors,
+        layout.need,
     )
     injector = Injector(env, breakable, operations.faults, np.random.default_rng([seed, 20]), trace, is_over)
     payload = Payload(

@@ -252,7 +252,12 @@ def open_catalog(path: Path) -> StarCatalog:
         raise InputError(f"{path}: {error.strerror}") from None
 
 
+def shipped_bytes() -> bytes:
+    """The star table of the package, as it lies on disk."""
+    return resources.files("sensorproc").joinpath(SHIPPED).read_bytes()
+
+
 @cache
 def shipped() -> StarCatalog:
     """The star table of the package."""
-    return StarCatalog(resources.files("sensorproc").joinpath(SHIPPED).read_bytes(), SHIPPED)
+    return StarCatalog(shipped_bytes(), SHIPPED)

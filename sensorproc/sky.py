@@ -1,8 +1,9 @@
 """Where a run takes its stars from: the table that came with it, or the shipped one, of which a frame gets the cone it needs."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -21,10 +22,11 @@ MOST_BANDS = 2  # of pattern indices that are tried
 
 @dataclass(frozen=True)
 class Sky:
-    """A table that was given, else the shipped one, loaded when first asked."""
+    """A table that was given, else the shipped one, loaded when first asked; ``catalog`` says where it is."""
 
     given: StarTable | None
     config: Solve
+    catalog: Callable[[], StarCatalog] = shipped
     _kept: dict[int, Patterns] = field(default_factory=dict)
 
     @property
@@ -32,11 +34,11 @@ class Sky:
         """Size of the table in memory, and of the one pattern index that is held at a time."""
         if self.given is not None:
             return self.given.unit.nbytes + self.given.mag.nbytes
-        return shipped().n_bytes + (patterns.MOST_BYTES if self.config.lost_in_space else 0)
+        return self.catalog().n_bytes + (patterns.MOST_BYTES if self.config.lost_in_space else 0)
 
     def damage(self) -> tuple[list[int], str]:
         """Damaged cells of the shipped table, where it is used, and what to say of them."""
-        cells = shipped().damaged_cells() if self.given is None else []
+        cells = self.catalog().damaged_cells() if self.given is None else []
         return cells, f"{SHIPPED}: {len(cells)} damaged cells are not used; install the package again"
 
     def stars(self, frames: Sequence[Frame]) -> StarTable | None:
@@ -45,7 +47,9 @@ class Sky:
             return self.given
         if self.given is not None:
             return replace(self.given, patterns=self._patterns_of_given)
-        return StarTable(np.empty((0, 3)), np.empty(0), None, Cones(shipped(), self.config.max_table_stars), patterns_of_shipped)
+        catalog = self.catalog()
+        cones, patterns_for = Cones(catalog, self.config.max_table_stars), partial(patterns_of, catalog)
+        return StarTable(np.empty((0, 3)), np.empty(0), None, cones, patterns_for)
 
     def _patterns_of_given(self, field_rad: float) -> list[Patterns]:
         assert self.given is not None
@@ -57,11 +61,11 @@ class Sky:
         return [self._kept[band]]
 
 
-def patterns_of_shipped(field_rad: float) -> Iterator[Patterns]:
-    """Indices of the shipped table for a field: its own band, and the next smaller one, each read when it is asked for."""
+def patterns_of(catalog: StarCatalog, field_rad: float) -> Iterator[Patterns]:
+    """Indices of a table for a field: its own band, and the next smaller one, each read when it is asked for."""
     band = patterns.band_of(field_rad)
     for b in range(band, max(band - MOST_BANDS, -1), -1) if band is not None else ():
-        yield patterns.of_catalog(shipped(), b)
+        yield patterns.of_catalog(catalog, b)
 
 
 @dataclass

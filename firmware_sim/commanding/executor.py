@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firmware_sim.commanding.parameters import PARAMETERS, ParameterSet
-from firmware_sim.commanding.state import CHANGES, MOST_TABLE_BYTES, OperatingState
+from firmware_sim.commanding.state import CHANGES, MOST_TABLE_BYTES, SCANNING, OperatingState
 from firmware_sim.scan.table import TableError, unpack
 from sensorproc.downlink.records import ACK
 from sensorproc.downlink.telecommands import CHUNK_BYTES, Code, Mode, Operation, Refused, Stage, Table, Telecommand, parse
@@ -24,11 +24,12 @@ Told = tuple[Code, tuple[float, float]]
 
 @dataclass
 class CommandExecutor:
-    """Ports: the operating state, parameters, and whoever fetches raw pixels. ``acks`` leave through the caller."""
+    """Ports: the operating state, parameters, whoever fetches raw pixels, the self test. ``acks`` leave through the caller."""
 
     state: OperatingState
     parameters: ParameterSet
     request_pixels: Request
+    self_test: Callable[[], "Told"]
     most_frames: int = 64  # of a dwell, that memory was laid out for
     stored: list[tuple[int, int, Telecommand]] = field(default_factory=list)  # time, order of arrival, command
     n_accepted: int = 0
@@ -94,7 +95,7 @@ class CommandExecutor:
             case Operation.SET_PARAMETER:
                 code = ParameterSet(self.parameters.config).set(given["parameter"], given["value"])
                 return code, (float(given["parameter"]), 0.0)
-            case Operation.START_SCAN if state.mode is not Mode.OBSERVE:
+            case Operation.START_SCAN if state.mode not in SCANNING:
                 return Code.WRONG_MODE, (float(state.mode), float(Mode.OBSERVE))
             case Operation.START_SCAN | Operation.STOP_SCAN if state.is_scanning == (command.operation is Operation.START_SCAN):
                 return Code.OUT_OF_SEQUENCE, (float(state.is_scanning), 0.0)
@@ -102,7 +103,7 @@ class CommandExecutor:
                 return self._load_refusal(given)
             case Operation.COMMIT_TABLE:
                 return self._commit_refusal(given)
-            case Operation.REQUEST_FRAME | Operation.REQUEST_CHIP if state.mode is Mode.SAFE:
+            case Operation.REQUEST_FRAME | Operation.REQUEST_CHIP | Operation.SELF_TEST if state.mode is Mode.SAFE:
                 return Code.WRONG_MODE, (float(state.mode), float(Mode.IDLE))
         return Code.NONE, (0.0, 0.0)
 
@@ -130,15 +131,15 @@ class CommandExecutor:
 
     def _carry_out(self, command: Telecommand, tai_ns: int) -> list[bytes]:
         """Change the state: the ACK records of completion, or of failure."""
-        state, given, code = self.state, command.arguments, Code.NONE
+        state, given, code, values = self.state, command.arguments, Code.NONE, (0.0, 0.0)
         match command.operation:
             case Operation.SET_MODE:
                 state.change(Mode(given["mode"]))
             case Operation.SET_PARAMETER:
                 code = self.parameters.set(given["parameter"], given["value"])
             case Operation.DUMP_PARAMETERS:
-                values = [(float(n), self.parameters.value(n)) for n in sorted(PARAMETERS)]
-                return [ack(command, Stage.COMPLETED, Code.NONE, tai_ns, pair) for pair in values]
+                dumped = [(float(n), self.parameters.value(n)) for n in sorted(PARAMETERS)]
+                return [ack(command, Stage.COMPLETED, Code.NONE, tai_ns, pair) for pair in dumped]
             case Operation.LOAD_TABLE:
                 state.load(given["offset"], given["part"].ljust(given["n_bytes"], b"\0"))
             case Operation.COMMIT_TABLE:
@@ -151,7 +152,9 @@ class CommandExecutor:
                 code = self.request_pixels(command)
             case Operation.CLEAR_STORED:
                 self.stored.clear()
-        return [ack(command, Stage.COMPLETED if code is Code.NONE else Stage.FAILED, code, tai_ns)]
+            case Operation.SELF_TEST:
+                code, values = self.self_test()
+        return [ack(command, Stage.COMPLETED if code is Code.NONE else Stage.FAILED, code, tai_ns, values)]
 
 
 def ack(command: Telecommand, stage: Stage, code: Code, tai_ns: int, values: tuple[float, float] = (0.0, 0.0)) -> bytes:

@@ -15,6 +15,7 @@ CHANGES = {
     Mode.CHECKOUT: (Mode.CHECKOUT, Mode.IDLE, Mode.SAFE),
     Mode.OBSERVE: (Mode.OBSERVE, Mode.IDLE, Mode.SAFE),
 }
+SCANNING = (Mode.CHECKOUT, Mode.OBSERVE)
 
 
 @dataclass
@@ -32,8 +33,8 @@ class OperatingState:
         self.stored_bytes = self.scan_bytes
 
     @property
-    def is_observing(self) -> bool:
-        return self.is_scanning and self.mode is Mode.OBSERVE
+    def takes_frames(self) -> bool:
+        return self.is_scanning and self.mode in SCANNING
 
     def entries(self) -> tuple[ScanEntry, ...]:
         """The scan table, checked.
@@ -46,11 +47,12 @@ class OperatingState:
         return unpack(self.scan_bytes)
 
     def change(self, mode: Mode) -> None:
-        """Another mode; leaving OBSERVE ends the scan."""
-        if mode is not self.mode:
-            self.mode = mode
-            self.changed("MODE_CHANGED")
-        if mode is not Mode.OBSERVE and self.is_scanning:
+        """Another mode, which ends the scan."""
+        if mode is self.mode:
+            return
+        self.mode = mode
+        self.changed("MODE_CHANGED")
+        if self.is_scanning:
             self.stop_scan()
 
     def start_scan(self) -> None:

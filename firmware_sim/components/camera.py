@@ -1,6 +1,7 @@
 """The camera: exposes on schedule, reads out, hands frames on. It never waits for the rest.
 
-With every frame goes the CRC that the camera took of its pixels: what the link between them damages is seen.
+With every frame goes the CRC that the camera took of its pixels, and that of the frame before: what the link between them damages
+is seen, and a frame that repeats another, whether that one arrived or not.
 """
 
 from collections.abc import Callable, Generator, Iterable
@@ -28,7 +29,8 @@ class Camera:
     frames: FrameIn
     ledger: DwellLedger
     schedule: Iterable[Step]
-    is_observing: Callable[[], bool]
+    takes_frames: Callable[[], bool]
+    holds_frames: Callable[[], bool]  # for the ground, instead of their search
     readout_ns: int
     late_ns: int  # a frame that comes later than this is not waited for
     checks_pixels: bool
@@ -41,6 +43,7 @@ class Camera:
 
     def __post_init__(self) -> None:
         self.down_until_ns = 0
+        self._crcs: dict[int, int] = {}  # of the last pixels read out, by detector
         self.env.process(self._run())
 
     def reset(self, down_ns: int) -> None:
@@ -64,10 +67,11 @@ class Camera:
         has_memory = self.memory.get(f"frames of set {dwell.set_id}", visit.set_bytes)
         end = visit.end_tai_ns + self.readout_ns
         opened = OpenSet(dwell.set_id, dwell.detector, dwell.n_planned, visit.ring_key, visit.period_ns, end)
+        opened.is_held = self.holds_frames()
         self.frames.open(opened)
         for shot in visit.shots:
             yield self.env.timeout(max(shot.end_tai_ns + self.readout_ns - self.clock.tai_ns(), 0))
-            if not self.is_observing():
+            if not self.takes_frames():
                 self.abandon(dwell.set_id, "SCAN_STOPPED")
                 return
             opened.sigma_time_s = max(opened.sigma_time_s, self.time.sigma_s())
@@ -87,17 +91,18 @@ class Camera:
         if not has_memory:
             self.n_lost += 1
             reason, numbers = "NO_MEMORY", (("bytes", float(visit.set_bytes)),)
-            self.frames.put(visit.dwell.set_id, Rejection(shot.index, detector, t_mid, reason, numbers), 0)
+            self.frames.put(visit.dwell.set_id, Readout(Rejection(shot.index, detector, t_mid, reason, numbers)))
             return
         if self.clock.now_ns() < self.down_until_ns:
-            self.frames.put(visit.dwell.set_id, Rejection(shot.index, detector, t_mid, "CAMERA_RESET"), 0)
+            self.frames.put(visit.dwell.set_id, Readout(Rejection(shot.index, detector, t_mid, "CAMERA_RESET")))
             return
         item = shot.read()
         item = replace(item, t_mid_tai_ns=t_mid) if item.t_mid_tai_ns != t_mid else item
         crc = crc_of(item.data_dn) if self.checks_pixels and isinstance(item, Frame) else 0
-        readout = Readout(item, crc)
+        readout = Readout(item, crc, self._crcs.get(detector, 0))
         for disturb in self.disturb:
             readout = disturb(readout)
+        self._crcs[detector] = readout.crc
         self.env.process(self._deliver(visit.dwell.set_id, readout))
 
     def _deliver(self, set_id: int, readout: Readout) -> Generator[simpy.Event, Any, None]:
@@ -110,4 +115,4 @@ class Camera:
         elif readout.delay_ns:
             yield self.env.timeout(readout.delay_ns)
         for _ in range(readout.n_copies):
-            self.frames.put(set_id, item, readout.crc)
+            self.frames.put(set_id, replace(readout, item=item))

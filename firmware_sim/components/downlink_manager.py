@@ -30,8 +30,8 @@ class DownlinkManager:
     share_bytes_s: float  # of the link, for one detector
     most_bytes: Callable[[], float]  # a set, as configured
     set_sent: Callable[[int, bool], None]  # told when the last packet of a set has gone, or that none of them will
+    last: tuple[dict[str, Any], int]  # fields of the SET record of the last set, and its time; before the first, of no set
     n_throttled: int = 0
-    last: tuple[dict[str, Any], int] | None = None  # the SET record's fields of the last set, and its time
     _answers: list[int] = field(default_factory=list)
 
     def put_set(
@@ -79,8 +79,7 @@ class DownlinkManager:
         for apid, records in ((Apid.EVENT, self.events()), (Apid.DWELL, self.ledger.told())):
             if records:
                 self.radio.put(self.formatter.format_now(apid, records, now))
-        if self.last is not None:
-            self.radio.put(self.formatter.close(*self.last))
+        self.radio.put(self.formatter.close(*self.last))
 
 
 def unlimited(budget_bytes: int) -> float:

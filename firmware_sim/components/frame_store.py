@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from firmware_sim.arena import FrameArena
 from firmware_sim.bits import crc_of
-from firmware_sim.ports import EventOut, Item, OpenSet, frame_number, rejected
+from firmware_sim.ports import EventOut, Item, OpenSet, Readout, frame_number, rejected
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.onboard.products import Frame
 
@@ -21,39 +21,34 @@ class FrameStore:
     is_up: Callable[[], bool] = lambda: True  # whether there is a processor to take frames
     sets: dict[int, OpenSet] = field(default_factory=dict)  # all that are not done
 
-    def __post_init__(self) -> None:
-        self._last_crc: dict[int, int] = {}
-
     def open(self, opened: OpenSet) -> None:
         """A set begins."""
         self.sets[opened.set_id] = opened
 
-    def put(self, set_id: int, item: Item, crc: int) -> None:
-        """A frame and the camera's CRC of it, or why there is none. A frame's second copy is thrown away, and told."""
-        opened = self.sets.get(set_id)
+    def put(self, set_id: int, readout: Readout) -> None:
+        """A frame, or why there is none. A frame's second copy is thrown away, and told."""
+        opened, item = self.sets.get(set_id), readout.item
         if opened is None:
             return  # the set was given up meanwhile
         if any(frame_number(item) == frame_number(other) for other in opened.items):
             self.event("FRAME_DUPLICATED", Severity.WARNING_LO, float(frame_number(item)))
             return
         if isinstance(item, Frame) and not self.is_up():
-            self._last_crc[item.detector] = crc
             item = rejected(item, "WATCHDOG_RESET")
         if isinstance(item, Frame) and self.arena is not None:
-            item = self._checked(opened, item, crc)
+            item = self._checked(opened, item, readout)
         opened.items.append(item)
         self.out(opened, item)
 
-    def _checked(self, opened: OpenSet, frame: Frame, crc: int) -> Item:
-        reason = ""
-        if crc_of(frame.data_dn) != crc:
-            reason = "FRAME_TORN"
-        elif self._last_crc.get(frame.detector) == crc:
-            reason = "FRAME_STUCK"  # noise never repeats
-        self._last_crc[frame.detector] = crc
-        stored = None if reason else self.arena.write(frame, opened.set_id) if self.arena else None
+    def _checked(self, opened: OpenSet, frame: Frame, readout: Readout) -> Item:
+        assert self.arena is not None
+        if crc_of(frame.data_dn) != readout.crc:
+            return rejected(frame, "FRAME_TORN")
+        if readout.crc == readout.crc_before:
+            return rejected(frame, "FRAME_STUCK")  # noise never repeats
+        stored = self.arena.write(frame, opened.set_id)
         if stored is None:
-            return rejected(frame, reason or "NO_MEMORY")
+            return rejected(frame, "NO_MEMORY")
         held, opened.slots[frame.index] = stored
         return held
 

@@ -75,13 +75,14 @@ class ImageProcessor:
     out: SetOut
     event: EventOut
     config: Callable[[], Config]  # in force for the next set
-    check_tables: Callable[[int], bool]  # of a detector, before a set is searched: whether any was damaged
+    check_tables: Callable[[int], None]  # of a detector, before and after a set is searched; see doubt
     done: Callable[[OpenSet, int], None]  # told of every set searched, and its first frame
     policy: OverloadPolicy
     detectors: Sequence[int]
     most_waiting: int  # complete sets of a detector
     keep: bool  # results, for the report
     prepared: PreparedFrames
+    n_searches: int  # of every set: where memory has no error correction two, which are compared
     timeline: Timeline
     frames_of: dict[int, list[int]] = field(default_factory=dict)  # flows of sets whose packets have not gone
     finished: dict[int, Processed] = field(default_factory=dict)  # by set, in order of completion
@@ -90,19 +91,25 @@ class ImageProcessor:
 
     def __post_init__(self) -> None:
         self._n_tracklets = 0
+        self._held: dict[int, OpenSet] = {}
+        self._at_work: dict[int, OpenSet] = {}  # searched now
         self._begin()
 
     def _begin(self) -> None:
         self._arrivals = {detector: simpy.Store(self.env) for detector in self.detectors}  # (set, item), as they came
         self._complete = {detector: simpy.Store(self.env) for detector in self.detectors}  # sets
         self._configs: dict[int, tuple[int, Config]] = {}
+        self._at_work.clear()
         self.prepared.clear()
         chains = (run(detector) for detector in self.detectors for run in (self._prepare_frames, self._search_sets))
         self._processes = [self.env.process(chain) for chain in chains]
 
     def take(self, opened: OpenSet, item: Item) -> None:
         """A frame of an open set, or why there is none."""
-        self._arrivals[opened.detector].put((opened, item))
+        if not opened.is_held:
+            self._arrivals[opened.detector].put((opened, item))
+        elif opened.is_complete:
+            self._hold(opened)
 
     def stop(self) -> None:
         """A reset: whatever is at work ends now; its working memory is lost."""
@@ -113,6 +120,7 @@ class ImageProcessor:
     def finish(self, reason: str) -> None:
         """The flight is over: what is not done is given up."""
         self.stop()
+        self.let_go()
         for opened in list(self.store.sets.values()):
             self._give_up(opened, reason)
 
@@ -122,10 +130,27 @@ class ImageProcessor:
         for opened in list(self.store.sets.values()):
             if opened.n_hangs >= opened.n_tries >= MOST_TRIES:
                 self._give_up(opened, "STAGE_HANG")
-                continue
-            self.n_retried += bool(opened.items)
-            for item in opened.items:
-                self.take(opened, item)
+            elif not opened.is_held:
+                self._again(opened)
+
+    def _again(self, opened: OpenSet) -> None:
+        """A set is prepared and searched anew from its raw frames."""
+        self.n_retried += bool(opened.items)
+        opened.is_doubtful = False
+        for item in opened.items:
+            self.take(opened, item)
+
+    def _hold(self, opened: OpenSet) -> None:
+        """A set that is not to be searched stays in memory until the next one, and its dwell is closed."""
+        self.let_go(opened.detector)
+        self._held[opened.detector] = opened
+        self.ledger.close(opened.set_id, reason="CHECKOUT")
+
+    def let_go(self, *detectors: int) -> None:
+        """Free sets that are held for the ground; of all detectors if none is given."""
+        for detector in detectors or tuple(self._held):
+            if detector in self._held:
+                self._free(self._held.pop(detector))
 
     def _prepare_frames(self, detector: int) -> Generator[simpy.Event, Any, None]:
         arrivals = self._arrivals[detector]
@@ -198,15 +223,17 @@ class ImageProcessor:
                 opened = yield complete.get()
                 opened.n_tries += 1
                 begun = self.clock.now_ns()
+                self._at_work[detector] = opened
                 yield from self._search(opened)
+                self._at_work.pop(detector)
                 self._judge(self.clock.tai_ns() - opened.end_tai_ns, self.clock.now_ns() - begun, opened.period_ns)
         except simpy.Interrupt:
             return
 
     def _search(self, opened: OpenSet) -> Generator[simpy.Event, Any, None]:
         level, config = self._configs[opened.set_id]
-        if self.check_tables(opened.detector):  # what was prepared with a damaged table is made anew
-            self.prepared.doubt(k for k, other in self.store.sets.items() if other.detector == opened.detector)
+        self.check_tables(opened.detector)
+        opened.is_doubtful = False  # what was prepared with a damaged table is made anew
         remake = partial(self.core.prepare, config=config)
         items = self.prepared.sound(opened.set_id, partial(self.store.read, opened), lambda frame: remake(frame)[0])
         items.sort(key=lambda item: item.t_mid_tai_ns)
@@ -216,7 +243,11 @@ class ImageProcessor:
         first, last_ns = min(map(frame_number, opened.items)), max(item.t_mid_tai_ns for item in opened.items)
         result, charges = self.core.search(items, frames, config, opened.ring_key)
         hangs = [HANG] if opened.n_tries <= opened.n_hangs else []
-        yield from self.processor.spend([*charges, *hangs], opened.set_id, SET_PRIORITY)
+        yield from self.processor.spend([*charges * self.n_searches, *hangs], opened.set_id, SET_PRIORITY)
+        self.check_tables(opened.detector)
+        if opened.is_doubtful:
+            self._doubted(opened)
+            return
         self.core.commit(opened.detector, result.state)
         if self.keep and result.processed is not None:
             self.finished[opened.set_id] = result.processed
@@ -231,6 +262,35 @@ class ImageProcessor:
         housekeeping = result.housekeeping | {"set_id": opened.set_id, "first_frame": first, "n_frames": opened.n_planned}
         housekeeping |= {"degraded": level, "sigma_time_s": opened.sigma_time_s}
         self.out.put_set(opened.set_id, records, housekeeping, last_ns, opened.period_ns)
+
+    def _doubted(self, opened: OpenSet) -> None:
+        """What a search used was damaged meanwhile: its result is not used."""
+        if opened.n_tries >= MOST_TRIES:
+            self._give_up(opened, "MEMORY_ERROR")
+            return
+        self.event("SEARCHED_AGAIN", Severity.WARNING_HI, float(opened.set_id))
+        self._again(opened)
+
+    def doubt(self, detector: int | None) -> None:
+        """A table was found damaged: of one detector, or one that all use. What was made with it may be wrong."""
+        self.prepared.doubt(k for k, opened in self.store.sets.items() if opened.detector == detector)
+        for opened in self._at_work.values():
+            opened.is_doubtful |= detector in (None, opened.detector)
+
+    def upset(self, pick: int) -> int:
+        """Bits of a search's working memory flip beyond repair; its set, -1 if none is searched. With error correction the damage
+        is seen when it is read; without, a second search that gives something else tells."""
+        at_work = list(self._at_work.values())
+        if not at_work:
+            return -1
+        opened = at_work[pick % len(at_work)]
+        opened.is_doubtful = True
+        return opened.set_id
+
+    @property
+    def n_at_work(self) -> int:
+        """Sets that are searched now."""
+        return len(self._at_work)
 
     def set_sent(self, set_id: int, has_gone: bool) -> None:
         """The last packet of a set has gone: so far its frames have come. Or none of them will."""

@@ -27,7 +27,7 @@ class Radio:
     ledger: RadioLedger = field(default_factory=RadioLedger)
     queued_bytes: int = 0
     outage_until_ns: int = 0
-    is_lost: Callable[[bytes], bool] = lambda packet: False
+    carry: Callable[[bytes], list[bytes]] = lambda packet: [packet]  # what arrives of a packet
 
     def __post_init__(self) -> None:
         self._queue = simpy.Store(self.env)
@@ -63,5 +63,5 @@ class Radio:
             if told is not None:
                 told()
             self.queued_bytes -= len(packet)
-            if not self.is_lost(packet):
-                self.send(packet)
+            for arrived in self.carry(packet):
+                self.send(arrived)

@@ -2,26 +2,28 @@
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import simpy
 
 from firmware_sim.arena import FrameArena
-from firmware_sim.bits import crc_of
+from firmware_sim.bits import crc_of, flipped
 from firmware_sim.faults.kinds import KINDS
 from firmware_sim.memory import BufferManager
 from firmware_sim.operations import Fault
 from firmware_sim.ports import NEVER_NS, OpenSet, Readout
-from firmware_sim.tables import BAD, DARK, SCAN, TableGuard
+from firmware_sim.tables import BAD, DARK, SCAN, STARS, TableGuard
 from firmware_sim.timeline import Timeline
 from sensorproc.downlink.telecommands import Operation, Telecommand
+from sensorproc.onboard.footprint import Footprint
 from sensorproc.onboard.products import Frame
 from sensorproc.timescales import NS_PER_S
 
-PACKETS_AHEAD = 8  # among which one is lost
+PACKETS_AHEAD = 8  # among which one is hit
+LINK_FAULTS = ("packet_loss", "packet_damage", "packet_twice")
 SCRUB_NS = 10 * NS_PER_S
-PREPARED_SHARE = 2.0 / 3.0  # of the frames' memory: four octets a pixel of six
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Board:
     clock: Any
     open_sets: Callable[[], dict[int, OpenSet]]
     detectors: Sequence[int]
+    need: Footprint  # bytes of a frame, raw and prepared, and of a search
 
 
 @dataclass
@@ -65,13 +68,13 @@ class Injector:
     def __post_init__(self) -> None:
         self._pending: dict[str, int] = {}  # frames of a kind still to disturb
         self._before: dict[int, np.ndarray] = {}
-        self._packets: list[int] = []  # how many packets from now one is lost
+        self._packets: dict[str, list[int]] = {}  # by kind, how many packets from now one is hit
         self._request = 1 << 30
         for fault in self.plan:
             self.env.process(self._strikes(fault))
         if self.plan:
             self.board.camera.disturb.append(self._disturbed)
-            self.board.radio.is_lost = self._is_lost
+            self.board.radio.carry = self._carried
         if self.board.arena is not None and self.board.arena.has_edac:
             self.env.process(self._scrub())
 
@@ -92,8 +95,8 @@ class Injector:
                 self._strike(fault.kind, size)
 
     def _strike(self, kind: str, size: float) -> None:
-        set_id = getattr(self, f"_{kind}")(size) if hasattr(self, f"_{kind}") else self._next_frames(kind, size)
-        self._note(kind, size, -1 if set_id is None else set_id)
+        later = self._next_packets if kind in LINK_FAULTS else self._next_frames
+        self._note(kind, size, getattr(self, f"_{kind}", partial(later, kind))(size))
 
     def _note(self, kind: str, size: float, set_id: int) -> None:
         self.injected.append(Injected(kind, int(self.env.now), size, set_id))
@@ -108,25 +111,37 @@ class Injector:
         return self._flip([max(int(size), 1)])
 
     def _flip(self, runs: list[int]) -> int:
-        """In raw or in prepared frames, by the memory they take; error correction mends single bits of prepared ones at once."""
-        arena, owner = self.board.arena, -1
+        """Where there is most memory in use, most is hit."""
+        arena, images, need = self.board.arena, self.board.image_processor, self.board.need
         if arena is None:
             return -1
-        if self.rng.random() < PREPARED_SHARE and (not arena.has_edac or max(runs) > 1):
-            picks = [
-                self.board.image_processor.prepared.upset(*(int(v) for v in self.rng.integers(1 << 40, size=2))) for _ in runs
-            ]
-            return max(picks)
-        held = [k for k, slot in enumerate(arena.slots) if slot.owner >= 0]
-        for n in runs:
-            row = int(self.rng.choice(held)) if held else int(self.rng.integers(len(arena.slots)))  # free memory holds nothing
-            within = int(self.rng.integers(arena.n_bits // len(arena.slots)))
-            owner = arena.flip(row * (arena.n_bits // len(arena.slots)) + within, n)
-        return owner
+        held: list[tuple[Callable[[FrameArena, int], int], int]] = [
+            (self._flip_raw, arena.n_held * need.raw_frame),
+            (self._flip_prepared, images.prepared.n_held * need.prepared_frame),
+            (self._flip_work, images.n_at_work * need.set_work),
+        ]
+        total = sum(n_bytes for _, n_bytes in held)
+        if not total:
+            return -1  # free memory holds nothing
+        flip = held[int(self.rng.choice(len(held), p=[n_bytes / total for _, n_bytes in held]))][0]
+        return max(flip(arena, n) for n in runs)
+
+    def _flip_raw(self, arena: FrameArena, n_adjacent: int) -> int:
+        row = int(self.rng.choice([k for k, slot in enumerate(arena.slots) if slot.owner >= 0]))
+        a_slot = arena.n_bits // len(arena.slots)
+        return arena.flip(row * a_slot + int(self.rng.integers(a_slot)), n_adjacent)
+
+    def _flip_prepared(self, arena: FrameArena, n_adjacent: int) -> int:
+        if arena.mends(n_adjacent):
+            return -1
+        return self.board.image_processor.prepared.upset(*(int(v) for v in self.rng.integers(1 << 40, size=2)))
+
+    def _flip_work(self, arena: FrameArena, n_adjacent: int) -> int:
+        return -1 if arena.mends(n_adjacent) else self.board.image_processor.upset(int(self.rng.integers(1 << 40)))
 
     def _table(self, size: float) -> int:
         for _ in range(int(size)):
-            name = (SCAN, DARK, BAD)[int(self.rng.integers(3))]
+            name = (SCAN, DARK, BAD, STARS)[int(self.rng.integers(4))]
             detector = self.board.detectors[int(self.rng.integers(len(self.board.detectors)))]
             self.board.tables.flip(name, int(self.rng.integers(1 << 40)), detector)
         return -1
@@ -213,13 +228,19 @@ class Injector:
         radio.outage_until_ns = max(radio.outage_until_ns, int(self.env.now) + round(size * NS_PER_S))
         return -1
 
-    def _packet_loss(self, size: float) -> int:
-        self._packets += [int(v) for v in self.rng.integers(1, PACKETS_AHEAD, size=int(size))]
+    def _next_packets(self, kind: str, size: float) -> int:
+        self._packets.setdefault(kind, []).extend(int(v) for v in self.rng.integers(1, PACKETS_AHEAD, size=int(size)))
         return -1
 
-    def _is_lost(self, packet: bytes) -> bool:
-        self._packets = [n - 1 for n in self._packets if n > 0]
-        return 0 in self._packets
+    def _carried(self, packet: bytes) -> list[bytes]:
+        """What arrives of a packet."""
+        self._packets = {kind: [n - 1 for n in ahead if n > 0] for kind, ahead in self._packets.items()}
+        hit = {kind for kind, ahead in self._packets.items() if 0 in ahead}
+        if "packet_loss" in hit:
+            return []
+        if "packet_damage" in hit:
+            packet = flipped(np.frombuffer(packet, np.uint8), int(self.rng.integers(8 * len(packet)))).tobytes()
+        return [packet] * (2 if "packet_twice" in hit else 1)
 
     def _flood(self, size: float) -> int:
         for _ in range(int(size)):

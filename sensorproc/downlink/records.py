@@ -19,7 +19,7 @@ SET = RecordType(
     "SET",
     Apid.SET,
     [
-        Field("set_id", "u4", None, "", "count of frame sets, from 0"),
+        Field("set_id", "u4", None, "", "count of frame sets, from 0; NO_SET closes a downlink without any"),
         Field("phase", "u1", None, "", "0 before the set's packets, 1 after them"),
         Field("is_last", "u1", None, "", "1: the recording ends with this set"),
         Field("detector", "u1", None, "", "0-based detector number"),

@@ -38,10 +38,11 @@ class Operation(IntEnum):
     REQUEST_FRAME = 9
     REQUEST_CHIP = 10
     CLEAR_STORED = 11
+    SELF_TEST = 12
 
 
 class Mode(IntEnum):
-    """What the payload may do; SAFE only listens."""
+    """What the payload may do. SAFE only listens; CHECKOUT takes dwells and holds their frames for the ground, unsearched."""
 
     SAFE = 0
     IDLE = 1
@@ -111,6 +112,7 @@ ARGUMENTS: dict[Operation, tuple[Field, ...]] = {
         Field("ny", "u2", None, "px", "rows"),
     ),
     Operation.CLEAR_STORED: (),
+    Operation.SELF_TEST: (),
 }
 OPERATIONS = frozenset(int(operation) for operation in Operation)
 FORMS = {operation: RecordType(operation.name, APID, fields) for operation, fields in ARGUMENTS.items()}

@@ -7,6 +7,7 @@ import numpy as np
 
 from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.downlink.dictionary import DATA_MODES, NOT_OF_FRAMES, ORIGINS, REASONS, FrameStatus, Severity, reason_name
+from sensorproc.downlink.records import NO_SET
 from sensorproc.flags import DetectionFlag, names
 from sensorproc.geometry import dcm_from_quaternion, radec_from_unit, tangent_axes
 from sensorproc.ground.reader import Downlink
@@ -144,7 +145,8 @@ def housekeeping(downlink: Downlink) -> list[Row]:
     """One row per frame set: its closing SET packet, or its opening one if that was lost."""
     by_set: dict[tuple[int, int], Row] = {}
     for record in downlink.records["SET"]:
-        by_set[record["detector"], record["set_id"]] = record
+        if record["set_id"] != NO_SET:
+            by_set[record["detector"], record["set_id"]] = record
     rows = []
     for key in sorted(by_set):
         row = dict(by_set[key])

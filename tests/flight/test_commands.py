@@ -33,7 +33,8 @@ OTHER = tuple(ScanEntry(k, 0.01 * k, -0.3, 8, 2.5) for k in range(40))
 
 
 def executor(mode=Mode.IDLE, scanning=False):
-    return CommandExecutor(OperatingState(mode, pack(HOST), scanning), ParameterSet(Config()), lambda command: Code.NONE)
+    state = OperatingState(mode, pack(HOST), scanning)
+    return CommandExecutor(state, ParameterSet(Config()), lambda command: Code.NONE, lambda: (Code.NONE, (0.0, 0.0)))
 
 
 def told(answers):
@@ -60,7 +61,7 @@ def test_a_command_that_is_allowed_is_accepted_and_done():
     assert send(to, Operation.PING) == DONE
     assert send(to, Operation.SET_MODE, 2, mode=int(Mode.OBSERVE)) == DONE
     assert send(to, Operation.START_SCAN, 3) == DONE
-    assert to.state.is_observing
+    assert to.state.takes_frames
     assert send(to, Operation.SET_PARAMETER, 4, parameter=1, value=0.05) == DONE
     assert to.parameters.config.search.false_alarms_per_set == 0.05
     assert send(to, Operation.SET_MODE, 5, mode=int(Mode.SAFE)) == DONE
@@ -116,7 +117,7 @@ def test_commands_wait_for_their_time_in_order():
     assert send(to, Operation.STOP_SCAN, 3, at=NOW - 1) == rejected(Code.TIME_PAST)
     assert to.due(NOW + 9) == []
     assert told(to.due(NOW + 30)) == [(Stage.COMPLETED, Code.NONE)] * 2
-    assert to.state.is_observing
+    assert to.state.takes_frames
     assert send(to, Operation.START_SCAN, 4, at=NOW + 1) == [(Stage.ACCEPTED, Code.NONE)]
     assert told(to.due(NOW + 30)) == [(Stage.FAILED, Code.OUT_OF_SEQUENCE)]  # it already scans
     for k in range(MOST_STORED):
@@ -187,7 +188,7 @@ def test_well_formed_commands_in_any_order_are_done_or_rejected(mode, scanning, 
         if stages[0][0] is Stage.REJECTED:
             assert stages[0][1] is not Code.NONE
             assert fingerprint(to) == before
-        assert to.state.mode is Mode.OBSERVE or not to.state.is_scanning
+        assert to.state.mode in (Mode.OBSERVE, Mode.CHECKOUT) or not to.state.is_scanning
         assert unpack(to.state.scan_bytes)
     assert all(stage in (Stage.COMPLETED, Stage.FAILED) for stage, _ in told(to.due(2**64)))
 

@@ -262,6 +262,109 @@ def test_raw_pixels_are_sent_when_asked_for(recording, tmp_path):
     np.testing.assert_array_equal(image, recording.entries[1].read().data_dn[40:56, 30:54])
 
 
+def test_frames_of_a_checkout_dwell_wait_for_the_ground(recording, tmp_path):
+    chip = {"frame": 9, "detector": 0, "x_px": 0, "y_px": 0, "nx": 64, "ny": 64}
+    commands = [
+        {"t_s": 5.0, "do": "START_SCAN"},
+        {"t_s": 75.0, "do": "STOP_SCAN"},
+        {"t_s": 200.0, "do": "REQUEST_CHIP", "arguments": chip},
+        {"t_s": 201.0, "do": "REQUEST_CHIP", "arguments": chip | {"frame": 1}},  # of the dwell before: gone
+        {"t_s": 210.0, "do": "SET_MODE", "arguments": {"mode": "IDLE"}},
+        {"t_s": 215.0, "do": "REQUEST_CHIP", "arguments": chip},
+    ]
+    faults = [{"kind": "hang", "at_s": [20.0]}]  # nothing is searched: nothing hangs
+    operations = {"duration_s": 230.0, "starts": "CHECKOUT", "commands": commands, "faults": faults}
+    payload = flown(recording, operations | {"core": "remember"})
+    assert account(payload) == {("missed", "CHECKOUT"): 2, ("missed", "SCAN_STOPPED"): 1}
+    assert not [owner for owner in payload.memory.used if owner.startswith("frames")]
+    downlink = told(payload)
+    assert not downlink.records["DETECTION"]
+    codes = [row["code"] for row in board.acks(downlink) if row["stage"] == "FAILED"]
+    assert codes == ["NOT_AVAILABLE", "NOT_AVAILABLE"]
+    written, _ = board.write_images(tmp_path, downlink)
+    (image,) = [fits.getdata(tmp_path / name.removeprefix("products/")) for name in written]
+    np.testing.assert_array_equal(image, recording.entries[9].read().data_dn[:64, :64])
+
+
+def test_the_self_test_finds_damaged_tables_and_mends_them(recording):
+    commands = [{"t_s": t, "do": "SELF_TEST"} for t in (10.0, 30.0, 40.0)]
+    commands += [{"t_s": 50.0, "do": "SET_MODE", "arguments": {"mode": "SAFE"}}, {"t_s": 60.0, "do": "SELF_TEST"}]
+    faults = [{"kind": "table", "at_s": [20.0], "size": 12.0}]
+    payload = flown(recording, {"duration_s": 70.0, "starts": "IDLE", "commands": commands, "faults": faults})
+    rows = [row for row in board.acks(told(payload)) if row["operation"] == "SELF_TEST" and row["stage"] != "ACCEPTED"]
+    assert [(row["stage"], row["value_1"] > 0) for row in rows[:3]] == [("COMPLETED", k == 1) for k in range(3)]
+    assert (rows[3]["stage"], rows[3]["code"]) == ("REJECTED", "WRONG_MODE")
+    assert payload.tables.n_reloaded == rows[1]["value_1"]
+
+
+def struck(recording, strike, processor="host") -> tuple[Payload, Payload]:
+    """A flight of two sets in the first of whose searches something happens, and one in which nothing does."""
+    flights = []
+    for happens in (strike, lambda payload: None):
+        scenario = load(MINI, over={"operations": {"duration_s": 66.0, "core": "remember", "faults": [{"kind": "seu"}]}})
+        profile = replace(load_profile(processor), ops_per_core_s=2e9)  # so slow that a search takes seconds
+        board_ = replace(scenario.board, memory_bytes=300_000_000)
+        payload = topology.build(recording, scenario.payload, board_, profile, 1, MARKING, scenario.operations)
+        is_struck = False
+
+        def watch(payload=payload, happens=happens):
+            nonlocal is_struck
+            if payload.image_processor.n_at_work and not is_struck:
+                is_struck = True
+                happens(payload)
+
+        payload.fly(watch)
+        flights.append(payload)
+    return flights[0], flights[1]
+
+
+def records(payload) -> dict[str, list[dict[str, object]]]:
+    kinds = ("FRAME", "DETECTION", "TRACKLET")
+    return {kind: told(payload).records[kind] for kind in kinds}
+
+
+@pytest.mark.parametrize("what", ["working memory", "star table"])
+def test_what_is_damaged_while_it_is_searched_is_searched_again(recording, what):
+    def strike(payload):
+        if what == "working memory":
+            assert payload.image_processor.upset(0) == 0
+        else:
+            payload.tables.flip("star table", 77_777)
+
+    hit, clean = struck(recording, strike)
+    assert records(hit) == records(clean)
+    assert hit.image_processor.n_retried == hit.health.counts["SEARCHED_AGAIN"] == 1
+    assert hit.processor.busy_ns > clean.processor.busy_ns
+    assert hit.tables.n_reloaded == (what == "star table")
+
+
+def test_a_set_whose_memory_is_damaged_in_every_search_is_given_up(recording):
+    def strike(payload):
+        def again():
+            while not payload.is_finished:
+                payload.image_processor.upset(0)
+                yield payload.env.timeout(NS_PER_S // 10)
+
+        payload.env.process(again())
+
+    hit, _ = struck(recording, strike)
+    assert account(hit) == {("missed", "MEMORY_ERROR"): 2}
+
+
+def test_without_error_correction_every_set_is_searched_twice(recording):
+    _, corrected = struck(recording, lambda payload: None)
+    _, bare = struck(recording, lambda payload: None, processor="jetson_orin")
+    searches = [sum(s.stage == "boxes" for s in payload.processor.trace) for payload in (corrected, bare)]
+    assert searches == [2, 4]
+
+
+def test_a_frame_that_repeats_one_that_never_came_is_seen(recording):
+    faults = [{"kind": "lost", "at_s": [12.0]}, {"kind": "stuck", "at_s": [14.0]}]
+    payload = flown(recording, {"duration_s": 66.0, "core": "remember", "faults": faults})
+    rejected = [REASONS[row["reason"]] for row in told(payload).records["EVENT"]]
+    assert {"FRAME_LOST", "FRAME_STUCK"} <= set(rejected)
+
+
 def test_every_frame_can_be_followed_from_its_exposure_to_its_packets(mini):
     events = json.loads((mini / "timeline.json").read_text())["traceEvents"]
     flows = [[e for e in events if e["ph"] == phase and e["name"] == "frame"] for phase in "stf"]
