@@ -75,8 +75,8 @@ def fly(
     data, has_products = (out / "downlink.bin").read_bytes(), scenario.operations.products
     decoded = write_products(data, out, mark, FORMATS) if has_products else write_products(b"", out, mark, ())
     sets = [processed for _, processed in sorted(payload.image_processor.finished.items())]
-    n_processed = sum(len(p.residuals) for p in sets)
-    outcome = Outcome(decoded, tuple(sets), payload.camera.n_exposed, n_processed, tuple(payload.problems), ())
+    n_frames, n_processed = payload.camera.n_exposed, payload.ledger.n_processed
+    outcome = Outcome(decoded, tuple(sets), n_frames, n_processed, tuple(payload.problems), ())
     (out / UNFINISHED).rename(out / "timeline.json")
     _write_board(out, payload)
     write_run(out, run | {"status": "finished", "problems": payload.problems, "notes": list(decoded.notes)})

@@ -37,7 +37,8 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
         "n_resets": len(payload.health.resets_ns),
         "n_faults": len(payload.injector.injected),
         "downlink_sha256": flight.downlink_sha256,
-        "n_tracklets": len(tables["tracklets"]),
+        "is_decoded": flight.scenario.operations.products,
+        "n_tracklets": len(tables["tracklets"]) if flight.scenario.operations.products else payload.image_processor.n_tracklets,
         "n_streaks": sum(row["tracklet_id"] < 0 for row in tables["detections"]),
         "raw_bytes": raw_bytes,
         "downlink_bytes": sent,
@@ -90,9 +91,10 @@ def _ids(rows: list[dict[str, Any]]) -> set[int]:
 def text(facts: Facts, out: Path) -> str:
     """The summary as it is printed."""
     ny, nx = facts["shape_px"]
+    streaks = f"{facts['n_streaks']} single-frame streaks" if facts["is_decoded"] else "not decoded"
     lines = [
         f"{facts['scenario']}: {facts['n_frames']} frames of {nx} x {ny} px in {facts['n_sets']} sets,"
-        f" {facts['n_processed']} processed, {facts['n_tracklets']} tracklets, {facts['n_streaks']} single-frame streaks"
+        f" {facts['n_processed']} processed, {facts['n_tracklets']} tracklets, {streaks}"
     ]
     if "targets" in facts:
         low, high = facts["found_wilson_95"]
@@ -222,7 +224,7 @@ def _link(flight: Flight) -> str:
     return _strip(bars, end_s, 24) + f"<p class='note'>Radio on the air ({html.escape(shares)}).</p>"
 
 
-LANE_PX = 20
+CORES_PX = 80  # all of them
 STAGE_COLOURS = ("#7aa2f7", "#ffb454", "#9ece6a", "#f7768e", "#bb9af7", "#7dcfff", "#e0af68", "#35d0ba")
 
 
@@ -237,8 +239,9 @@ def _timeline(flight: Flight) -> str:
         total[s.stage] = total.get(s.stage, 0) + s.end_ns - s.start_ns
     order = sorted(total, key=lambda stage: -total[stage])
     colour = {stage: STAGE_COLOURS[min(i, len(STAGE_COLOURS) - 1)] for i, stage in enumerate(order)}
+    row_px = CORES_PX / flight.profile.cores
     bars = [
-        _bar(s.start_ns / NS_PER_S, s.end_ns / NS_PER_S, end_s, LANE_PX * s.core, LANE_PX - 4, colour[s.stage], s.stage)
+        _bar(s.start_ns / NS_PER_S, s.end_ns / NS_PER_S, end_s, row_px * s.core, 0.8 * row_px, colour[s.stage], s.stage)
         for s in trace
     ]
     keys = "".join(
@@ -250,7 +253,7 @@ def _timeline(flight: Flight) -> str:
         f" modelled for {html.escape(flight.profile.name)} ({len(flight.profile.unverified)} of its figures are estimates),"
         " not measured on it.</p>"
     )
-    return _strip(bars, end_s, LANE_PX * flight.profile.cores) + f"<p class='keys'>{keys}</p>" + note
+    return _strip(bars, end_s, CORES_PX) + f"<p class='keys'>{keys}</p>" + note
 
 
 def _memory(flight: Flight) -> str:
@@ -266,10 +269,10 @@ def _memory(flight: Flight) -> str:
     return f"{plot}<p class='note'>{peak}</p>"
 
 
-def _bar(start_s: float, stop_s: float, end_s: float, y: int, height: int, colour: str, title: str = "") -> str:
+def _bar(start_s: float, stop_s: float, end_s: float, y: float, height: float, colour: str, title: str = "") -> str:
     x, width = 1000 * start_s / end_s, max(1000 * (stop_s - start_s) / end_s, 0.4)
     tip = f"<title>{html.escape(title)} {stop_s - start_s:.2f} s</title>" if title else ""
-    return f"<rect x='{x:.2f}' y='{y}' width='{width:.2f}' height='{height}' fill='{colour}'>{tip}</rect>"
+    return f"<rect x='{x:.2f}' y='{y:g}' width='{width:.2f}' height='{height:g}' fill='{colour}'>{tip}</rect>"
 
 
 def _strip(bars: list[str], end_s: float, height: int) -> str:

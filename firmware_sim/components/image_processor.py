@@ -86,11 +86,11 @@ class ImageProcessor:
     timeline: Timeline
     frames_of: dict[int, list[int]] = field(default_factory=dict)  # flows of sets whose packets have not gone
     finished: dict[int, Processed] = field(default_factory=dict)  # by set, in order of completion
+    n_tracklets: int = 0
     n_retried: int = 0
     n_degraded: int = 0
 
     def __post_init__(self) -> None:
-        self._n_tracklets = 0
         self._held: dict[int, OpenSet] = {}
         self._at_work: dict[int, OpenSet] = {}  # searched now
         self._begin()
@@ -257,8 +257,8 @@ class ImageProcessor:
         self.n_degraded += level > 0
         self.ledger.close(opened.set_id, used, "" if used else _why(items), level)
         self.frames_of[opened.set_id] = [flow_number(item.detector, frame_number(item)) for item in opened.items]
-        records = numbered(result.records, self._n_tracklets)
-        self._n_tracklets += result.n_tracklets
+        records = numbered(result.records, self.n_tracklets)
+        self.n_tracklets += result.n_tracklets
         housekeeping = result.housekeeping | {"set_id": opened.set_id, "first_frame": first, "n_frames": opened.n_planned}
         housekeeping |= {"degraded": level, "sigma_time_s": opened.sigma_time_s}
         self.out.put_set(opened.set_id, records, housekeeping, last_ns, opened.period_ns)

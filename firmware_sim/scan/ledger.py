@@ -60,6 +60,7 @@ class DwellLedger:
     unsent: list[bytes] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     n_planned: int = 0
+    n_processed: int = 0  # frames
 
     def plan(self, dwell: Dwell) -> None:
         """A dwell begins, or should have begun.
@@ -83,6 +84,7 @@ class DwellLedger:
             If it is not open: it was never planned, or is closed a second time. A defect.
         """
         closed = Closed(self.open.pop(set_id), n_processed, reason, degraded)
+        self.n_processed += n_processed
         self.counts[reason or "done"] = self.counts.get(reason or "done", 0) + 1
         self.unsent.append(closed.record())
 
