@@ -74,7 +74,7 @@ def fly(
         _fly(payload, progress)
     data, has_products = (out / "downlink.bin").read_bytes(), scenario.operations.products
     decoded = write_products(data, out, mark, FORMATS) if has_products else write_products(b"", out, mark, ())
-    sets = [processed for _, processed in sorted(payload.image_processor.finished.items())]
+    sets = [processed for _, processed in sorted(payload.output.finished.items())]
     n_frames, n_processed = payload.camera.n_exposed, payload.ledger.n_processed
     outcome = Outcome(decoded, tuple(sets), n_frames, n_processed, tuple(payload.problems), ())
     (out / UNFINISHED).rename(out / "timeline.json")

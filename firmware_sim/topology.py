@@ -20,6 +20,7 @@ from firmware_sim.clock import VirtualClock
 from firmware_sim.commanding.executor import CommandExecutor
 from firmware_sim.commanding.parameters import ParameterSet
 from firmware_sim.commanding.pixels import PixelRequests
+from firmware_sim.commanding.self_test import SelfTest
 from firmware_sim.commanding.state import OperatingState
 from firmware_sim.components.camera import Camera
 from firmware_sim.components.command_handler import CYCLE_NS, PER_CYCLE, CommandHandler
@@ -30,6 +31,7 @@ from firmware_sim.components.health import Counters, Health
 from firmware_sim.components.image_processor import ImageProcessor
 from firmware_sim.components.processor import Processor
 from firmware_sim.components.radio import Radio
+from firmware_sim.components.set_output import SetOutput
 from firmware_sim.core import RealCore, RememberingCore, ReusedCore
 from firmware_sim.cost.model import CostModel, StageCost, load_stages
 from firmware_sim.faults.injector import Board as Breakable
@@ -52,7 +54,7 @@ from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Apid, Severity
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.downlink.records import NO_SET
-from sensorproc.downlink.telecommands import Code, Mode
+from sensorproc.downlink.telecommands import Mode
 from sensorproc.onboard import report
 from sensorproc.onboard.footprint import Footprint, footprint
 from sensorproc.onboard.products import Processed, Rejection
@@ -77,6 +79,7 @@ class Payload:
     processor: Processor
     health: Health
     image_processor: ImageProcessor
+    output: SetOutput
     camera: Camera
     radio: Radio
     commands: CommandHandler
@@ -144,8 +147,7 @@ def build(
     parameters = ParameterSet(config)
     states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in layout.detectors}
     guards_pixels = bool(operations.faults) and operations.core != "reuse"
-    n_slots = len(layout.detectors) * layout.n_sets * layout.most_frames
-    arena = FrameArena(n_slots, layout.frame_px, profile.edac) if guards_pixels else None
+    arena = FrameArena(layout.n_slots, layout.frame_px, profile.edac) if guards_pixels else None
 
     counters = Counters(
         queue_bytes=lambda: radio.queued_bytes,
@@ -174,7 +176,7 @@ def build(
 
     def set_sent(set_id: int, has_gone: bool) -> None:
         health.set_sent(set_id, has_gone)
-        image_processor.set_sent(set_id, has_gone)
+        output.set_sent(set_id, has_gone)
 
     downlink = DownlinkManager(
         clock, Formatter(config.downlink.max_packet_bytes), radio, ledger, health.record, health.told, marking,
@@ -183,11 +185,11 @@ def build(
         (report.set_housekeeping(Processed.nothing(0, (), states[layout.detectors[0]].digest()), b"", config.digest())
          | {"set_id": NO_SET, "first_frame": 0, "n_frames": 0} | marking, clock.origin_tai_ns),
     )  # fmt: skip
+    output = SetOutput(clock, ledger, downlink, health.set_done, operations.duration_s == 0, trace)
     image_processor = ImageProcessor(
-        env, clock, store, memory, processor, CORES[operations.core](RealCore(model, sky.stars, states)), ledger, downlink,
-        health.event, lambda: parameters.config, tables.check, health.set_done, OverloadPolicy(), layout.detectors,
-        board.waiting_sets, operations.duration_s == 0, PreparedFrames(guards_pixels),
-        1 if profile.edac else 2, trace,
+        env, clock, store, memory, processor, CORES[operations.core](RealCore(model, sky.stars, states)), ledger, output,
+        health.event, lambda: parameters.config, tables.check, OverloadPolicy(), layout.detectors, board.waiting_sets,
+        PreparedFrames(guards_pixels), 1 if profile.edac else 2,
     )  # fmt: skip
     health.watch(image_processor)
     cadence_ns = round((config.sensor.cadence_s or recording.cadence_s or 1.0) * NS_PER_S)
@@ -196,35 +198,20 @@ def build(
         lambda: state.takes_frames, lambda: state.mode is Mode.CHECKOUT, round(board.readout_s * NS_PER_S),
         max(cadence_ns // 2, 1), guards_pixels, trace, image_processor.abandon,
     )  # fmt: skip
-
-    def self_test() -> tuple[Code, tuple[float, float]]:
-        """Memory scrubbed, tables checked: how many were loaded anew, and damaged cells of the star table as stored."""
-        if arena is not None:
-            arena.scrub()
-        n_reloaded, damaged = tables.check_all(), sky.damage()[0]
-        return Code.TABLE_DAMAGED if damaged else Code.NONE, (float(n_reloaded), float(len(damaged)))
-
-    executor = CommandExecutor(state, parameters, PixelRequests(store, downlink.put_now), self_test, layout.most_frames)
+    executor = CommandExecutor(
+        state, parameters, PixelRequests(store, downlink.put_now), SelfTest(arena, tables, sky), layout.most_frames
+    )
     commands = CommandHandler(env, clock, executor, downlink.put_now, lambda: health.is_up, is_over)
     for t_s, packets in uplinked(operations, clock.origin_tai_ns):
         env.process(_uplink(env, commands, round(t_s * NS_PER_S), packets))
     breakable = Breakable(
-        camera,
-        arena,
-        image_processor,
-        tables,
-        memory,
-        radio,
-        commands,
-        flight_clock,
-        lambda: store.sets,
-        layout.detectors,
+        camera, arena, image_processor, tables, memory, radio, commands, flight_clock, lambda: store.sets, layout.detectors,
         layout.need,
-    )
+    )  # fmt: skip
     injector = Injector(env, breakable, operations.faults, np.random.default_rng([seed, 20]), trace, is_over)
     payload = Payload(
-        env, clock, memory, processor, health, image_processor, camera, radio, commands, executor, ledger, downlink, tables,
-        arena, injector, trace, layout.shape, needs, problems, period_ns, False, stream,
+        env, clock, memory, processor, health, image_processor, output, camera, radio, commands, executor, ledger, downlink,
+        tables, arena, injector, trace, layout.shape, needs, problems, period_ns, False, stream,
     )  # fmt: skip
     env.process(_beats(env, downlink, is_over))
     env.process(_end(payload, end))
@@ -251,6 +238,11 @@ class _Layout:
         detectors = sorted({entry.detector for of_set in sets for _, entry in of_set})
         n_sets = 2 + board.waiting_sets  # one taken, one in work, and those that wait
         return cls(shape, most_frames, detectors, n_sets, footprint(shape, most_frames, recording.dark_e_s is not None))
+
+    @property
+    def n_slots(self) -> int:
+        """Of raw frames."""
+        return len(self.detectors) * self.n_sets * self.most_frames
 
     @property
     def frame_px(self) -> int:

@@ -5,9 +5,8 @@ that finds no room is given up whole. After a reset, sets whose raw frames are s
 work the processor hung twice is given up.
 """
 
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,17 +22,15 @@ from firmware_sim.ports import (
     EventOut,
     Item,
     OpenSet,
-    SetOut,
-    frame_number,
     rejected,
 )
 from firmware_sim.prepared import PreparedFrames
-from firmware_sim.restamp import SetResult, numbered
+from firmware_sim.restamp import SetResult
 from firmware_sim.scan.ledger import DwellLedger
-from firmware_sim.timeline import Timeline, flow_number
+from firmware_sim.timeline import flow_number
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.onboard.products import Frame, Processed, Rejection
+from sensorproc.onboard.products import Frame, Rejection
 from sensorproc.onboard.state import PayloadState
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
@@ -61,9 +58,15 @@ class SetStore(Protocol):
     def discard(self, set_id: int) -> None: ...
 
 
+class SearchedOut(Protocol):
+    """Takes searched sets: see ``SetOutput``."""
+
+    def __call__(self, opened: OpenSet, rejections: Sequence[Rejection], result: SetResult, level: int) -> None: ...
+
+
 @dataclass
 class ImageProcessor:
-    """Ports: frames in (from the frame store), clock, memory, processor, core, ledger, events, sets out."""
+    """Ports: frames in (from the frame store), clock, memory, processor, core, ledger, events, searched sets out."""
 
     env: simpy.Environment
     clock: Clock
@@ -72,23 +75,16 @@ class ImageProcessor:
     processor: Compute
     core: Core
     ledger: DwellLedger
-    out: SetOut
+    out: SearchedOut
     event: EventOut
     config: Callable[[], Config]  # in force for the next set
     check_tables: Callable[[int], None]  # of a detector, before and after a set is searched; see doubt
-    done: Callable[[OpenSet, int], None]  # told of every set searched, and its first frame
     policy: OverloadPolicy
     detectors: Sequence[int]
     most_waiting: int  # complete sets of a detector
-    keep: bool  # results, for the report
     prepared: PreparedFrames
     n_searches: int  # of every set: where memory has no error correction two, which are compared
-    timeline: Timeline
-    frames_of: dict[int, list[int]] = field(default_factory=dict)  # flows of sets whose packets have not gone
-    finished: dict[int, Processed] = field(default_factory=dict)  # by set, in order of completion
-    n_tracklets: int = 0
     n_retried: int = 0
-    n_degraded: int = 0
 
     def __post_init__(self) -> None:
         self._held: dict[int, OpenSet] = {}
@@ -232,36 +228,37 @@ class ImageProcessor:
 
     def _search(self, opened: OpenSet) -> Generator[simpy.Event, Any, None]:
         level, config = self._configs[opened.set_id]
-        self.check_tables(opened.detector)
-        opened.is_doubtful = False  # what was prepared with a damaged table is made anew
-        remake = partial(self.core.prepare, config=config)
-        items = self.prepared.sound(opened.set_id, partial(self.store.read, opened), lambda frame: remake(frame)[0])
-        items.sort(key=lambda item: item.t_mid_tai_ns)
-        gone = {item.frame_index for item in items if isinstance(item, Rejection) and item.reason == "MEMORY_ERROR"}
+        items, charges = self._sound(opened, config)
+        rejections = [item for item in items if isinstance(item, Rejection)]
+        gone = {rejection.frame_index for rejection in rejections if rejection.reason == "MEMORY_ERROR"}
         frames = [item for item in opened.items if isinstance(item, Frame) and item.index not in gone]
         frames.sort(key=lambda frame: frame.t_mid_tai_ns)
-        first, last_ns = min(map(frame_number, opened.items)), max(item.t_mid_tai_ns for item in opened.items)
-        result, charges = self.core.search(items, frames, config, opened.ring_key)
-        hangs = [HANG] if opened.n_tries <= opened.n_hangs else []
-        yield from self.processor.spend([*charges * self.n_searches, *hangs], opened.set_id, SET_PRIORITY)
+        result, searched = self.core.search(items, frames, config, opened.ring_key)
+        charges += searched * self.n_searches
+        if opened.n_tries <= opened.n_hangs:
+            charges.append(HANG)
+        yield from self.processor.spend(charges, opened.set_id, SET_PRIORITY)
         self.check_tables(opened.detector)
         if opened.is_doubtful:
             self._doubted(opened)
             return
         self.core.commit(opened.detector, result.state)
-        if self.keep and result.processed is not None:
-            self.finished[opened.set_id] = result.processed
-        self.done(opened, first)
         self._free(opened)
-        used = result.n_processed
-        self.n_degraded += level > 0
-        self.ledger.close(opened.set_id, used, "" if used else _why(items), level)
-        self.frames_of[opened.set_id] = [flow_number(item.detector, frame_number(item)) for item in opened.items]
-        records = numbered(result.records, self.n_tracklets)
-        self.n_tracklets += result.n_tracklets
-        housekeeping = result.housekeeping | {"set_id": opened.set_id, "first_frame": first, "n_frames": opened.n_planned}
-        housekeeping |= {"degraded": level, "sigma_time_s": opened.sigma_time_s}
-        self.out.put_set(opened.set_id, records, housekeeping, last_ns, opened.period_ns)
+        self.out(opened, rejections, result, level)
+
+    def _sound(self, opened: OpenSet, config: Config) -> tuple[list[Any], list[Charge]]:
+        """A complete set in order of time, and the cost of what was damaged, or made with a damaged table, and is made anew."""
+        self.check_tables(opened.detector)
+        opened.is_doubtful = False
+        charges: list[Charge] = []
+
+        def remake(frame: Frame) -> Any:
+            item, spent = self.core.prepare(frame, config)
+            charges.extend(spent)
+            return item
+
+        items = self.prepared.sound(opened.set_id, partial(self.store.read, opened), remake)
+        return sorted(items, key=lambda item: item.t_mid_tai_ns), charges
 
     def _doubted(self, opened: OpenSet) -> None:
         """What a search used was damaged meanwhile: its result is not used."""
@@ -292,19 +289,7 @@ class ImageProcessor:
         """Sets that are searched now."""
         return len(self._at_work)
 
-    def set_sent(self, set_id: int, has_gone: bool) -> None:
-        """The last packet of a set has gone: so far its frames have come. Or none of them will."""
-        numbers = self.frames_of.pop(set_id, [])
-        for number in numbers if has_gone else ():
-            self.timeline.flow("f", number, "radio", self.clock.now_ns())
-
     @property
     def n_waiting(self) -> int:
         """Complete sets that wait."""
         return sum(len(waiting.items) for waiting in self._complete.values())
-
-
-def _why(items: list[Any]) -> str:
-    """Why no frame of a set could be used: what befell most of them."""
-    reasons = Counter(item.reason for item in items if isinstance(item, Rejection))
-    return reasons.most_common(1)[0][0] if reasons else "NO_FRAMES"

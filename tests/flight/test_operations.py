@@ -216,7 +216,7 @@ def test_a_flight_that_ends_in_an_outage_still_closes_its_account(recording):
     payload = flown(recording, HALF_HOUR | {"faults": [outage]}, queue_bytes=20_000)
     account(payload)
     assert not payload.health._ends
-    assert not payload.image_processor.frames_of
+    assert not payload.output.frames_of
     late = flown(recording, {"duration_s": 0.0, "faults": [{"kind": "outage", "at_s": [50.0], "size": 3000.0}]}, slow=40_000.0)
     assert account(late) == {("done", ""): 2}  # a day late, but what is at work is waited for
 
