@@ -88,7 +88,8 @@ class ReusedCore:
 @dataclass
 class RememberingCore:
     """Anything computed before on the same pixels, prepared and raw, under the same configuration and state, is not computed
-    again; whatever differs by a bit is. The payload's state stays that of the start, so that sets can be compared one by one."""
+    again; whatever differs by a bit is, or by a nanosecond between frames. The payload's state stays that of the start, so that
+    sets can be compared one by one."""
 
     real: RealCore
     preparation: dict[tuple[int, bytes, bytes], tuple[Prepared, list[Charge]]] = field(default_factory=dict)
@@ -113,12 +114,13 @@ class RememberingCore:
     ) -> tuple[SetResult, list[Charge]]:
         """One set."""
         first, detector = items[0], items[0].detector
+        times = tuple(item.t_mid_tai_ns - first.t_mid_tai_ns for item in items)
         parts = (
             (item.frame_index - frame_number(first), item.reason) if isinstance(item, Rejection)
             else (item.calibrated.frame.index - frame_number(first), crc_of(item.image_e), crc_of(item.calibrated.frame.data_dn))
             for item in items
         )  # fmt: skip
-        key = (*parts, config.digest(), self.states[detector].digest())
+        key = (detector, times, *parts, config.digest(), self.states[detector].digest())
         kept = self.kept.get(key)
         if kept is None:
             result, charges = self.real.search(items, frames, config)

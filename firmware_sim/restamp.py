@@ -56,9 +56,9 @@ def _shifted(apid: int, data: bytes, d_frame: int, d_ns: int, first_id: int) -> 
     row, names = np.frombuffer(data, kind.dtype).copy(), kind.dtype.names or ()
     for name in FRAME_FIELDS:
         if name in names:
-            row[name] += d_frame
+            row[name] = row[name].astype(np.int64) + d_frame  # which may be below zero
     if "t_mid_tai_ns" in names:
-        row["t_mid_tai_ns"] += d_ns
+        row["t_mid_tai_ns"] = row["t_mid_tai_ns"].astype(np.int64) + d_ns
     if "tracklet_id" in names:
         row["tracklet_id"] += np.where(row["tracklet_id"] >= 0, first_id, 0).astype(row["tracklet_id"].dtype)
     return row.tobytes()

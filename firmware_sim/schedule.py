@@ -73,14 +73,14 @@ class Scan:
 
     def __iter__(self) -> Iterator[Step]:
         number = set_id = place = index = 0
-        was_scanning = False
+        scan = None
         while (now := max(self.now_tai_ns(), self.start_tai_ns)) < self.end_tai_ns:
             if not self.state.is_scanning:
-                was_scanning = False
+                scan = None
                 yield Step(now, (), now + POLL_NS)
                 continue
-            place = place + 1 if was_scanning else 0
-            was_scanning = True
+            place = place + 1 if self.state.n_scans == scan else 0
+            scan = self.state.n_scans
             entries = self.entries()
             entry = entries[place % len(entries)]
             start = now + round(entry.settle_s * NS_PER_S)

@@ -195,8 +195,8 @@ def build(
     cadence_ns = round((config.sensor.cadence_s or recording.cadence_s or 1.0) * NS_PER_S)
     camera = Camera(
         env, clock, flight_clock, memory, store, ledger, _schedule(visits, operations, state, tables, clock, cadence_ns),
-        lambda: state.takes_frames, lambda: state.mode is Mode.CHECKOUT, round(board.readout_s * NS_PER_S),
-        max(cadence_ns // 2, 1), guards_pixels, trace, image_processor.abandon,
+        lambda: state.n_scans if state.takes_frames else None, lambda: state.mode is Mode.CHECKOUT,
+        round(board.readout_s * NS_PER_S), max(cadence_ns // 2, 1), guards_pixels, trace, image_processor.abandon,
     )  # fmt: skip
     executor = CommandExecutor(
         state, parameters, PixelRequests(store, downlink.put_now), SelfTest(arena, tables, sky), layout.most_frames

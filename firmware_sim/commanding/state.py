@@ -28,6 +28,7 @@ class OperatingState:
     is_scanning: bool
     changed: Callable[[str], None] = lambda event: None
     loading: bytearray = field(default_factory=bytearray)
+    n_scans: int = 0  # begun: a dwell belongs to one
 
     def __post_init__(self) -> None:
         self.stored_bytes = self.scan_bytes
@@ -58,6 +59,7 @@ class OperatingState:
     def start_scan(self) -> None:
         """Visit the table's cells from the first on."""
         self.is_scanning = True
+        self.n_scans += 1
         self.changed("SCAN_STARTED")
 
     def stop_scan(self) -> None:

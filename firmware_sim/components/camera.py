@@ -29,7 +29,7 @@ class Camera:
     frames: FrameIn
     ledger: DwellLedger
     schedule: Iterable[Step]
-    takes_frames: Callable[[], bool]
+    scan: Callable[[], int | None]  # number of the one that goes on
     holds_frames: Callable[[], bool]  # for the ground, instead of their search
     readout_ns: int
     late_ns: int  # a frame that comes later than this is not waited for
@@ -67,11 +67,11 @@ class Camera:
         has_memory = self.memory.get(f"frames of set {dwell.set_id}", visit.set_bytes)
         end = visit.end_tai_ns + self.readout_ns
         opened = OpenSet(dwell.set_id, dwell.detector, dwell.n_planned, visit.ring_key, visit.period_ns, end)
-        opened.is_held = self.holds_frames()
+        opened.is_held, scan = self.holds_frames(), self.scan()
         self.frames.open(opened)
         for shot in visit.shots:
             yield self.env.timeout(max(shot.end_tai_ns + self.readout_ns - self.clock.tai_ns(), 0))
-            if not self.takes_frames():
+            if scan is None or self.scan() != scan:
                 self.abandon(dwell.set_id, "SCAN_STOPPED")
                 return
             opened.sigma_time_s = max(opened.sigma_time_s, self.time.sigma_s())

@@ -22,6 +22,7 @@ from firmware_sim.ports import (
     EventOut,
     Item,
     OpenSet,
+    frame_number,
     rejected,
 )
 from firmware_sim.prepared import PreparedFrames
@@ -30,7 +31,7 @@ from firmware_sim.scan.ledger import DwellLedger
 from firmware_sim.timeline import flow_number
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.onboard.products import Frame, Rejection
+from sensorproc.onboard.products import Frame, Prepared, Rejection
 from sensorproc.onboard.state import PayloadState
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
@@ -170,16 +171,18 @@ class ImageProcessor:
             return
 
     def _prepare(self, opened: OpenSet, item: Item, is_skipped: bool, config: Config) -> Generator[simpy.Event, Any, Any]:
+        made, charges = self._made(opened, item, is_skipped, config)
+        yield from self.processor.spend(charges, opened.set_id, FRAME_PRIORITY, flow_number(item.detector, frame_number(item)))
+        return made
+
+    def _made(self, opened: OpenSet, item: Item, is_skipped: bool, config: Config) -> tuple[Prepared, list[Charge]]:
+        """A prepared frame and its cost, or why there is none."""
         if isinstance(item, Rejection):
-            return item
+            return item, []
         if is_skipped:
-            return rejected(item, "OVERLOAD")
+            return rejected(item, "OVERLOAD"), []
         checked = self.store.read(opened, item)
-        if isinstance(checked, Rejection):
-            return checked
-        result, charges = self.core.prepare(checked, config)
-        yield from self.processor.spend(charges, opened.set_id, FRAME_PRIORITY, flow_number(item.detector, item.index))
-        return result
+        return (checked, []) if isinstance(checked, Rejection) else self.core.prepare(checked, config)
 
     def _admit(self, opened: OpenSet) -> None:
         """A complete set waits for its search, if there is room."""
@@ -227,32 +230,35 @@ class ImageProcessor:
             return
 
     def _search(self, opened: OpenSet) -> Generator[simpy.Event, Any, None]:
+        """Search a set; once more, from its raw frames, if what was used was damaged meanwhile."""
         level, config = self._configs[opened.set_id]
         items, charges = self._sound(opened, config)
-        rejections = [item for item in items if isinstance(item, Rejection)]
-        gone = {rejection.frame_index for rejection in rejections if rejection.reason == "MEMORY_ERROR"}
-        frames = [item for item in opened.items if isinstance(item, Frame) and item.index not in gone]
-        frames.sort(key=lambda frame: frame.t_mid_tai_ns)
-        result, searched = self.core.search(items, frames, config, opened.ring_key)
-        charges += searched * self.n_searches
-        if opened.n_tries <= opened.n_hangs:
-            charges.append(HANG)
-        yield from self.processor.spend(charges, opened.set_id, SET_PRIORITY)
-        self.check_tables(opened.detector)
-        if opened.is_doubtful:
-            self._doubted(opened)
-            return
-        self.core.commit(opened.detector, result.state)
-        self._free(opened)
-        self.out(opened, rejections, result, level)
+        for is_last in (False, True):
+            rejections = [item for item in items if isinstance(item, Rejection)]
+            result, searched = self.core.search(items, _searched(opened, rejections), config, opened.ring_key)
+            hangs = [HANG] if opened.n_tries <= opened.n_hangs else []
+            charges = [*charges, *searched * self.n_searches, *hangs]
+            yield from self.processor.spend(charges, opened.set_id, SET_PRIORITY)
+            self.check_tables(opened.detector)
+            if not opened.is_doubtful:
+                self.core.commit(opened.detector, result.state)
+                self._free(opened)
+                self.out(opened, rejections, result, level)
+                return
+            if not is_last:
+                self.event("SEARCHED_AGAIN", Severity.WARNING_HI, float(opened.set_id))
+                self.n_retried += 1
+                opened.is_doubtful = False
+                items, charges = self._anew(opened, config, frame_step(level))
+        self._give_up(opened, "MEMORY_ERROR")
 
-    def _sound(self, opened: OpenSet, config: Config) -> tuple[list[Any], list[Charge]]:
+    def _sound(self, opened: OpenSet, config: Config) -> tuple[list[Prepared], list[Charge]]:
         """A complete set in order of time, and the cost of what was damaged, or made with a damaged table, and is made anew."""
         self.check_tables(opened.detector)
         opened.is_doubtful = False
         charges: list[Charge] = []
 
-        def remake(frame: Frame) -> Any:
+        def remake(frame: Frame) -> Prepared:
             item, spent = self.core.prepare(frame, config)
             charges.extend(spent)
             return item
@@ -260,13 +266,11 @@ class ImageProcessor:
         items = self.prepared.sound(opened.set_id, partial(self.store.read, opened), remake)
         return sorted(items, key=lambda item: item.t_mid_tai_ns), charges
 
-    def _doubted(self, opened: OpenSet) -> None:
-        """What a search used was damaged meanwhile: its result is not used."""
-        if opened.n_tries >= MOST_TRIES:
-            self._give_up(opened, "MEMORY_ERROR")
-            return
-        self.event("SEARCHED_AGAIN", Severity.WARNING_HI, float(opened.set_id))
-        self._again(opened)
+    def _anew(self, opened: OpenSet, config: Config, step: int) -> tuple[list[Prepared], list[Charge]]:
+        """A set prepared once more from its raw frames, and the cost."""
+        made = [self._made(opened, item, k % step != 0, config) for k, item in enumerate(opened.items)]
+        items = sorted((item for item, _ in made), key=lambda item: item.t_mid_tai_ns)
+        return items, [charge for _, charges in made for charge in charges]
 
     def doubt(self, detector: int | None) -> None:
         """A table was found damaged: of one detector, or one that all use. What was made with it may be wrong."""
@@ -293,3 +297,10 @@ class ImageProcessor:
     def n_waiting(self) -> int:
         """Complete sets that wait."""
         return sum(len(waiting.items) for waiting in self._complete.values())
+
+
+def _searched(opened: OpenSet, rejections: list[Rejection]) -> list[Frame]:
+    """Raw frames of a set in order of time, less those whose memory is lost."""
+    gone = {rejection.frame_index for rejection in rejections if rejection.reason == "MEMORY_ERROR"}
+    frames = [item for item in opened.items if isinstance(item, Frame) and item.index not in gone]
+    return sorted(frames, key=lambda frame: frame.t_mid_tai_ns)

@@ -113,8 +113,8 @@ class Processor:
         try:
             yield task.done
         finally:
+            self._settle()  # by which it may end
             if task in self._tasks:  # interrupted
-                self._settle()
                 self._tasks.remove(task)
                 self._change()
 

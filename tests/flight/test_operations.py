@@ -365,6 +365,25 @@ def test_a_frame_that_repeats_one_that_never_came_is_seen(recording):
     assert {"FRAME_LOST", "FRAME_STUCK"} <= set(rejected)
 
 
+def test_a_scan_that_is_started_anew_begins_at_its_first_cell(recording):
+    """Stopped and started between two exposures: the dwell at hand ends, and the next one is of the first cell."""
+    commands = [{"t_s": 81.0, "do": "STOP_SCAN"}, {"t_s": 81.2, "do": "START_SCAN"}]
+    scan = [{"n_frames": 8}] * 4
+    payload = flown(recording, {"duration_s": 200.0, "core": "reuse", "scan": scan, "commands": commands})
+    assert account(payload)["missed", "SCAN_STOPPED"] == 1
+    rows = sorted(board.dwells(told(payload)), key=lambda row: row["set_id"])
+    assert [row["cell"] for row in rows] == [0, 1, 2, 0, 1, 2][: len(rows)]
+
+
+def test_sets_made_with_a_drifting_clock_are_told_apart(recording):
+    """What was found under a drifting clock is not given again once the clock is good."""
+    drift = {"kind": "clock_drift", "at_s": [1.0], "size": 60.0}
+    payload = flown(recording, {"duration_s": 262.0, "core": "remember", "faults": [drift]})
+    rows = sorted(told(payload).records["FRAME"], key=lambda row: row["frame"])
+    steps = {b["t_mid_tai_ns"] - a["t_mid_tai_ns"] for a, b in zip(rows[16:], rows[17:], strict=False)}
+    assert steps == {4 * NS_PER_S}
+
+
 def test_every_frame_can_be_followed_from_its_exposure_to_its_packets(mini):
     events = json.loads((mini / "timeline.json").read_text())["traceEvents"]
     flows = [[e for e in events if e["ph"] == phase and e["name"] == "frame"] for phase in "stf"]

@@ -87,6 +87,21 @@ def test_a_task_that_is_stopped_leaves_its_cores():
     assert bench.processor.overdue_ns() == 0
 
 
+def test_a_task_may_end_at_the_instant_at_which_it_is_stopped():
+    bench = Bench(1)
+    stopped = bench.task(1, 0, 1, Charge("search", S))
+
+    def stop():
+        yield bench.env.timeout(S)
+        if stopped.is_alive:
+            stopped.interrupt("reset")
+
+    bench.env.process(stop())
+    bench.run()
+    assert not bench.processor.is_busy
+    assert bench.processor.busy_ns == S
+
+
 def test_energy_is_of_the_cores_that_work():
     bench = Bench(4)
     profile = bench.processor.profile
