@@ -301,7 +301,12 @@ def _end(payload: Payload, over: simpy.Event) -> Any:
     over.succeed()
     payload.image_processor.finish("END_OF_RUN")
     yield env.timeout(NS_PER_S)
-    while payload.radio.queued_bytes > 0:  # the last packets must find room
+    more = True
+    while more:
+        while payload.radio.queued_bytes > 0:  # the last packets must find room
+            yield env.timeout(step)
+        more = payload.downlink.tell_dwells()
+    while payload.radio.queued_bytes > 0:
         yield env.timeout(step)
     payload.downlink.finish()
     payload.is_finished = True

@@ -9,11 +9,12 @@ from firmware_sim.ports import Clock, PacketSink
 from firmware_sim.scan.ledger import DwellLedger
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.formatter import Formatter
-from sensorproc.downlink.packets import apid_of
+from sensorproc.downlink.packets import apid_of, n_records
 from sensorproc.timescales import NS_PER_S
 
 ANSWERS_A_MINUTE = 60
 MINUTE_NS = 60 * NS_PER_S
+MOST_SILENT_NS = 5 * MINUTE_NS
 
 
 @dataclass
@@ -33,6 +34,7 @@ class DownlinkManager:
     last: tuple[dict[str, Any], int]  # fields of the SET record of the last set, and its time; before the first, of no set
     n_throttled: int = 0
     _answers: list[int] = field(default_factory=list)
+    _told_ns: int = 0  # when health last went down
 
     def put_set(
         self, set_id: int, records: dict[int, list[bytes]], housekeeping: dict[str, Any], last_ns: int, period_ns: int
@@ -48,8 +50,9 @@ class DownlinkManager:
         self.last = housekeeping | self.marking, last_ns
         packets = self.formatter.format_set(records, self.last[0], last_ns, False, budget)
         dropped = self.radio.put(packets, lambda: self.set_sent(set_id, True))
-        if dwells and not any(apid_of(packet) == Apid.DWELL for packet in packets if packet not in dropped):
-            self.ledger.untold(dwells)  # no room: with the next set
+        self._told_ns = self.clock.now_ns()
+        gone = [packet for packet in packets if apid_of(packet) == Apid.DWELL and packet not in dropped]
+        self.ledger.untold(dwells[sum(n_records(packet) for packet in gone) :])  # no room: with the next set
         if len(dropped) == len(packets):
             self.set_sent(set_id, False)
 
@@ -64,21 +67,26 @@ class DownlinkManager:
             self.radio.put(self.formatter.format_now(apid, kept, self.clock.tai_ns()))
 
     def beat(self) -> None:
-        """Once a minute, while no dwell is open: health, and what would else wait for the next set."""
-        if self.ledger.open:
+        """Once a minute, while no dwell is open or none has been done for long: health, and what would else wait for the next."""
+        if self.ledger.open and self.clock.now_ns() - self._told_ns < MOST_SILENT_NS:
             return
+        self._told_ns = self.clock.now_ns()
         for apid, records in ((Apid.EVENT, self.events()), (Apid.HEALTH, [self.health_record()])):
             self.put_now(int(apid), records)
-        dwells = self.ledger.told()
-        if dwells and self.radio.put(self.formatter.format_now(int(Apid.DWELL), dwells, self.clock.tai_ns())):
-            self.ledger.untold(dwells)
+        self.tell_dwells()
+
+    def tell_dwells(self) -> bool:
+        """Closed dwells of which the ground has not heard, as far as there is room; whether some are left that will find it."""
+        packets, left = self.formatter.format_fitting(
+            int(Apid.DWELL), self.ledger.told(), self.clock.tai_ns(), int(self.radio.free_bytes())
+        )
+        self.radio.put(packets)
+        self.ledger.untold(left)
+        return bool(left and packets)
 
     def finish(self) -> None:
-        """The last of everything: what was not yet told, and how many packets there were in all."""
-        now = self.clock.tai_ns()
-        for apid, records in ((Apid.EVENT, self.events()), (Apid.DWELL, self.ledger.told())):
-            if records:
-                self.radio.put(self.formatter.format_now(apid, records, now))
+        """The last of everything: events, and how many packets there were in all."""
+        self.put_now(int(Apid.EVENT), self.events())
         self.radio.put(self.formatter.close(*self.last))
 
 

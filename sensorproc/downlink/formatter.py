@@ -77,6 +77,21 @@ class Formatter:
         step = capacity(RECORDS[Apid(apid)], self.max_packet_bytes)
         return [self._send(apid, tai_ns, records[i : i + step]) for i in range(0, len(records), step)]
 
+    def format_fitting(
+        self, apid: int, records: Sequence[bytes], tai_ns: int, room_bytes: int
+    ) -> tuple[list[bytes], list[bytes]]:
+        """The same of as many records as there is room for, and the records that are left: no count is used up for them."""
+        kind = RECORDS[Apid(apid)]
+        step = capacity(kind, self.max_packet_bytes)
+        packets: list[bytes] = []
+        for i in range(0, len(records), step):
+            group = records[i : i + step]
+            room_bytes -= OVERHEAD_BYTES + kind.size_bytes * len(group)
+            if room_bytes < 0:
+                return packets, list(records[i:])
+            packets.append(self._send(apid, tai_ns, group))
+        return packets, []
+
     def _queued(self, apid: Apid, records: Sequence[bytes], tai_ns: int) -> list[Queued]:
         kind = RECORDS[apid]
         step = capacity(kind, self.max_packet_bytes)

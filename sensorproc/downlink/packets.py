@@ -67,6 +67,11 @@ def apid_of(raw: bytes) -> int:
     return int.from_bytes(raw[:2], "big") & APID_MASK
 
 
+def n_records(raw: bytes) -> int:
+    """Records a packet holds."""
+    return int.from_bytes(raw[PRIMARY_BYTES + TIME_BYTES :][:COUNT_BYTES], "big")
+
+
 def is_intact(raw: bytes) -> bool:
     """Whether the CRC over the packet, its own field included, leaves no remainder."""
     return len(raw) > OVERHEAD_BYTES and crc16.ibm_3740(raw) == 0

@@ -384,6 +384,25 @@ def test_sets_made_with_a_drifting_clock_are_told_apart(recording):
     assert steps == {4 * NS_PER_S}
 
 
+def test_health_goes_down_while_dwells_follow_one_another_and_none_is_searched(recording):
+    commands = [{"t_s": 5.0, "do": "START_SCAN"}]
+    payload = flown(recording, {"duration_s": 1800.0, "core": "reuse", "starts": "CHECKOUT", "commands": commands})
+    rows = account(payload)
+    assert rows["missed", "CHECKOUT"] == sum(rows.values())
+    times = sorted(row["t_tai_ns"] for row in told(payload).records["HEALTH"])
+    assert max(b - a for a, b in zip(times, times[1:], strict=False)) <= 360 * NS_PER_S
+    assert len(times) >= 5
+
+
+def test_dwells_that_find_no_room_are_told_later_and_once(recording):
+    """A queue of few packets and a link that is out: what waits for room is told when there is some, each dwell once."""
+    commands = [{"t_s": 5.0, "do": "START_SCAN"}, {"t_s": 1500.0, "do": "STOP_SCAN"}]
+    outage = {"kind": "outage", "at_s": [10.0], "size": 1000.0}
+    operations = {"duration_s": 1800.0, "core": "reuse", "starts": "CHECKOUT", "commands": commands, "faults": [outage]}
+    payload = flown(recording, operations | {"scan": [{"n_frames": 1}]}, queue_bytes=2048)
+    assert sum(account(payload).values()) > 300
+
+
 def test_every_frame_can_be_followed_from_its_exposure_to_its_packets(mini):
     events = json.loads((mini / "timeline.json").read_text())["traceEvents"]
     flows = [[e for e in events if e["ph"] == phase and e["name"] == "frame"] for phase in "stf"]
