@@ -39,6 +39,7 @@ class OpenSet:
     sigma_time_s: float = 0.0  # of the clock, at its worst while frames were stamped
     is_held: bool = False  # for the ground, which asks for raw pixels: not searched
     is_doubtful: bool = False  # memory was damaged beyond repair while it was searched
+    begun_ns: int = 0  # its last search
     n_tries: int = 0
     n_hangs: int = 0  # by a fault: so many times its search never returns
 

@@ -221,11 +221,10 @@ class ImageProcessor:
             while True:
                 opened = yield complete.get()
                 opened.n_tries += 1
-                begun = self.clock.now_ns()
                 self._at_work[detector] = opened
                 yield from self._search(opened)
                 self._at_work.pop(detector)
-                self._judge(self.clock.tai_ns() - opened.end_tai_ns, self.clock.now_ns() - begun, opened.period_ns)
+                self._judge(self.clock.tai_ns() - opened.end_tai_ns, self.clock.now_ns() - opened.begun_ns, opened.period_ns)
         except simpy.Interrupt:
             return
 
@@ -238,6 +237,7 @@ class ImageProcessor:
             result, searched = self.core.search(items, _searched(opened, rejections), config, opened.ring_key)
             hangs = [HANG] if opened.n_tries <= opened.n_hangs else []
             charges = [*charges, *searched * self.n_searches, *hangs]
+            opened.begun_ns = self.clock.now_ns()
             yield from self.processor.spend(charges, opened.set_id, SET_PRIORITY)
             self.check_tables(opened.detector)
             if not opened.is_doubtful:

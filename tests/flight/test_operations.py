@@ -124,6 +124,21 @@ def test_a_payload_that_is_in_time_again_searches_as_configured(recording):
     assert board.dwells(told(payload))[-1]["degraded"] == 0
 
 
+def test_a_set_that_was_searched_twice_does_not_coarsen_those_after_it_for_good(recording):
+    nominal = flown(recording, HALF_HOUR)
+    slow = 0.7 * 32.0 * NS_PER_S / nominal.image_processor.policy.work_ns[0]
+    tables = {
+        "kind": "table",
+        "at_s": [75.0 + 0.5 * k for k in range(12)],
+        "size": 4.0,
+    }  # while the first set is searched, or later
+    payload = flown(recording, HALF_HOUR | {"faults": [tables]}, slow=slow)
+    rows = board.dwells(told(payload))
+    assert payload.health.counts["SEARCHED_AGAIN"] >= 1
+    assert payload.health.n_slips >= 1
+    assert [row["degraded"] for row in rows[-20:]] == [0] * 20
+
+
 def test_a_hung_search_is_ended_by_the_watchdog_and_loses_nothing(recording):
     payload = flown(recording, HALF_HOUR | {"faults": [{"kind": "hang", "at_s": [70.0]}]})
     assert account(payload) == {("done", ""): payload.ledger.n_planned}
