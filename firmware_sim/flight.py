@@ -18,7 +18,7 @@ from sensorproc.ground.decode import FORMATS, remove_earlier, write_products
 from sensorproc.ground.export.tables import write_table
 from sensorproc.ground.release import Marking, check_mode
 from sensorproc.recording import open_recording
-from sensorproc.replay import Outcome, marking_fields, run_facts, write_run
+from sensorproc.replay import Outcome, See, marking_fields, run_facts, unseen, write_run
 from sensorproc.timescales import NS_PER_S
 
 WINDOW_S = 60
@@ -46,8 +46,9 @@ class Flight:
 def fly(
     scenario: Scenario, recording_path: Path, out: Path, mark: Marking | None, argv: list[str],
     progress: Progress = lambda stage, done, total: None, costs: Path | None = None,
+    see: See = unseen,
 ) -> Flight:  # fmt: skip
-    """Fly a recording and write everything the ground gets into ``out``."""
+    """Fly a recording and write everything the ground gets into ``out``; ``see`` is called with every set when it is done."""
     out.mkdir(parents=True, exist_ok=True)
     remove_earlier(out)
     (out / "downlink.bin").unlink(missing_ok=True)
@@ -63,7 +64,7 @@ def fly(
         try:
             payload = topology.build(
                 recording, config, scenario.board, profile, scenario.scene.seed, marking, scenario.operations,
-                load_stages(costs), downlink.write, out / UNFINISHED,
+                load_stages(costs), downlink.write, out / UNFINISHED, see,
             )  # fmt: skip
         except BudgetError as refusal:
             downlink.close()
@@ -74,9 +75,8 @@ def fly(
         _fly(payload, progress)
     data, has_products = (out / "downlink.bin").read_bytes(), scenario.operations.products
     decoded = write_products(data, out, mark, FORMATS) if has_products else write_products(b"", out, mark, ())
-    sets = [processed for _, processed in sorted(payload.output.finished.items())]
     n_frames, n_processed = payload.camera.n_exposed, payload.ledger.n_processed
-    outcome = Outcome(decoded, tuple(sets), n_frames, n_processed, tuple(payload.problems), ())
+    outcome = Outcome(decoded, payload.ledger.n_closed, n_frames, n_processed, tuple(payload.problems), ())
     (out / UNFINISHED).rename(out / "timeline.json")
     _write_board(out, payload)
     write_run(out, run | {"status": "finished", "problems": payload.problems, "notes": list(decoded.notes)})

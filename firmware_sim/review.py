@@ -8,6 +8,7 @@ from typing import Any
 from firmware_sim.flight import WINDOW_S, Flight
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.review.report import figure_table, write_report
+from sensorproc.review.view import SetViews
 from sensorproc.scoring.fates import by_set, n_found, spans
 from sensorproc.scoring.frames import score
 from sensorproc.scoring.intervals import poisson_interval, wilson
@@ -166,13 +167,13 @@ def _pooled(rows: list[Facts], key: str) -> float:
     return math.sqrt(sum(row["n_held"] * row[key] ** 2 for row in rows) / sum(row["n_held"] for row in rows))
 
 
-def write_flight_report(path: Path, flight: Flight, facts: Facts) -> None:
+def write_flight_report(path: Path, flight: Flight, facts: Facts, views: SetViews) -> None:
     """``report.html`` of a flight: the figures first, then targets, board and link, then what every run shows."""
     sections = [_cards(facts)]
     if "targets" in facts:
         sections += ["<h2>Targets and what became of them</h2>", _targets(facts)]
     sections += ["<h2>Link</h2>", _link(flight), "<h2>Processor</h2>", _timeline(flight), "<h2>Memory</h2>", _memory(flight)]
-    write_report(path, f"Flight: {flight.scenario.name}", flight.outcome, sections)
+    write_report(path, f"Flight: {flight.scenario.name}", flight.outcome, views, sections)
 
 
 def _cards(facts: Facts) -> str:

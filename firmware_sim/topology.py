@@ -60,7 +60,7 @@ from sensorproc.onboard.footprint import Footprint, footprint
 from sensorproc.onboard.products import Processed, Rejection
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Entry, Recording
-from sensorproc.replay import frame_sets, unopened
+from sensorproc.replay import See, frame_sets, unopened, unseen
 from sensorproc.sky import Sky
 from sensorproc.timescales import NS_PER_S
 
@@ -108,6 +108,7 @@ def build(
     recording: Recording, config: Config, board: Board, profile: Profile, seed: int, marking: dict[str, Any],
     operations: Operations | None = None, stages: dict[str, StageCost] | None = None,
     send: Callable[[bytes], object] | None = None, timeline: Path | None = None,
+    see: See = unseen,
 ) -> Payload:  # fmt: skip
     """A payload that will see a recording's frames at their own times, or take them again and again in a scan.
 
@@ -185,7 +186,7 @@ def build(
         (report.set_housekeeping(Processed.nothing(0, (), states[layout.detectors[0]].digest()), b"", config.digest())
          | {"set_id": NO_SET, "first_frame": 0, "n_frames": 0} | marking, clock.origin_tai_ns),
     )  # fmt: skip
-    output = SetOutput(clock, ledger, downlink, health.set_done, operations.duration_s == 0, trace)
+    output = SetOutput(clock, ledger, downlink, health.set_done, see, trace)
     image_processor = ImageProcessor(
         env, clock, store, memory, processor, CORES[operations.core](RealCore(model, sky.stars, states)), ledger, output,
         health.event, lambda: parameters.config, tables.check, OverloadPolicy(), layout.detectors, board.waiting_sets,

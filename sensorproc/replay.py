@@ -32,6 +32,11 @@ from sensorproc.sky import Sky
 
 LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "astropy", "pydantic", "spacepackets", "fastcrc")
 Progress = Callable[[str, int, int], None]
+See = Callable[[int, Processed], object]  # of a set that is done, and its number
+
+
+def unseen(set_id: int, processed: Processed) -> None:
+    """Nobody looks at the set."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +44,7 @@ class Outcome:
     """A finished run."""
 
     decoded: Decoded
-    sets: tuple[Processed, ...]
+    n_sets: int
     n_frames: int
     n_processed: int
     problems: tuple[str, ...]
@@ -49,8 +54,11 @@ class Outcome:
 def process(
     recording: Recording, config: Config, table: StarTable | None, mark: Marking | None, out: Path, argv: list[str],
     progress: Progress = lambda stage, done, total: None, keep_stages: bool = False,
+    see: See = unseen,
 ) -> Outcome:  # fmt: skip
     """Process a recording into ``out``; with ``keep_stages``, what every set went through as well, in ``out/stages``.
+
+    Pixels are kept for one set at a time; ``see`` is called with every set when it is done.
 
     Raises
     ------
@@ -67,7 +75,7 @@ def process(
     sky = Sky(table if table is not None else recording.stars, config.solve)
     sets = frame_sets(recording, config)
     states: dict[int, PayloadState] = {}
-    finished: list[Processed] = []
+    n_processed = n_tracklets = 0
     stream, inputs, n_read = [], hashlib.sha256(), 0
     missing: dict[str, None] = {}
     problems = [problem.reason for problem in recording.problems]
@@ -93,14 +101,14 @@ def process(
         if k == 0:
             rejections += tuple(unopened(recording, sets))
         processed = replace(processed, rejections=tuple(sorted(rejections, key=lambda r: r.frame_index)))
-        first_id = sum(len(p.tracklets) for p in finished)
         last_ns = max(entry.t_mid_tai_ns for _, entry in entries)
-        records = report.set_records(processed, frames, first_id, last_ns)
+        records = report.set_records(processed, frames, n_tracklets, last_ns)
         housekeeping = report.set_housekeeping(processed, digest, config.digest())
         housekeeping |= marking_fields(mark, recording.data_mode)
         housekeeping |= {"set_id": k, "first_frame": entries[0][0], "n_frames": len(entries)}
         stream += formatter.format_set(records, housekeeping, last_ns, k == len(sets) - 1)
-        finished.append(processed)
+        n_processed, n_tracklets = n_processed + len(processed.residuals), n_tracklets + len(processed.tracklets)
+        see(k, processed)
     if n_read == 0:
         raise InputError("\n".join(problems) or f"{recording.path}: no frame could be read")
     progress("set", len(sets), len(sets))
@@ -109,8 +117,7 @@ def process(
     decoded = write_products(data, out, mark)
     run |= {"status": "finished", "input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
     write_run(out, run)
-    n_processed = sum(len(p.residuals) for p in finished)
-    return Outcome(decoded, tuple(finished), n_read, n_processed, tuple(problems), tuple(missing))
+    return Outcome(decoded, len(sets), n_read, n_processed, tuple(problems), tuple(missing))
 
 
 def unopened(recording: Recording, sets: list[list[tuple[int, Entry]]]) -> list[Rejection]:

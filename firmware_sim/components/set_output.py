@@ -9,7 +9,8 @@ from firmware_sim.ports import Clock, OpenSet, SetOut, frame_number
 from firmware_sim.restamp import SetResult, numbered
 from firmware_sim.scan.ledger import DwellLedger
 from firmware_sim.timeline import Timeline, flow_number
-from sensorproc.onboard.products import Processed, Rejection
+from sensorproc.onboard.products import Rejection
+from sensorproc.replay import See
 
 
 @dataclass
@@ -20,17 +21,16 @@ class SetOutput:
     ledger: DwellLedger
     out: SetOut
     done: Callable[[OpenSet, int], None]
-    keep: bool  # results, for the report
+    see: See  # for the report
     timeline: Timeline
-    finished: dict[int, Processed] = field(default_factory=dict)  # by set, in order of completion
     frames_of: dict[int, list[int]] = field(default_factory=dict)  # flows of sets whose packets have not gone
     n_tracklets: int = 0
     n_degraded: int = 0
 
     def __call__(self, opened: OpenSet, rejections: Sequence[Rejection], result: SetResult, level: int) -> None:
         """A set's result, frames that were not searched, and the level of overload at which the others were."""
-        if self.keep and result.processed is not None:
-            self.finished[opened.set_id] = result.processed
+        if result.processed is not None:
+            self.see(opened.set_id, result.processed)
         first = min(map(frame_number, opened.items))
         self.done(opened, first)
         self.n_degraded += level > 0

@@ -66,7 +66,9 @@ def run(
     from firmware_sim.simulate import simulate
     from sensorproc.errors import UsageError
     from sensorproc.ground import release
+    from sensorproc.replay import unseen
     from sensorproc.review.picture import write_picture
+    from sensorproc.review.view import SetViews
 
     board: dict[str, Any] = {"processor": processor, "link_bit_s": link_bit_s, "memory_bytes": memory_bytes}
     if recording is not None and seed is not None:
@@ -84,12 +86,13 @@ def run(
         "memory-bytes": memory_bytes, "inject": inject, "costs": costs, "marking": marking, "data-mode": data_mode, "out": out,
     }  # fmt: skip
     argv = ["run", scenario, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
+    views = SetViews()
     with progress("flying") as report:
-        flight = fly(flown, frames, out, mark, argv, report, costs)
+        flight = fly(flown, frames, out, mark, argv, report, costs, views if flown.operations.products else unseen)
     facts = summary(flight, frames / "truth.json", DEMANDED_SNR)
-    write_flight_report(out / "report.html", flight, facts)
+    write_flight_report(out / "report.html", flight, facts, views)
     (out / "summary.json").write_text(dumps(plain(facts), indent=1) + "\n", "utf-8")
-    seen = [processed for processed in flight.outcome.sets if processed.residuals]
+    seen = [view for _, view in sorted(views.by_set.items()) if view]
     if seen:
         write_picture(out / "picture.jpg", seen[0], flight.outcome.decoded.tables["detections"])
     for line in (*flight.outcome.problems, *flight.outcome.decoded.notes, *remarks(facts)):

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from sensorproc.ground.observations import Row
-from sensorproc.onboard.products import Processed
-from sensorproc.review.report import COLOURS, in_stack, stack_of, stretched
+from sensorproc.review.report import COLOURS
+from sensorproc.review.view import SetView
 
 WIDTH_PX = 900
 MARGIN_PX = 60  # around what was found
@@ -15,17 +15,16 @@ FINE = 4  # bits of sub-pixel drawing
 JPEG_QUALITY = 88
 
 
-def write_picture(path: Path, processed: Processed, detections: list[Row]) -> None:
+def write_picture(path: Path, view: SetView, detections: list[Row]) -> None:
     """JPEG of a set's stack with its tracklets, cut to where they are."""
-    frames, stack = stack_of(processed)
     tracks: dict[int, list[tuple[float, float]]] = {}
     for row in detections:
-        if row["tracklet_id"] >= 0 and row["frame"] in frames and row["detector"] == processed.detector:
-            tracks.setdefault(row["tracklet_id"], []).append(in_stack(frames, row, row["x_px"], row["y_px"], 1.0))
-    x0, y0, x1, y1 = _window(tracks, stack.shape)
+        if row["tracklet_id"] >= 0 and view.shows(row):
+            tracks.setdefault(row["tracklet_id"], []).append(view.place(row, row["x_px"], row["y_px"], 1.0))
+    x0, y0, x1, y1 = _window(tracks, view.grey.shape)
     scale = WIDTH_PX / (x1 - x0)
     size = (WIDTH_PX, round((y1 - y0) * scale))
-    grey = cv2.resize(stretched(stack[y0:y1, x0:x1]), size, interpolation=cv2.INTER_CUBIC)
+    grey = cv2.resize(view.grey[y0:y1, x0:x1], size, interpolation=cv2.INTER_CUBIC)
     image = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
     for n, track in enumerate(tracks[i] for i in sorted(tracks)):
         _draw(image, [((x - x0) * scale, (y - y0) * scale) for x, y in track], COLOURS[n % len(COLOURS)])

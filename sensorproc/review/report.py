@@ -10,17 +10,16 @@ import cv2
 import numpy as np
 
 from sensorproc.ground.observations import Row
-from sensorproc.onboard.products import Processed, Registered
-from sensorproc.onboard.steady_plane import deep_image
 from sensorproc.replay import Outcome
 from sensorproc.review.style import STYLE
+from sensorproc.review.view import SetView, SetViews
 
 MAX_WIDTH_PX = 1200
 COLOURS = ("#35d0ba", "#ffb454", "#7aa2f7", "#f7768e", "#9ece6a", "#bb9af7", "#e0af68", "#7dcfff")
 
 
-def write_report(path: Path, title: str, outcome: Outcome, sections: Sequence[str] = ()) -> None:
-    """Write the page of a finished run; ``sections`` are HTML that goes above the frame sets."""
+def write_report(path: Path, title: str, outcome: Outcome, views: SetViews, sections: Sequence[str] = ()) -> None:
+    """Write the page of a finished run and what was seen of its sets; ``sections`` are HTML that goes above them."""
     tables = outcome.decoded.tables
     streaks = [row for row in tables["detections"] if row["tracklet_id"] < 0]
     parts = [
@@ -29,10 +28,12 @@ def write_report(path: Path, title: str, outcome: Outcome, sections: Sequence[st
         f" {len(streaks)} single-frame streaks.</p>",
     ]
     parts += sections
-    for k, processed in enumerate(outcome.sets):
+    for k, view in sorted(views.by_set.items()):
         parts.append(f"<h2>Frame set {k}</h2>")
-        parts.append(_figure(processed, tables["detections"], tables["tracklets"]))
+        parts.append(_figure(view, tables["detections"], tables["tracklets"]))
         parts.append(f"<p class='note'>{_set_line(tables['housekeeping'], k)}</p>")
+    if views.n_more:
+        parts.append(f"<p class='note'>{views.n_more} more frame sets are in the tables, but not drawn.</p>")
     parts += ["<h2>Tracklets</h2>", _tracklets(tables["tracklets"])]
     parts += ["<h2>Signal-to-noise ratio of detections</h2>", _histogram([row["snr"] for row in tables["detections"]])]
     parts += ["<h2>Frames</h2>", _frames(tables["frames"])]
@@ -48,49 +49,23 @@ def write_report(path: Path, title: str, outcome: Outcome, sections: Sequence[st
     )
 
 
-def stack_of(processed: Processed) -> tuple[dict[int, Registered], np.ndarray]:
-    """Registered frames by index, and the set's mean sky with the largest residual of every pixel (ny, nx)."""
-    registered = [r.solved.registered for r in processed.residuals]
-    frames = {r.flattened.calibrated.frame.index: r for r in registered}
-    return frames, np.maximum(deep_image(processed.residuals), _moving_light(processed))
-
-
-def _figure(processed: Processed, detections: list[Row], tracklets: list[Row]) -> str:
-    if not processed.residuals:
+def _figure(view: SetView | None, detections: list[Row], tracklets: list[Row]) -> str:
+    if view is None:
         return "<p class='note'>No frame of this set could be used.</p>"
-    frames, stack = stack_of(processed)
-    scale = min(1.0, MAX_WIDTH_PX / stack.shape[1])
+    ny, nx = view.grey.shape
+    scale = min(1.0, MAX_WIDTH_PX / nx)
     shapes = []
-    ids = [t["tracklet_id"] for t in tracklets if t["epoch_frame"] in frames and t["detector"] == processed.detector]
+    ids = [t["tracklet_id"] for t in tracklets if t["epoch_frame"] in view.transforms and t["detector"] == view.detector]
     for n, tracklet_id in enumerate(ids):
-        rows = [r for r in detections if r["tracklet_id"] == tracklet_id]
-        places = [in_stack(frames, row, row["x_px"], row["y_px"], scale) for row in rows if row["frame"] in frames]
+        rows = [r for r in detections if r["tracklet_id"] == tracklet_id and r["frame"] in view.transforms]
+        places = [view.place(row, row["x_px"], row["y_px"], scale) for row in rows]
         shapes += _track_shapes(places, COLOURS[n % len(COLOURS)], f"T{tracklet_id}")
     for row in detections:
-        if row["tracklet_id"] < 0 and row["frame"] in frames and row["detector"] == processed.detector:
-            shapes += _streak_shape(frames, row, scale)
-    width, height = round(stack.shape[1] * scale), round(stack.shape[0] * scale)
-    image = f"<image href='data:image/png;base64,{_png(stack, width, height)}' width='{width}' height='{height}'/>"
+        if row["tracklet_id"] < 0 and view.shows(row):
+            shapes += _streak_shape(view, row, scale)
+    width, height = round(nx * scale), round(ny * scale)
+    image = f"<image href='data:image/png;base64,{_png(view.grey, width, height)}' width='{width}' height='{height}'/>"
     return f"<svg viewBox='0 0 {width} {height}' role='img'>{image}{''.join(shapes)}</svg>"
-
-
-def _moving_light(processed: Processed) -> np.ndarray:
-    """Largest residual of the set in each pixel, in the reference frame: shows movers as strings of beads."""
-    best: np.ndarray | None = None
-    for residual in processed.residuals:
-        ny, nx = residual.image_e.shape
-        clean = np.where(residual.weight > 0, residual.image_e, np.float32(0.0))
-        matrix = np.array(residual.solved.registered.transform.matrix)
-        moved = cv2.warpPerspective(clean, matrix, (nx, ny), flags=cv2.INTER_LINEAR)
-        best = moved if best is None else np.maximum(best, moved)
-    assert best is not None
-    return best
-
-
-def in_stack(frames: dict[int, Registered], row: Row, x: float, y: float, scale: float) -> tuple[float, float]:
-    """Where a detector pixel of a row's frame lies in the stack's picture."""
-    u, v = frames[row["frame"]].transform.to_registered(np.float64(x), np.float64(y))
-    return (float(u) + 0.5) * scale, (float(v) + 0.5) * scale
 
 
 def _track_shapes(places: list[tuple[float, float]], colour: str, label: str) -> list[str]:
@@ -103,11 +78,11 @@ def _track_shapes(places: list[tuple[float, float]], colour: str, label: str) ->
     return [*shapes, f"<text x='{x + 10:.1f}' y='{y - 8:.1f}' fill='{colour}'>{label}</text>"]
 
 
-def _streak_shape(frames: dict, row: Row, scale: float) -> list[str]:
+def _streak_shape(view: SetView, row: Row, scale: float) -> list[str]:
     angle, half = math.radians(row["angle_deg"]), 0.5 * row["length_px"]
     dx, dy = half * math.cos(angle), half * math.sin(angle)
-    x0, y0 = in_stack(frames, row, row["x_px"] - dx, row["y_px"] - dy, scale)
-    x1, y1 = in_stack(frames, row, row["x_px"] + dx, row["y_px"] + dy, scale)
+    x0, y0 = view.place(row, row["x_px"] - dx, row["y_px"] - dy, scale)
+    x1, y1 = view.place(row, row["x_px"] + dx, row["y_px"] + dy, scale)
     nx, ny = -(y1 - y0), x1 - x0
     size = max(math.hypot(nx, ny), 1.0)
     nx, ny = 7 * nx / size, 7 * ny / size
@@ -117,15 +92,8 @@ def _streak_shape(frames: dict, row: Row, scale: float) -> list[str]:
     return [f"<polygon points='{points}' fill='none' stroke='#e6e6e6' stroke-dasharray='5 4'/>", label]
 
 
-def stretched(image: np.ndarray) -> np.ndarray:
-    """Grey levels (ny, nx) uint8 that show faint and bright."""
-    low, high = np.percentile(image, [20.0, 99.7])
-    curve = np.arcsinh(np.clip((image - low) / max(high - low, 1e-6), 0.0, 1.0) * 8.0) / np.arcsinh(8.0)
-    return np.rint(curve.astype(np.float32) * 255).astype(np.uint8)
-
-
-def _png(image: np.ndarray, width: int, height: int) -> str:
-    small = cv2.resize(stretched(image), (width, height), interpolation=cv2.INTER_AREA)
+def _png(grey: np.ndarray, width: int, height: int) -> str:
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
     ok, data = cv2.imencode(".png", small, [cv2.IMWRITE_PNG_COMPRESSION, 9])
     assert ok
     return base64.b64encode(data.tobytes()).decode()

@@ -51,6 +51,7 @@ def process(
     from sensorproc.ground import release
     from sensorproc.recording import open_recording, sidecar
     from sensorproc.review.report import write_report
+    from sensorproc.review.view import SetViews
 
     config = load(payload) if payload else Config()
     given = config.release
@@ -63,9 +64,10 @@ def process(
     argv = ["process", str(recording), *([f"--payload={payload}"] if payload else [])]
     for text in source.notes:
         note(f"using {text}")
+    views = SetViews()
     with progress("processing") as report:
-        outcome = replay.process(source, config, table, mark, out, argv, report, keep_stages)
-    write_report(out / "report.html", source.path.name, outcome)
+        outcome = replay.process(source, config, table, mark, out, argv, report, keep_stages, views)
+    write_report(out / "report.html", source.path.name, outcome, views)
     rejected = [row for row in outcome.decoded.tables["events"] if row["severity"].startswith("WARNING")]
     reasons = [f"frame {row['frame']} rejected: {row['event']}" for row in rejected if row["event"] != "UNREADABLE"]
     untimed = sum("NO_TIME" in row["flags"] for row in outcome.decoded.tables["detections"])
@@ -90,7 +92,7 @@ def _summary(outcome, out: Path) -> dict:  # type: ignore[no-untyped-def]
         "n_frames": outcome.n_frames,
         "n_processed": outcome.n_processed,
         "n_rejected": sum(row["status"] != "processed" for row in tables["frames"]) + len(outcome.problems),
-        "n_sets": len(outcome.sets),
+        "n_sets": outcome.n_sets,
         "tracklets": [
             {key: row[key] for key in ("tracklet_id", "n_frames", "x_px", "y_px", "vx_px_frame", "vy_px_frame", "snr", "mag")}
             for row in tables["tracklets"]
