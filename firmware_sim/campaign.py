@@ -89,7 +89,8 @@ def _flown(
 
 @dataclass
 class Products:
-    """What the ground has of one set: its SET record, and frame, detection and tracklet records without their numbers."""
+    """What the ground has of one set: its SET record, and as content what must not change: what that says of the search, and
+    frame, detection and tracklet records without their numbers."""
 
     row: Row
     frames: dict[int, Row] = field(default_factory=dict)
@@ -99,11 +100,15 @@ class Products:
 BOARD_EVENTS = ("FRAME_DUPLICATED", "CLOCK_JUMP", "CLOCK_HOLDOVER", "WATCHDOG_RESET", "TABLE_RELOADED", "SEARCHED_AGAIN")
 FRAME_EVENTS = ("FRAME_TORN", "FRAME_STUCK", "FRAME_LATE", "FRAME_LOST", "CAMERA_RESET", "MEMORY_ERROR", "NO_MEMORY")
 NOT_COMPARED = ("tracklet_id",)
+SEARCH_FIELDS = ("detector", "state_digest", "config_digest", "input_digest", "n_processed", "threshold_snr",
+                 "n_null", "n_velocities", "n_candidates", "n_tracklets", "n_streaks")  # fmt: skip
 
 
 def by_set(downlink: Downlink) -> dict[int, Products]:
     """Products of every set of which a SET record arrived."""
     found = {row["set_id"]: Products(row) for row in downlink.records["SET"] if row["set_id"] != NO_SET}
+    for p in found.values():
+        p.content[f"SET {[p.row[name] for name in SEARCH_FIELDS]}"] += 1
     span = [(p.row["first_frame"], p.row["first_frame"] + p.row["n_frames"], p) for p in found.values()]
     for name, key in (("FRAME", "frame"), ("DETECTION", "frame"), ("TRACKLET", "epoch_frame")):
         for row in downlink.records[name]:

@@ -41,7 +41,8 @@ class OpenSet:
     is_doubtful: bool = False  # memory was damaged beyond repair while it was searched
     begun_ns: int = 0  # its last search
     n_tries: int = 0
-    n_hangs: int = 0  # by a fault: so many times its search never returns
+    n_hangs: int = 0  # still to come, by a fault: its search never returns
+    n_hung: int = 0
 
     @property
     def is_complete(self) -> bool:

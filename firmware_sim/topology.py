@@ -55,6 +55,7 @@ from sensorproc.downlink.dictionary import Apid, Severity
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.downlink.records import NO_SET
 from sensorproc.downlink.telecommands import Mode
+from sensorproc.errors import InputError
 from sensorproc.onboard import report
 from sensorproc.onboard.footprint import Footprint, footprint
 from sensorproc.onboard.products import Processed, Rejection
@@ -66,6 +67,7 @@ from sensorproc.timescales import NS_PER_S
 
 BEAT_NS = 60 * NS_PER_S
 CORES: dict[str, Callable[[RealCore], Any]] = {"real": lambda real: real, "reuse": ReusedCore, "remember": RememberingCore}
+MIN_RING = 2  # frames of a detector
 GRACE_PERIODS = 20  # after the last exposure, for what still waits
 
 
@@ -107,8 +109,7 @@ class Payload:
 def build(
     recording: Recording, config: Config, board: Board, profile: Profile, seed: int, marking: dict[str, Any],
     operations: Operations | None = None, stages: dict[str, StageCost] | None = None,
-    send: Callable[[bytes], object] | None = None, timeline: Path | None = None,
-    see: See = unseen,
+    send: Callable[[bytes], object] | None = None, timeline: Path | None = None, see: See = unseen,
 ) -> Payload:  # fmt: skip
     """A payload that will see a recording's frames at their own times, or take them again and again in a scan.
 
@@ -116,6 +117,8 @@ def build(
     ------
     BudgetError
         If it does not fit the board's memory.
+    InputError
+        If a scan over a single frame would look like a camera that is stuck.
     """
     operations = operations or Operations()
     problems = [problem.reason for problem in recording.problems]
@@ -165,9 +168,12 @@ def build(
     health = Health(env, clock, memory, processor, counters, boot_ns, max(period_ns // 16, 1), is_over, trace)
     flight_clock = FlightClock(clock, health.event)
 
+    def holds_frames() -> bool:
+        return state.mode is Mode.CHECKOUT
+
     def state_changed(event: str) -> None:
         health.event(event, Severity.ACTIVITY_HI, float(state.mode))
-        if state.mode is not Mode.CHECKOUT:
+        if not holds_frames():
             image_processor.let_go()
 
     state.changed = state_changed
@@ -189,15 +195,16 @@ def build(
     output = SetOutput(clock, ledger, downlink, health.set_done, see, trace)
     image_processor = ImageProcessor(
         env, clock, store, memory, processor, CORES[operations.core](RealCore(model, sky.stars, states)), ledger, output,
-        health.event, lambda: parameters.config, tables.check, OverloadPolicy(), layout.detectors, board.waiting_sets,
-        PreparedFrames(guards_pixels), 1 if profile.edac else 2,
+        health.event, health.rejection, holds_frames, lambda: parameters.config, tables.check, OverloadPolicy(),
+        layout.detectors, board.waiting_sets, PreparedFrames(guards_pixels), 1 if profile.edac else 2,
     )  # fmt: skip
     health.watch(image_processor)
     cadence_ns = round((config.sensor.cadence_s or recording.cadence_s or 1.0) * NS_PER_S)
+    schedule = _schedule(visits, operations, state, tables, clock, cadence_ns, guards_pixels)
     camera = Camera(
-        env, clock, flight_clock, memory, store, ledger, _schedule(visits, operations, state, tables, clock, cadence_ns),
-        lambda: state.n_scans if state.takes_frames else None, lambda: state.mode is Mode.CHECKOUT,
-        round(board.readout_s * NS_PER_S), max(cadence_ns // 2, 1), guards_pixels, trace, image_processor.abandon,
+        env, clock, flight_clock, memory, store, ledger, schedule,
+        lambda: state.n_scans if state.takes_frames else None, holds_frames, round(board.readout_s * NS_PER_S),
+        max(cadence_ns // 2, 1), guards_pixels, trace, image_processor.abandon,
     )  # fmt: skip
     executor = CommandExecutor(
         state, parameters, PixelRequests(store, downlink.put_now), SelfTest(arena, tables, sky), layout.most_frames
@@ -251,14 +258,20 @@ class _Layout:
 
 
 def _schedule(
-    visits: list[Visit], operations: Operations, state: OperatingState, tables: TableGuard, clock: VirtualClock, cadence_ns: int
-) -> Iterable[Step]:
+    visits: list[Visit], operations: Operations, state: OperatingState, tables: TableGuard, clock: VirtualClock, cadence_ns: int,
+    checks_pixels: bool,
+) -> Iterable[Step]:  # fmt: skip
     """A recording's own sets, or a scan over them again and again."""
     if not operations.duration_s:
         return recorded(visits)
     ring: dict[int, list[Visit]] = {}
     for visit in visits:
         ring.setdefault(visit.dwell.detector, []).append(remembered(visit))
+    for detector, turns in ring.items():
+        if checks_pixels and sum(len(visit.shots) for visit in turns) < MIN_RING:
+            raise InputError(
+                f"detector {detector}: a scan with faults over one recorded frame looks like a stuck camera; record at least two"
+            )
     start = clock.origin_tai_ns
     return Scan(state, ring, tables.entries, cadence_ns, start, start + round(operations.duration_s * NS_PER_S), clock.tai_ns)
 

@@ -35,7 +35,7 @@ from sensorproc.onboard.products import Frame, Prepared, Rejection
 from sensorproc.onboard.state import PayloadState
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
-MOST_TRIES = 2
+MOST_HANGS = 2
 HANG = Charge("hang", NEVER_NS)
 
 
@@ -67,7 +67,8 @@ class SearchedOut(Protocol):
 
 @dataclass
 class ImageProcessor:
-    """Ports: frames in (from the frame store), clock, memory, processor, core, ledger, events, searched sets out."""
+    """Ports: frames in (from the frame store), clock, memory, processor, core, ledger, searched sets out, events of the board
+    and of frames, mode, configuration."""
 
     env: simpy.Environment
     clock: Clock
@@ -78,6 +79,8 @@ class ImageProcessor:
     ledger: DwellLedger
     out: SearchedOut
     event: EventOut
+    frame_event: Callable[[Rejection, Severity], None]
+    holds_frames: Callable[[], bool]  # for the ground, instead of their search
     config: Callable[[], Config]  # in force for the next set
     check_tables: Callable[[int], None]  # of a detector, before and after a set is searched; see doubt
     policy: OverloadPolicy
@@ -125,7 +128,7 @@ class ImageProcessor:
         """After a reset: work begins anew with the raw frames that memory still holds."""
         self._begin()
         for opened in list(self.store.sets.values()):
-            if opened.n_hangs >= opened.n_tries >= MOST_TRIES:
+            if opened.n_hung >= MOST_HANGS:
                 self._give_up(opened, "STAGE_HANG")
             elif not opened.is_held:
                 self._again(opened)
@@ -138,10 +141,17 @@ class ImageProcessor:
             self.take(opened, item)
 
     def _hold(self, opened: OpenSet) -> None:
-        """A set that is not to be searched stays in memory until the next one, and its dwell is closed."""
+        """A set that is not to be searched: its dwell is closed. Its frames stay in memory until the next one's have come, if the
+        ground may still ask for them."""
+        self.ledger.close(opened.set_id, reason="CHECKOUT")
+        lost = [item for item in opened.items if isinstance(item, Rejection)]
+        for rejection in lost:
+            self.frame_event(rejection, Severity.WARNING_LO)
+        if len(lost) == opened.n_planned or not self.holds_frames():
+            self._free(opened)
+            return
         self.let_go(opened.detector)
         self._held[opened.detector] = opened
-        self.ledger.close(opened.set_id, reason="CHECKOUT")
 
     def let_go(self, *detectors: int) -> None:
         """Free sets that are held for the ground; of all detectors if none is given."""
@@ -235,10 +245,12 @@ class ImageProcessor:
         for is_last in (False, True):
             rejections = [item for item in items if isinstance(item, Rejection)]
             result, searched = self.core.search(items, _searched(opened, rejections), config, opened.ring_key)
-            hangs = [HANG] if opened.n_tries <= opened.n_hangs else []
-            charges = [*charges, *searched * self.n_searches, *hangs]
+            charges = [*charges, *searched * self.n_searches]
             opened.begun_ns = self.clock.now_ns()
             yield from self.processor.spend(charges, opened.set_id, SET_PRIORITY)
+            if opened.n_hangs:
+                opened.n_hangs, opened.n_hung = opened.n_hangs - 1, opened.n_hung + 1
+                yield from self.processor.spend([HANG], opened.set_id, SET_PRIORITY)
             self.check_tables(opened.detector)
             if not opened.is_doubtful:
                 self.core.commit(opened.detector, result.state)
@@ -292,6 +304,11 @@ class ImageProcessor:
     def n_at_work(self) -> int:
         """Sets that are searched now."""
         return len(self._at_work)
+
+    @property
+    def n_held(self) -> int:
+        """Sets that are held for the ground."""
+        return len(self._held)
 
     @property
     def n_waiting(self) -> int:

@@ -176,7 +176,7 @@ class Injector:
         kind = next((k for k in ("lost", "torn", "stuck", "late", "duplicated") if self._pending.get(k)), None)
         before = self._before.get(item.detector)
         self._before[item.detector] = item.data_dn
-        if kind is None or (kind in ("torn", "stuck") and before is None):
+        if kind is None or (kind in ("torn", "stuck") and (before is None or before.shape != item.data_dn.shape)):
             return readout
         self._pending[kind] -= 1
         if kind == "lost":

@@ -20,7 +20,7 @@ from firmware_sim.processor_profile import load_profile
 from firmware_sim.scenario import load, with_faults
 from firmware_sim.topology import Payload
 from sensorproc.downlink.dictionary import REASONS, Severity
-from sensorproc.errors import UsageError
+from sensorproc.errors import InputError, UsageError
 from sensorproc.ground import board
 from sensorproc.ground.reader import read
 from sensorproc.onboard.products import SensorFacts
@@ -299,6 +299,49 @@ def test_frames_of_a_checkout_dwell_wait_for_the_ground(recording, tmp_path):
     written, _ = board.write_images(tmp_path, downlink)
     (image,) = [fits.getdata(tmp_path / name.removeprefix("products/")) for name in written]
     np.testing.assert_array_equal(image, recording.entries[9].read().data_dn[:64, :64])
+
+
+def checkout(recording, commands, faults) -> Payload:
+    """A payload that takes three dwells of eight frames from 5 s on and searches none, before it flies."""
+    commands = [{"t_s": 4.9, "do": "START_SCAN"}, *commands]
+    given = {"duration_s": 5.0 + 25 * recording.cadence_s, "starts": "CHECKOUT", "core": "remember", "scan": [{"n_frames": 8}]}
+    scenario = load(MINI, over={"operations": given | {"commands": commands, "faults": faults}})
+    return topology.build(recording, scenario.payload, scenario.board, load_profile("host"), 1, MARKING, scenario.operations)
+
+
+def test_a_checkout_dwell_without_frames_does_not_take_the_place_of_one_that_has_them(recording):
+    end_s = 5.0 + 8 * recording.cadence_s  # of the first dwell
+    chip = {"frame": 3, "detector": 0, "x_px": 0, "y_px": 0, "nx": 8, "ny": 8}
+    commands = [{"t_s": end_s + 8 * recording.cadence_s + 2.0, "do": "REQUEST_CHIP", "arguments": chip}]
+    faults = [{"kind": "lost", "at_s": [6.0]}, {"kind": "squeeze", "at_s": [end_s - 1.0], "size": 4.0}]
+    payload = checkout(recording, commands, faults)
+    payload.fly()
+    downlink = told(payload)
+    events = Counter(REASONS[row["reason"]] for row in downlink.records["EVENT"])
+    assert (events["FRAME_LOST"], events["NO_MEMORY"]) == (1, 8)
+    stages = [row["stage"] for row in board.acks(downlink) if row["operation"] == "REQUEST_CHIP"]
+    assert stages == ["ACCEPTED", "COMPLETED"]
+
+
+def test_nothing_is_held_after_checkout_even_if_the_last_frame_comes_when_the_mode_has_changed(recording):
+    cadence_s, end_s = recording.cadence_s, 5.0 + 8 * recording.cadence_s
+    commands = [{"t_s": end_s + 0.3 * cadence_s, "do": "SET_MODE", "arguments": {"mode": "IDLE"}}]
+    faults = [{"kind": "late", "at_s": [end_s - 0.5 * cadence_s], "size": cadence_s}]
+    payload, held = checkout(recording, commands, faults), {}
+
+    def watch() -> None:
+        held[payload.env.now / NS_PER_S] = payload.image_processor.n_held
+
+    payload.fly(watch)
+    assert [row["reason"] for row in told(payload).records["EVENT"]].count(REASONS.index("FRAME_LATE")) == 1
+    assert {n for t_s, n in held.items() if t_s > end_s + cadence_s} == {0}
+    assert not payload.image_processor.store.sets
+
+
+def test_a_scan_over_one_frame_is_refused_where_it_would_look_stuck(recording):
+    one = replace(recording, entries=recording.entries[:1])
+    with pytest.raises(InputError, match="stuck camera"):
+        flown(one, {"duration_s": 100.0, "core": "remember", "faults": [{"kind": "seu"}]})
 
 
 def test_the_self_test_finds_damaged_tables_and_mends_them(recording):
