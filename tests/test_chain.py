@@ -5,18 +5,22 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from weakref import ref
 
 import numpy as np
 import pytest
 
 from benchmarks import cases
 from sensorproc.cli import main
-from sensorproc.config import Config
+from sensorproc.config import Config, parse
 from sensorproc.errors import ShapeError
 from sensorproc.ground.table_reader import read_table
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import open_recording
+from sensorproc.replay import process
+from sensorproc.review import view
+from sensorproc.review.report import write_report
 from sensorproc.scoring.frames import score
 from sensorproc.scoring.truth import load_truth
 
@@ -33,6 +37,26 @@ def test_movers_are_found_measured_and_nothing_else(runs, recordings, name):
     # SNR 17-27 a frame: the bound is 0.05-0.07 px, crossing stars and registration add as much
     assert result["centroid"]["across_rms_px"] < 0.15
     assert 0.3 < result["centroid"]["reduced_chi2_of_claimed_sigma"] < 2.5
+
+
+def test_a_long_recording_is_held_a_set_at_a_time_and_drawn_to_a_limit(recordings, tmp_path, monkeypatch):
+    """What a set was found in is given up before the next but one; the report says how many sets it does not draw."""
+    monkeypatch.setattr(view, "MOST_DRAWN", 1)
+    views, seen, alive = view.SetViews(), [], []
+
+    def see(set_id, processed):
+        views(set_id, processed)
+        seen.append(ref(processed))
+        alive.append(sum(one() is not None for one in seen))
+
+    config = parse({"frame_set": {"max_frames": 2}})
+    outcome = process(open_recording(recordings / "EMPTY"), config, None, None, tmp_path, [], see=see)
+    assert outcome.n_sets == len(seen) == 4
+    assert max(alive) <= 2
+    write_report(tmp_path / "report.html", "four sets", outcome, views)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert page.count("<image ") == 1
+    assert "3 more frame sets" in page
 
 
 def test_empty_sky_is_empty(runs):
