@@ -19,7 +19,7 @@ Facts = dict[str, Any]
 
 
 def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
-    """All figures of a flight; those that need the truth are left out where there is none."""
+    """All figures of a flight; those that need the truth are left out where there is none, and of scans."""
     tables, payload = flight.outcome.decoded.tables, flight.payload
     ny, nx = flight.payload.shape
     raw_bytes = flight.outcome.n_frames * ny * nx * 2
@@ -59,7 +59,7 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
         "n_frames_lost": payload.camera.n_lost,
         "n_frames_unsolved": sum(row["sky"] != "stars" for row in tables["frames"]),
     }
-    if not truth_path.is_file():
+    if flight.scenario.operations.duration_s or not truth_path.is_file():  # a scan's frames come again and again at other times
         return facts
     facts |= _judged(tables, truth_path, demanded_snr)
     scene = flight.scenario.scene

@@ -535,9 +535,10 @@ def test_operations_that_cannot_be_flown_are_told(tmp_path, capsys, operations, 
     assert told_ in capsys.readouterr().err
 
 
-def test_a_flight_in_which_nothing_is_searched_still_reports(tmp_path, mini):
+def test_a_flight_in_which_nothing_is_searched_still_reports(tmp_path, mini, capsys):
     (tmp_path / "s.toml").write_text(f"{MINI.read_text()}\n[operations]\nduration_s = 40.0\nstarts = 'IDLE'\n")
     given = ["--recording", str(mini / "recording")]
     assert main(["run", str(tmp_path / "s.toml"), "-o", str(tmp_path / "o"), *given]) == 0
+    assert "targets" not in capsys.readouterr().out  # a recording's truth is not a scan's
     assert main(["campaign", "-o", str(tmp_path / "c"), "--n-each", "0"]) == 2
     assert Operations().duration_s == 0
