@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Files of tests are shared by processes: most of a test's time is one thread's.
+WORKERS ?= 2
+SHARED := -n $(WORKERS) --dist loadfile
 STAMP := $(VENV)/.installed
 
 .PHONY: demo test test-all flights smoke nightly release lint install sample catalog clean
@@ -28,10 +31,10 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 test: lint smoke
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(SHARED) -m "not slow"
 
 test-all: lint smoke
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SHARED)
 
 # The accuracy court: smoke takes a minute, nightly fifteen, release an hour. BASELINE=DIR compares with an earlier run.
 smoke: $(STAMP)
