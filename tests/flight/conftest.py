@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.cli import main
+from sensorproc.recording import open_recording
 
 MINI = Path(__file__).parent / "mini.toml"
 
@@ -21,3 +22,9 @@ def mini(tmp_path_factory):
 @pytest.fixture(scope="session")
 def mini_summary(mini):
     return json.loads((mini / "summary.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def recording(mini):
+    """The small flight's frames."""
+    return open_recording(mini / "recording")
