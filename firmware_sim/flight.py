@@ -17,8 +17,9 @@ from sensorproc.downlink.dictionary import Apid
 from sensorproc.ground.decode import FORMATS, remove_earlier, write_products
 from sensorproc.ground.export.tables import write_table
 from sensorproc.ground.release import Marking, check_mode
+from sensorproc.onboard.products import See, unseen
 from sensorproc.recording import open_recording
-from sensorproc.replay import Outcome, See, marking_fields, run_facts, unseen, write_run
+from sensorproc.replay import Outcome, marking_fields, run_facts, write_run
 from sensorproc.timescales import NS_PER_S
 
 WINDOW_S = 60

@@ -39,8 +39,7 @@ class OpenSet:
     sigma_time_s: float = 0.0  # of the clock, at its worst while frames were stamped
     is_held: bool = False  # for the ground, which asks for raw pixels: not searched
     is_doubtful: bool = False  # memory was damaged beyond repair while it was searched
-    begun_ns: int = 0  # its last search
-    n_tries: int = 0
+    begun_ns: int = 0  # its last search; 0 before the first
     n_hangs: int = 0  # still to come, by a fault: its search never returns
     n_hung: int = 0
 

@@ -58,10 +58,10 @@ from sensorproc.downlink.telecommands import Mode
 from sensorproc.errors import InputError
 from sensorproc.onboard import report
 from sensorproc.onboard.footprint import Footprint, footprint
-from sensorproc.onboard.products import Processed, Rejection
+from sensorproc.onboard.products import Processed, Rejection, See, unseen
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Entry, Recording
-from sensorproc.replay import See, frame_sets, unopened, unseen
+from sensorproc.replay import frame_sets, unopened
 from sensorproc.sky import Sky
 from sensorproc.timescales import NS_PER_S
 

@@ -24,7 +24,7 @@ from sensorproc.ground.decode import Decoded, write_products
 from sensorproc.ground.release import Marking, check_mode
 from sensorproc.onboard import report
 from sensorproc.onboard.pipeline import call, prepared, search_set
-from sensorproc.onboard.products import Frame, Processed, Rejection, SensorFacts
+from sensorproc.onboard.products import Frame, Rejection, See, SensorFacts, unseen
 from sensorproc.onboard.state import PayloadState, StarTable
 from sensorproc.recording import Entry, Recording, pad
 from sensorproc.review.stages import StageKeeper
@@ -32,11 +32,6 @@ from sensorproc.sky import Sky
 
 LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "astropy", "pydantic", "spacepackets", "fastcrc")
 Progress = Callable[[str, int, int], None]
-See = Callable[[int, Processed], object]  # of a set that is done, and its number
-
-
-def unseen(set_id: int, processed: Processed) -> None:
-    """Nobody looks at the set."""
 
 
 @dataclass(frozen=True, eq=False)

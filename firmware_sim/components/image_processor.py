@@ -230,7 +230,6 @@ class ImageProcessor:
         try:
             while True:
                 opened = yield complete.get()
-                opened.n_tries += 1
                 self._at_work[detector] = opened
                 yield from self._search(opened)
                 self._at_work.pop(detector)

@@ -9,8 +9,7 @@ from firmware_sim.ports import Clock, OpenSet, SetOut, frame_number
 from firmware_sim.restamp import SetResult, numbered
 from firmware_sim.scan.ledger import DwellLedger
 from firmware_sim.timeline import Timeline, flow_number
-from sensorproc.onboard.products import Rejection
-from sensorproc.replay import See
+from sensorproc.onboard.products import Rejection, See
 
 
 @dataclass

@@ -198,7 +198,7 @@ class Injector:
 
     def _hang(self, size: float) -> int:
         sets = self.board.open_sets()
-        sound = sorted(set_id for set_id, opened in sets.items() if not opened.n_hangs and not opened.n_tries)
+        sound = sorted(set_id for set_id, opened in sets.items() if not opened.n_hangs and not opened.begun_ns)
         if not sound:
             return -1
         sets[sound[0]].n_hangs = int(size)

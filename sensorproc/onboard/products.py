@@ -3,6 +3,7 @@
 Arrays are read-only C-contiguous views. Images are (ny, nx) float32 in electrons, weights are 1/variance.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -326,6 +327,13 @@ class Processed:
     def nothing(cls, detector: int, rejections: tuple[Rejection, ...], state_digest: bytes) -> "Processed":
         """A set of which no frame could be used."""
         return cls(detector, (), (), (), rejections, 0.0, 0.0, 0, 0, 0, state_digest)
+
+
+See = Callable[[int, Processed], object]  # looks at a set that is done, given with its number
+
+
+def unseen(set_id: int, processed: Processed) -> None:
+    """Nobody looks at the set."""
 
 
 def freeze(*arrays: np.ndarray) -> None:

@@ -57,7 +57,7 @@ def _figure(view: SetView | None, detections: list[Row], tracklets: list[Row]) -
     shapes = []
     ids = [t["tracklet_id"] for t in tracklets if t["epoch_frame"] in view.transforms and t["detector"] == view.detector]
     for n, tracklet_id in enumerate(ids):
-        rows = [r for r in detections if r["tracklet_id"] == tracklet_id and r["frame"] in view.transforms]
+        rows = [r for r in detections if r["tracklet_id"] == tracklet_id and view.shows(r)]
         places = [view.place(row, row["x_px"], row["y_px"], scale) for row in rows]
         shapes += _track_shapes(places, COLOURS[n % len(COLOURS)], f"T{tracklet_id}")
     for row in detections:

@@ -26,9 +26,8 @@ class SetView:
         """Of a set of which a frame could be used."""
         registered = [residual.solved.registered for residual in processed.residuals]
         transforms = {r.flattened.calibrated.frame.index: r.transform for r in registered}
-        return cls(
-            processed.detector, transforms, stretched(np.maximum(deep_image(processed.residuals), _moving_light(processed)))
-        )
+        light = np.maximum(deep_image(processed.residuals), _moving_light(processed))
+        return cls(processed.detector, transforms, stretched(light))
 
     def shows(self, row: Row) -> bool:
         """Whether a detection is one of this set's."""

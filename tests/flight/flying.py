@@ -15,14 +15,19 @@ from tests.flight.conftest import MINI
 HALF_HOUR = {"duration_s": 1800.0, "core": "reuse"}
 
 
-def flown(recording, operations, slow=1.0, seed=1, processor="host", **over) -> Payload:
-    """A finished flight of the small payload on a processor, made ``slow`` times slower."""
+def built(recording, operations, slow=1.0, seed=1, processor="host", send=None, **over) -> Payload:
+    """The small payload with operations, before it flies, on a processor made ``slow`` times slower."""
     scenario = load(MINI)
     profile = load_profile(processor)
     profile = replace(profile, ops_per_core_s=profile.ops_per_core_s / slow)
     chosen = replace(scenario.board, **over)
     given = load(MINI, over={"operations": operations}).operations
-    payload = topology.build(recording, scenario.payload, chosen, profile, seed, MARKING, given)
+    return topology.build(recording, scenario.payload, chosen, profile, seed, MARKING, given, send=send)
+
+
+def flown(recording, operations, **how) -> Payload:
+    """A finished flight of the small payload: see ``built``."""
+    payload = built(recording, operations, **how)
     payload.fly()
     return payload
 

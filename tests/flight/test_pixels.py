@@ -5,16 +5,11 @@ from collections import Counter
 import numpy as np
 from astropy.io import fits
 
-from firmware_sim import topology
-from firmware_sim.campaign import MARKING
-from firmware_sim.processor_profile import load_profile
-from firmware_sim.scenario import load
 from firmware_sim.topology import Payload
 from sensorproc.downlink.dictionary import REASONS
 from sensorproc.ground import board
 from sensorproc.timescales import NS_PER_S
-from tests.flight.conftest import MINI
-from tests.flight.flying import account, flown, told
+from tests.flight.flying import account, built, flown, told
 
 
 def test_raw_pixels_are_sent_when_asked_for(recording, tmp_path):
@@ -62,8 +57,7 @@ def checkout(recording, commands, faults) -> Payload:
     """A payload that takes three dwells of eight frames from 5 s on and searches none, before it flies."""
     commands = [{"t_s": 4.9, "do": "START_SCAN"}, *commands]
     given = {"duration_s": 5.0 + 25 * recording.cadence_s, "starts": "CHECKOUT", "core": "remember", "scan": [{"n_frames": 8}]}
-    scenario = load(MINI, over={"operations": given | {"commands": commands, "faults": faults}})
-    return topology.build(recording, scenario.payload, scenario.board, load_profile("host"), 1, MARKING, scenario.operations)
+    return built(recording, given | {"commands": commands, "faults": faults})
 
 
 def test_a_checkout_dwell_without_frames_does_not_take_the_place_of_one_that_has_them(recording):

@@ -3,15 +3,10 @@
 import tracemalloc
 from collections import Counter
 
-from firmware_sim import topology
-from firmware_sim.campaign import MARKING
-from firmware_sim.processor_profile import load_profile
-from firmware_sim.scenario import load
 from firmware_sim.topology import Payload
 from sensorproc.ground import board
 from sensorproc.timescales import NS_PER_S
-from tests.flight.conftest import MINI
-from tests.flight.flying import HALF_HOUR, account, flown, told
+from tests.flight.flying import HALF_HOUR, account, built, flown, told
 
 
 def test_every_dwell_is_accounted_for_and_the_same_seed_gives_the_same_bytes(recording):
@@ -127,17 +122,7 @@ def test_nothing_grows_over_a_thousand_sets(recording):
         held.append((payload.ledger.n_planned, [len(part) for part in parts], payload.memory.used_bytes))
 
     operations = {"duration_s": 16_100.0, "core": "reuse", "scan": [{"n_frames": 4}]}
-    scenario = load(MINI, over={"operations": operations})
-    payload = topology.build(
-        recording,
-        scenario.payload,
-        scenario.board,
-        load_profile("host"),
-        1,
-        MARKING,
-        scenario.operations,
-        send=lambda packet: None,
-    )
+    payload = built(recording, operations, send=lambda packet: None)
     last = 0
     tracemalloc.start()
     while not payload.is_finished:
