@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted([*ROOT.glob("sensorproc/**/*.py"), *ROOT.glob("firmware_sim/**/*.py")])
 
 

@@ -1,0 +1,119 @@
+"""How often a reader who follows one frame set goes back to a file: from the search of the set to its packets.
+
+    python -m benchmarks.walk [RECORDING]
+
+The reader follows the sentence: the function that searches a set, and what it calls outside its own file, down to the packets.
+Whenever the first call of a function leads to another file, that file is opened. A *return* is a stay in a file that was left
+before: something there should have been read earlier, or lives in the wrong place.
+
+Every function counts once, at its first call. What a stage calls in turn is inside the stage and not followed: only functions
+at most one change of file below the sentence count. Kernels, products and their properties, settings and errors are no stays.
+The set is searched for real, on one thread, so what is counted is what runs.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType, FrameType
+
+from sensorproc import config
+from sensorproc.onboard import threads
+from sensorproc.recording import open_recording
+from sensorproc.replay import process
+
+ROOT = Path(__file__).parents[1] / "sensorproc"
+FIRST, LAST, RUN = "search_set", "format_set", "process"
+NOUNS = ("products.py", "frames.py", "flags.py", "errors.py", "config.py", "conventions.py", "threads.py")
+
+
+class Inline:
+    """A pool of threads that has none: every call is made at once, by the caller, so that callers can be told."""
+
+    def __init__(self, *size: int) -> None:
+        pass
+
+    def __enter__(self) -> "Inline":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def submit(self, work: Callable[..., object], *arguments: object) -> "Inline":
+        self.value = work(*arguments)
+        return self
+
+    def result(self) -> object:
+        return self.value
+
+    def map(self, work: Callable[[object], object], items: list[object]) -> list[object]:
+        return [work(item) for item in items]
+
+
+class Walk:
+    """Order in which functions of ``sensorproc`` are entered for the first time, between the two ends of the way."""
+
+    def __init__(self) -> None:
+        self.seen: set[CodeType] = set()
+        self.steps: list[tuple[str, str]] = []
+        self.is_on = False
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        """The profiler's hook."""
+        code = frame.f_code
+        if event == "call" and code.co_name == FIRST:
+            self.is_on = True
+        if event == "return" and code.co_name == LAST:
+            self.is_on = False
+        if self.is_on and event == "call" and code not in self.seen and _is_step(code):
+            self.seen.add(code)
+            if _depth(frame) <= 1:
+                self.steps.append((str(Path(code.co_filename).relative_to(ROOT)), code.co_name))
+
+    def stays(self) -> list[tuple[str, list[str]]]:
+        """Files in the order in which they are opened, and the functions read there."""
+        found: list[tuple[str, list[str]]] = []
+        for file, function in self.steps:
+            if not found or found[-1][0] != file:
+                found.append((file, []))
+            found[-1][1].append(function)
+        return found
+
+
+def _is_step(code: CodeType) -> bool:
+    path = Path(code.co_filename)
+    is_ours = path.is_relative_to(ROOT) and "kernels" not in path.parts and path.name not in NOUNS
+    return is_ours and not code.co_name.startswith("<") and code.co_name != "call"
+
+
+def _depth(frame: FrameType) -> int:
+    """Changes of file between the sentence and a function it has led to."""
+    depth, file, caller = 0, frame.f_code.co_filename, frame.f_back
+    while caller is not None and frame.f_code.co_name not in (FIRST, RUN):
+        if _is_step(caller.f_code) and caller.f_code.co_filename != file:
+            depth, file = depth + 1, caller.f_code.co_filename
+        if caller.f_code.co_name in (FIRST, RUN):
+            break
+        caller = caller.f_back
+    return depth
+
+
+def main(recording: Path) -> int:
+    """Follow the first set of a recording, and print every stay."""
+    threads.ThreadPoolExecutor = Inline  # type: ignore[assignment, misc]
+    walk = Walk()
+    with tempfile.TemporaryDirectory() as folder:
+        sys.setprofile(walk)
+        process(open_recording(recording), config.Config(), None, None, Path(folder), [])
+        sys.setprofile(None)
+    stays = walk.stays()
+    left: set[str] = set()
+    for number, (file, functions) in enumerate(stays, 1):
+        print(f"{number:3}  {file:40} {'RETURN' if file in left else '      '}  {', '.join(functions)}")
+        left.add(file)
+    print(f"{len(stays)} stays in {len(left)} files: {len(stays) - len(left)} returns to a file that was left")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "docs/sample"))
