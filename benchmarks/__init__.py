@@ -1,1 +1,1 @@
-"""Cases and timings. ``cases`` is also what the tests and the sample recording are made of."""
+"""Timings, and proofs that results did not change. Accuracy studies are in ``studies``, the skies of both in ``tests.skies``."""

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from sensorproc import catalog
+from sensorproc.catalog.stars import shipped
 
 TAI_NS_2026 = 2_170_000_000 * 10**9
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--radius", type=float, default=2.5, help="deg")
     parser.add_argument("--cones", type=int, default=1000)
     options = parser.parse_args()
-    table, rng = catalog.shipped(), np.random.default_rng(1)
+    table, rng = shipped(), np.random.default_rng(1)
     directions = zip(rng.uniform(0, 2 * np.pi, options.cones), np.arcsin(rng.uniform(-1, 1, options.cones)), strict=True)
     spent, counts = [], []
     for ra, dec in directions:

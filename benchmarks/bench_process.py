@@ -20,39 +20,25 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import BODY_FIXED, START, Case, render
-from firmware_sim.scenario import Scenario, load
+from firmware_sim.scenarios.scenario import Scenario, load
+from firmware_sim.scenarios.simulate import as_frame
 from firmware_sim.scene.render import Renderer
-from firmware_sim.simulate import as_frame
-from sensorproc import catalog
+from sensorproc.catalog.sky import Sky
+from sensorproc.catalog.stars import shipped
 from sensorproc.config import Config
 from sensorproc.flags import PixelFlag
+from sensorproc.frames import Frame
 from sensorproc.onboard.footprint import RAW, footprint
 from sensorproc.onboard.pipeline import process_set
-from sensorproc.onboard.products import Frame, SensorFacts
-from sensorproc.onboard.state import PayloadState, StarTable
-from sensorproc.recording.entry import make_frame
-from sensorproc.sky import Sky
+from sensorproc.onboard.star_table import StarTable
+from sensorproc.onboard.state import PayloadState
 
 Set = tuple[list[Frame], PayloadState, StarTable | None, Config]
 
 
-def made_up_frames(size: int, n_frames: int, like: Case = BODY_FIXED) -> list[Frame]:
-    """A small set with star density kept, for tests."""
-    return frames_of(replace(like, shape=(size, size), n_frames=n_frames, n_stars=round(60 * (size / 256) ** 2)))
-
-
-def frames_of(case: Case) -> list[Frame]:
-    """Frames of a made-up recording, as the payload gets them."""
-    facts = SensorFacts(case.gain_e_per_dn, case.read_noise_e, case.bias_dn, 90000.0, 6.0, 21.5)
-    times = [START + round((k + 0.4) * 1e9) for k in range(case.n_frames)]
-    made = [make_frame(data, "bench", t, case.exposure_s, facts) for data, t in zip(render(case), times, strict=True)]
-    return [replace(frame, index=k) for k, frame in enumerate(made)]
-
-
 def first_set(scenario: Scenario) -> Set:
     """The first frame set of a scenario as the payload sees it."""
-    renderer = Renderer(scenario.scene, catalog.shipped())
+    renderer = Renderer(scenario.scene, shipped())
     n_frames = min(scenario.scene.n_frames, scenario.payload.frame_set.max_frames)
     frames = [replace(as_frame(renderer.expose(k), scenario, "bench"), index=k) for k in range(n_frames)]
     dark, bad = np.zeros(scenario.scene.sensor.shape_px, np.float32), np.zeros(scenario.scene.sensor.shape_px, np.uint8)

@@ -8,10 +8,10 @@ import time
 
 import numpy as np
 
-from firmware_sim.scenario import load
-from firmware_sim.scene.readout import read
+from firmware_sim.scenarios.scenario import load
+from firmware_sim.scene.camera.readout import read
 from firmware_sim.scene.render import Renderer
-from sensorproc import catalog
+from sensorproc.catalog.stars import shipped
 
 # 2048 x 2048 px, body-fixed, 4 s: stars trail 10 px
 OVER = {"payload": {"sensor": {"exposure_s": 4.0, "cadence_s": 5.0}}, "scene": {"sky": {"faintest_mag": 14.0}}}
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=5)
     options = parser.parse_args()
     start = time.perf_counter()
-    made = Renderer(load("geo_belt", "geo_search_2k", OVER).scene, catalog.shipped())
+    made = Renderer(load("geo_belt", "geo_search_2k", OVER).scene, shipped())
     print(f"setup {time.perf_counter() - start:.2f} s")
     places = made.lens.project(made.stars.unit, made.attitude.middle)
     on_chip = int(((places >= 0) & (places < 2048)).all(axis=1).sum())

@@ -11,10 +11,10 @@ import argparse
 import statistics
 from pathlib import Path
 
+from firmware_sim.board.processor_profile import load_profile
 from firmware_sim.cost.calibrate import CELLS
 from firmware_sim.cost.measure import Sample, cell
 from firmware_sim.cost.model import cpu_s, load_stages
-from firmware_sim.processor_profile import load_profile
 
 
 def main() -> None:

@@ -16,21 +16,21 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from firmware_sim import topology
-from firmware_sim.budgets import deadlines
-from firmware_sim.campaign import MARKING
+from firmware_sim.board.processor_profile import load_profile
 from firmware_sim.cost.model import load_stages
-from firmware_sim.operations import Operations
-from firmware_sim.processor_profile import load_profile
-from firmware_sim.scenario import Scenario, load
-from firmware_sim.schedule import Scan
-from firmware_sim.simulate import simulate
-from firmware_sim.topology import Payload
+from firmware_sim.flight import topology
+from firmware_sim.flight.budgets import deadlines
+from firmware_sim.flight.schedule import Scan
+from firmware_sim.flight.topology import Payload
+from firmware_sim.scenarios.campaign import MARKING
+from firmware_sim.scenarios.operations import Operations
+from firmware_sim.scenarios.scenario import Scenario, load
+from firmware_sim.scenarios.simulate import simulate
 from sensorproc.downlink.records import DETECTION, EVENT, FRAME, TRACKLET
+from sensorproc.frames import Frame
 from sensorproc.ground.reader import read
-from sensorproc.onboard.products import Frame
+from sensorproc.processing import process
 from sensorproc.recording import Entry, Recording, open_recording
-from sensorproc.replay import process
 from sensorproc.timescales import NS_PER_S
 
 NUMBERED = {"tracklet_id", "set_id"}

@@ -14,15 +14,15 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from firmware_sim import topology
-from firmware_sim.campaign import MARKING
-from firmware_sim.memory import BudgetError
-from firmware_sim.operations import Operations
-from firmware_sim.overload import OverloadPolicy
-from firmware_sim.processor_profile import PROFILES, load_profile
-from firmware_sim.scenario import Scenario, load
-from firmware_sim.simulate import simulate
-from sensorproc.onboard.products import Frame
+from firmware_sim.board.memory import BudgetError
+from firmware_sim.board.overload import OverloadPolicy
+from firmware_sim.board.processor_profile import PROFILES, load_profile
+from firmware_sim.flight import topology
+from firmware_sim.scenarios.campaign import MARKING
+from firmware_sim.scenarios.operations import Operations
+from firmware_sim.scenarios.scenario import Scenario, load
+from firmware_sim.scenarios.simulate import simulate
+from sensorproc.frames import Frame
 from sensorproc.recording import Entry, Recording, open_recording
 from sensorproc.timescales import NS_PER_S
 

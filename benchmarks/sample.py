@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from benchmarks.cases import SAMPLE, write
+from tests.skies.cases import SAMPLE, write
 
 if __name__ == "__main__":
     write(SAMPLE, Path(sys.argv[1]))

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bench_process import made_up_frames
 from sensorproc.config import Config
 from sensorproc.onboard.pipeline import process_set
-from sensorproc.onboard.search import search
+from sensorproc.onboard.search.velocity_boxes import Box, detector_rest
+from sensorproc.onboard.search.velocity_search import search
+from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.state import PayloadState
-from sensorproc.onboard.tracks import Stack
-from sensorproc.onboard.velocities import Box, detector_rest
+from tests.skies.frames import made_up_frames
 
 
 def residuals(size: int, n_frames: int) -> Stack:

@@ -19,8 +19,8 @@ from types import CodeType, FrameType
 
 from sensorproc import config
 from sensorproc.onboard import threads
+from sensorproc.processing import process
 from sensorproc.recording import open_recording
-from sensorproc.replay import process
 
 ROOT = Path(__file__).parents[1] / "sensorproc"
 FIRST, LAST, RUN = "search_set", "format_set", "process"

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import simpy
 
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.onboard.products import Frame, Prepared, Rejection
+from sensorproc.frames import Frame, Rejection
+from sensorproc.onboard.products import Prepared
 
 Item = Frame | Rejection
 

@@ -31,6 +31,8 @@ Not a number
 
 import math
 
+FWHM_TO_SIGMA = 0.42466
+
 ARCSEC_PER_RAD = math.degrees(1.0) * 3600.0
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 FITS_ORIGIN = 1  # FITS pixel coordinate of the centre of the first pixel

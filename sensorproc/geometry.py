@@ -203,3 +203,11 @@ def aberrate(unit: np.ndarray, velocity_km_s: np.ndarray) -> np.ndarray:
     along = np.einsum("...i,i->...", unit, beta)[..., None]
     seen = (inverse_gamma * unit + (1.0 + along / (1.0 + inverse_gamma)) * beta) / (1.0 + along)
     return seen / np.sqrt((seen * seen).sum(axis=-1, keepdims=True))
+
+
+def attitude_terms(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """How turns about image x and y [px], about the line of sight [rad] and scale move stars at (p, q): (m, 2, 4)."""
+    terms = np.zeros((len(p), 2, 4))
+    terms[:, 0, 1], terms[:, 0, 2], terms[:, 0, 3] = -1.0, q, p
+    terms[:, 1, 0], terms[:, 1, 2], terms[:, 1, 3] = 1.0, -p, q
+    return terms

@@ -10,12 +10,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import cases  # noqa: E402
-from firmware_sim.scenario import load  # noqa: E402
+from firmware_sim.scenarios.scenario import load  # noqa: E402
 from firmware_sim.scene.render import Renderer  # noqa: E402
-from firmware_sim.scene.settings import Sensor  # noqa: E402
-from sensorproc import catalog  # noqa: E402
+from firmware_sim.scene.settings.scene import Sensor  # noqa: E402
+from sensorproc.catalog.stars import shipped  # noqa: E402
 from sensorproc.cli import main  # noqa: E402
+from tests.skies import cases  # noqa: E402
 
 
 @pytest.fixture
@@ -60,4 +60,4 @@ def sensor():
 @pytest.fixture(scope="session")
 def renderer():
     """A small scene ready to be exposed."""
-    return Renderer(load(ROOT / "tests" / "flight" / "mini.toml").scene, catalog.shipped())
+    return Renderer(load(ROOT / "tests" / "flight" / "mini.toml").scene, shipped())

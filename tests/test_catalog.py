@@ -11,9 +11,10 @@ from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensorproc import catalog, catalog_build
-from sensorproc.catalog import HEADER, MAS, Cells, StarCatalog, StarFlag
-from sensorproc.catalog_build import Source
+from sensorproc.catalog import build
+from sensorproc.catalog import stars as star_catalog
+from sensorproc.catalog.build import Source
+from sensorproc.catalog.stars import HEADER, MAS, Cells, StarCatalog, StarFlag
 from sensorproc.cli import main
 from sensorproc.errors import InputError
 from sensorproc.geometry import unit_from_radec
@@ -52,7 +53,7 @@ def sources():
 
 @pytest.fixture(scope="module")
 def table(sources):
-    return StarCatalog(catalog_build.build(sources[0], sources[1], 11.0), "made up")
+    return StarCatalog(build.build(sources[0], sources[1], 11.0), "made up")
 
 
 def test_places_and_motions_come_back(sources, table):
@@ -79,7 +80,7 @@ def test_stars_of_one_source_alone_stay_where_they_were(sources):
     old, new, _ = sources
     first = Source(*(column[:50] for column in (old.unit, old.mag, old.colour, old.is_hipparcos)))
     rest = Source(*(column[50:] for column in (new.unit, new.mag, new.colour, new.is_hipparcos)))
-    only = StarCatalog(catalog_build.build(_joined(old, first), rest, 11.0), "x").cone(0.0, 0.0, np.pi, J2026)
+    only = StarCatalog(build.build(_joined(old, first), rest, 11.0), "x").cone(0.0, 0.0, np.pi, J2026)
     alone = (only.flags & StarFlag.NEW_EPOCH) == 0
     near = (first.unit[first.mag <= 11.0][:, None] * only.unit[alone][None]).sum(-1).max(axis=1)
     assert np.degrees(np.arccos(np.minimum(near, 1.0))).max() * 3600 < 0.05
@@ -115,12 +116,12 @@ def test_a_direction_lies_in_its_cell(ra, dec):
 
 
 def test_a_damaged_cell_is_found_named_and_left_out(table, sources, tmp_path, capsys):
-    data = bytearray(catalog_build.build(sources[0], sources[1], 11.0))
-    at = HEADER.size + catalog.CELL.itemsize * table.header.n_cells + 8 * 1000 + 3
+    data = bytearray(build.build(sources[0], sources[1], 11.0))
+    at = HEADER.size + star_catalog.CELL.itemsize * table.header.n_cells + 8 * 1000 + 3
     data[at] ^= 0x10
     path = tmp_path / "stars.bin"
     path.write_bytes(data)
-    broken = catalog.open_catalog(path)
+    broken = star_catalog.open_catalog(path)
     (cell,) = broken.damaged_cells()
     found, whole = broken.cone(0.0, 0.0, np.pi, J2016), table.cone(0.0, 0.0, np.pi, J2016)
     assert found.damaged == (cell,)
@@ -135,9 +136,9 @@ def test_a_damaged_cell_is_found_named_and_left_out(table, sources, tmp_path, ca
 )
 def test_a_cut_or_foreign_file_is_refused(sources, tmp_path, cut, capsys):
     path = tmp_path / "stars.bin"
-    path.write_bytes(cut(catalog_build.build(sources[0], sources[1], 6.0)))
+    path.write_bytes(cut(build.build(sources[0], sources[1], 6.0)))
     with pytest.raises(InputError, match=r"stars\.bin"):
-        catalog.open_catalog(path)
+        star_catalog.open_catalog(path)
     assert main(["catalog", "info", str(path)]) == 4
     assert main(["catalog", "info", str(tmp_path / "none.bin")]) == 4
     assert main(["catalog", "build", "--tycho", str(path), "--gaia", str(path), "-o", str(tmp_path / "o")]) == 4
@@ -145,7 +146,7 @@ def test_a_cut_or_foreign_file_is_refused(sources, tmp_path, cut, capsys):
 
 
 def test_the_shipped_table_is_whole_and_deep(capsys):
-    table = catalog.shipped()
+    table = star_catalog.shipped()
     assert main(["catalog", "info"]) == 0
     assert "CC BY-SA" in capsys.readouterr().out
     assert table.header.faint_mag >= 11.0
@@ -158,7 +159,7 @@ BRIGHT = [("Sirius", 101.28462, -16.72155, 0.0), ("Vega", 279.23588, 38.78496, 0
 
 @pytest.mark.parametrize(("name", "ra", "dec", "limit"), BRIGHT)
 def test_the_brightest_are_there(name, ra, dec, limit):
-    found = catalog.shipped().cone(np.radians(ra), np.radians(dec), 2 * ARCSEC, J2016)
+    found = star_catalog.shipped().cone(np.radians(ra), np.radians(dec), 2 * ARCSEC, J2016)
     assert len(found.mag)
     assert found.mag[0] < limit
 
@@ -174,7 +175,9 @@ MOVING = [
 
 @pytest.mark.parametrize(("name", "ra", "dec", "east", "north"), MOVING)
 def test_known_stars_move_as_known(name, ra, dec, east, north):
-    near = [catalog.shipped().cone(np.radians(ra), np.radians(dec), 8 * ARCSEC, t) for t in (J2000, J2000 + 10**9 * 31_557_600)]
+    near = [
+        star_catalog.shipped().cone(np.radians(ra), np.radians(dec), 8 * ARCSEC, t) for t in (J2000, J2000 + 10**9 * 31_557_600)
+    ]
     (before, after) = (stars.unit[0] for stars in near)
     a, d = np.radians(ra), np.radians(dec)
     shift = (after - before) / MAS
@@ -193,13 +196,13 @@ def originals():
 def test_the_builder_reproduces_the_shipped_table(originals, tmp_path):
     out = tmp_path / "stars.bin"
     assert main(["catalog", "build", "--tycho", str(originals[0]), "--gaia", str(originals[1]), "-o", str(out)]) == 0
-    assert out.read_bytes() == (Path(catalog.__file__).parent / catalog.SHIPPED).read_bytes()
+    assert out.read_bytes() == (Path(star_catalog.__file__).parent / star_catalog.SHIPPED).read_bytes()
 
 
 def test_the_shipped_table_agrees_with_its_sources(originals, rng):
-    tycho, gaia = catalog_build.read_tycho(originals[0]), catalog_build.read_gaia(originals[1])
-    table = catalog.shipped()
-    t, g = catalog_build.match(tycho, gaia)
+    tycho, gaia = build.read_tycho(originals[0]), build.read_gaia(originals[1])
+    table = star_catalog.shipped()
+    t, g = build.match(tycho, gaia)
     alone = np.setdiff1d(np.flatnonzero(tycho.mag <= table.header.faint_mag), t)
     common = t[~gaia.is_hipparcos[g]]
     cases = ((gaia.unit, J2016), (tycho.unit[alone], J2016), (gaia.unit[g], J2016), (tycho.unit[common], J2000))

@@ -10,19 +10,19 @@ from weakref import ref
 import numpy as np
 import pytest
 
-from benchmarks import cases
 from sensorproc.cli import main
 from sensorproc.config import Config, parse
 from sensorproc.errors import ShapeError
 from sensorproc.ground.table_reader import read_table
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.state import PayloadState
+from sensorproc.processing import process
 from sensorproc.recording import open_recording
-from sensorproc.replay import process
 from sensorproc.review import view
 from sensorproc.review.report import write_report
 from sensorproc.scoring.frames import score
 from sensorproc.scoring.truth import load_truth
+from tests.skies import cases
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -162,8 +162,8 @@ def test_lost_frames_leave_the_unit_of_velocity_alone(rng):
     """Every other frame of a set: rates still count in the configured cadence, trails in real seconds."""
     from dataclasses import replace as changed
 
-    from benchmarks.bench_process import made_up_frames
     from sensorproc.config import Sensor
+    from tests.skies.frames import made_up_frames
 
     frames = made_up_frames(256, 16)
     config = changed(Config(), sensor=Sensor(cadence_s=1.0))
@@ -180,8 +180,8 @@ def test_lost_frames_leave_the_unit_of_velocity_alone(rng):
 def test_frames_of_one_time_are_rejected_by_name():
     from dataclasses import replace as changed
 
-    from benchmarks.bench_process import made_up_frames
     from sensorproc.config import Sensor
+    from tests.skies.frames import made_up_frames
 
     frames = made_up_frames(128, 4)
     same = [changed(frame, t_mid_tai_ns=frames[0].t_mid_tai_ns) for frame in frames]

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from benchmarks import cases
 from sensorproc import config
 from sensorproc.cli import main
 from sensorproc.ground.table_reader import read_table
+from tests.skies import cases
 
 SCRIPT = Path(sys.executable).with_name("sensorproc")
 

@@ -4,7 +4,8 @@ import numpy as np
 from astropy.wcs import WCS
 
 from sensorproc.geometry import Camera, as_rows, dcm_from_pointing
-from sensorproc.onboard.find_stars import find_stars, template
+from sensorproc.onboard.image.matched_filter import template
+from sensorproc.onboard.image.star_finding import find_stars
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.products import Trail
 

@@ -4,12 +4,12 @@ import tracemalloc
 
 import pytest
 
-from benchmarks.bench_process import made_up_frames
-from benchmarks.cases import BODY_FIXED, SIDEREAL
 from sensorproc.config import Config
 from sensorproc.onboard.footprint import footprint
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.state import PayloadState
+from tests.skies.cases import BODY_FIXED, SIDEREAL
+from tests.skies.frames import made_up_frames
 
 
 @pytest.mark.parametrize(("size", "n_frames", "case", "has_dark_map"), [(256, 8, BODY_FIXED, True), (320, 16, SIDEREAL, False)])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from sensorproc import geometry
-from sensorproc.onboard.ephemeris import earth_velocity_km_s
+from sensorproc.onboard.sky.earth_velocity import earth_velocity_km_s
 from sensorproc.timescales import tai_ns_from_utc
 
 ARCSEC = np.radians(1 / 3600)

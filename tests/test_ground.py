@@ -18,6 +18,7 @@ from unifieddatalibrary.types.observations.eo_observation_create_params import E
 
 from sensorproc.cli import main
 from sensorproc.errors import ReleaseError
+from sensorproc.frames import ObserverState
 from sensorproc.geometry import N_BEND, Camera, aberrate, as_rows, dcm_from_pointing, radec_from_unit
 from sensorproc.ground import release
 from sensorproc.ground.decode import write_products
@@ -25,9 +26,8 @@ from sensorproc.ground.export.wcs import header
 from sensorproc.ground.release import Marking
 from sensorproc.ground.sun import phase_angle_deg, sun_direction
 from sensorproc.ground.table_reader import read_table
-from sensorproc.onboard.ephemeris import earth_velocity_km_s
-from sensorproc.onboard.products import ObserverState
-from sensorproc.onboard.report import camera_values
+from sensorproc.onboard.records import camera_values
+from sensorproc.onboard.sky.earth_velocity import earth_velocity_km_s
 from sensorproc.recording import open_recording
 from sensorproc.recording.headers import pointed
 from sensorproc.recording.writer import write_frame

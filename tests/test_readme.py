@@ -83,7 +83,7 @@ def test_commands_named_in_the_readme_exist():
 
 
 def test_the_sample_is_what_its_recipe_makes(tmp_path):
-    from benchmarks.cases import SAMPLE, write
+    from tests.skies.cases import SAMPLE, write
 
     write(SAMPLE, tmp_path)
     for path in sorted((ROOT / "docs" / "sample").iterdir()):

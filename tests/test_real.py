@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.wcs_places import displaced, from_header
 from sensorproc.cli import main
 from sensorproc.ground.table_reader import read_table
 from sensorproc.scoring.frames import score
 from sensorproc.scoring.truth import load_truth
+from tests.skies.wcs import displaced, from_header
 
 pytestmark = pytest.mark.real
 DEFECTS = ((988, 18), (438, 75), (698, 98), (81, 216), (974, 203))  # elongated, fixed to the detector, in every frame

@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from sensorproc.errors import InputError
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.products import ObserverState, SensorFacts
+from sensorproc.frames import ObserverState, SensorFacts
 from sensorproc.recording import open_recording, pad, ser
 from sensorproc.recording.entry import garbled_rows, lost_blocks, make_frame
 from sensorproc.recording.headers import pointed

@@ -7,7 +7,7 @@ from firmware_sim.ports import Item, OpenSet
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.records import IMAGE, IMAGE_PART
 from sensorproc.downlink.telecommands import Code, Operation, Telecommand
-from sensorproc.onboard.products import Frame
+from sensorproc.frames import Frame
 
 MOST_PIXELS = 65_536  # of one request: half a minute of a thin link
 

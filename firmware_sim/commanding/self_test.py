@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from firmware_sim.arena import FrameArena
-from firmware_sim.tables import TableGuard
+from firmware_sim.board.arena import FrameArena
+from firmware_sim.board.table_guard import TableGuard
+from sensorproc.catalog.sky import Sky
 from sensorproc.downlink.telecommands import Code
-from sensorproc.sky import Sky
 
 
 @dataclass

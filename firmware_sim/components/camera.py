@@ -10,12 +10,12 @@ from typing import Any
 
 import simpy
 
-from firmware_sim.bits import crc_of
+from firmware_sim.board.bits import crc_of
+from firmware_sim.flight.schedule import Shot, Step, Visit
+from firmware_sim.flight.timeline import Timeline, flow_number
 from firmware_sim.ports import NEVER_NS, BufferGet, Clock, Disturb, FrameIn, OpenSet, Readout, TimeOut, rejected
-from firmware_sim.scan.ledger import DwellLedger
-from firmware_sim.schedule import Shot, Step, Visit
-from firmware_sim.timeline import Timeline, flow_number
-from sensorproc.onboard.products import Frame, Rejection
+from firmware_sim.scan.dwell_ledger import DwellLedger
+from sensorproc.frames import Frame, Rejection
 
 
 @dataclass

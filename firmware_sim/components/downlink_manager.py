@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from firmware_sim.ports import Clock, PacketSink
-from firmware_sim.scan.ledger import DwellLedger
+from firmware_sim.scan.dwell_ledger import DwellLedger
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.downlink.packets import apid_of, n_records

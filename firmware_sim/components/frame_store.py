@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from firmware_sim.arena import FrameArena
-from firmware_sim.bits import crc_of
+from firmware_sim.board.arena import FrameArena
+from firmware_sim.board.bits import crc_of
 from firmware_sim.ports import EventOut, Item, OpenSet, Readout, frame_number, rejected
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.onboard.products import Frame
+from sensorproc.frames import Frame
 
 
 @dataclass

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 import simpy
 
+from firmware_sim.flight.timeline import Timeline
 from firmware_sim.ports import BufferGet, Clock, Compute, OpenSet
-from firmware_sim.timeline import Timeline
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.downlink.records import HEALTH, NO_SET
-from sensorproc.onboard.products import Rejection
-from sensorproc.onboard.report import event_record
+from sensorproc.frames import Rejection
+from sensorproc.onboard.records import event_record
 from sensorproc.timescales import NS_PER_S
 
 EVENTS_A_MINUTE = 20  # of one kind

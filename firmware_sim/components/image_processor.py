@@ -12,7 +12,10 @@ from typing import Any, Protocol
 
 import simpy
 
-from firmware_sim.overload import LEVELS, OverloadPolicy, degraded, frame_step
+from firmware_sim.board.overload import LEVELS, OverloadPolicy, degraded, frame_step
+from firmware_sim.board.prepared_memory import PreparedFrames
+from firmware_sim.flight.restamp import SetResult
+from firmware_sim.flight.timeline import flow_number
 from firmware_sim.ports import (
     NEVER_NS,
     BufferGet,
@@ -25,13 +28,11 @@ from firmware_sim.ports import (
     frame_number,
     rejected,
 )
-from firmware_sim.prepared import PreparedFrames
-from firmware_sim.restamp import SetResult
-from firmware_sim.scan.ledger import DwellLedger
-from firmware_sim.timeline import flow_number
+from firmware_sim.scan.dwell_ledger import DwellLedger
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.onboard.products import Frame, Prepared, Rejection
+from sensorproc.frames import Frame, Rejection
+from sensorproc.onboard.products import Prepared
 from sensorproc.onboard.state import PayloadState
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
@@ -40,7 +41,7 @@ HANG = Charge("hang", NEVER_NS)
 
 
 class Core(Protocol):
-    """What computes: see ``firmware_sim.core``."""
+    """What computes: see ``firmware_sim.flight.core``."""
 
     def prepare(self, frame: Frame, config: Config) -> tuple[Any, list[Charge]]: ...
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import simpy
 
+from firmware_sim.board.processor_profile import Profile
+from firmware_sim.flight.timeline import Timeline, core_lane
 from firmware_sim.ports import Charge, Clock
-from firmware_sim.processor_profile import Profile
-from firmware_sim.timeline import Timeline, core_lane
 from sensorproc.timescales import NS_PER_S
 
 MOST_SLICES = 20_000  # kept for a report; the timeline has them all

@@ -7,7 +7,7 @@ from typing import Any
 
 import simpy
 
-from firmware_sim.ledger import BITS_PER_BYTE, RadioLedger
+from firmware_sim.flight.radio_ledger import BITS_PER_BYTE, RadioLedger
 from firmware_sim.ports import Clock
 from sensorproc.downlink.packets import apid_of
 from sensorproc.timescales import NS_PER_S

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from firmware_sim.flight.restamp import SetResult, numbered
+from firmware_sim.flight.timeline import Timeline, flow_number
 from firmware_sim.ports import Clock, OpenSet, SetOut, frame_number
-from firmware_sim.restamp import SetResult, numbered
-from firmware_sim.scan.ledger import DwellLedger
-from firmware_sim.timeline import Timeline, flow_number
-from sensorproc.onboard.products import Rejection, See
+from firmware_sim.scan.dwell_ledger import DwellLedger
+from sensorproc.frames import Rejection
+from sensorproc.onboard.products import See
 
 
 @dataclass

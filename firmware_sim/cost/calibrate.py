@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from firmware_sim.board.processor_profile import Profile, load_profile
 from firmware_sim.cost.fit import fit_stage, levels_of
 from firmware_sim.cost.measure import Cell, Sample, cell, copy_bandwidths
 from firmware_sim.cost.model import StageCost
-from firmware_sim.processor_profile import Profile, load_profile
 from sensorproc.config import toml_value
 
 CELLS = ((320, 6), (320, 12), (320, 24), (640, 6), (640, 12), (640, 24), (1280, 6), (1280, 12))

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import least_squares
 
+from firmware_sim.board.processor_profile import Profile
 from firmware_sim.cost.measure import Sample
 from firmware_sim.cost.model import StageCost, cpu_s
 from firmware_sim.cost.work import BYTES_ITEM, BYTES_PX
-from firmware_sim.processor_profile import Profile
 
 NEGLIGIBLE_S = 2e-4  # of a set: shorter stages are not worth their noise
 SMALLEST = 1e-12  # of a coefficient, in its own scale

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from firmware_sim.cost.work import Work, work_after, work_before
-from firmware_sim.scenario import load
+from firmware_sim.scenarios.scenario import load
+from firmware_sim.scenarios.simulate import as_frame
 from firmware_sim.scene.render import Renderer
-from firmware_sim.simulate import as_frame
-from sensorproc import catalog
+from sensorproc.catalog.sky import Sky
+from sensorproc.catalog.stars import shipped
+from sensorproc.frames import Frame
 from sensorproc.onboard.pipeline import process_set
-from sensorproc.onboard.products import Frame
 from sensorproc.onboard.state import PayloadState
-from sensorproc.sky import Sky
 
 SCENARIO = "geo_search_2k"
 COPIED_BYTES = tuple(2**k for k in range(15, 28))
@@ -52,7 +52,7 @@ def cell(side_px: int, n_frames: int, is_bare: bool = False) -> Cell:
         over["scene"] = {"pointing": {"mode": "sidereal"}}
     scenario = load(SCENARIO, over=over)
     scenario = scenario.with_scene(n_frames=n_frames)
-    renderer = Renderer(scenario.scene, catalog.shipped())
+    renderer = Renderer(scenario.scene, shipped())
     frames = [replace(as_frame(renderer.expose(k), scenario, "cell"), index=k) for k in range(n_frames)]
     maps = np.zeros((side_px, side_px), np.float32), np.zeros((side_px, side_px), np.uint8)
     state = PayloadState() if is_bare else PayloadState(*maps)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from firmware_sim.board.processor_profile import Profile
 from firmware_sim.cost.work import Work
-from firmware_sim.processor_profile import Profile
 from sensorproc.errors import ConfigError, SensorprocError
 from sensorproc.toml_file import read_toml
 

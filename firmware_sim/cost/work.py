@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sensorproc.onboard.products import Frame
-from sensorproc.onboard.tracks import Stack
+from sensorproc.frames import Frame
+from sensorproc.onboard.stack import Stack
 
 # Bytes a stage moves for a pixel of a frame: passes over images, read and written, counted in its code.
 BYTES_PX = {

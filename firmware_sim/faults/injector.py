@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import simpy
 
-from firmware_sim.arena import FrameArena
-from firmware_sim.bits import crc_of, flipped
+from firmware_sim.board.arena import FrameArena
+from firmware_sim.board.bits import crc_of, flipped
+from firmware_sim.board.memory import BufferManager
+from firmware_sim.board.table_guard import BAD, DARK, SCAN, STARS, TableGuard
 from firmware_sim.faults.kinds import KINDS
-from firmware_sim.memory import BufferManager
-from firmware_sim.operations import Fault
+from firmware_sim.flight.timeline import Timeline
 from firmware_sim.ports import NEVER_NS, OpenSet, Readout
-from firmware_sim.tables import BAD, DARK, SCAN, STARS, TableGuard
-from firmware_sim.timeline import Timeline
+from firmware_sim.scenarios.operations import Fault
 from sensorproc.downlink.telecommands import Operation, Telecommand
+from sensorproc.frames import Frame
 from sensorproc.onboard.footprint import Footprint
-from sensorproc.onboard.products import Frame
 from sensorproc.timescales import NS_PER_S
 
 PACKETS_AHEAD = 8  # among which one is hit

@@ -12,8 +12,8 @@ import numpy as np
 
 from firmware_sim.injection.real_sky import RealSky, electrons_of, look, noise_dn, place_of
 from firmware_sim.injection.settings import Injection, Placed
+from firmware_sim.scene.camera.optics import point_noise_e
 from firmware_sim.scene.kernels.deposit import deposit
-from firmware_sim.scene.optics import point_noise_e
 from sensorproc.errors import UsageError
 from sensorproc.recording import Entry, Recording
 from sensorproc.recording.fits import header_of

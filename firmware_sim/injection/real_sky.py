@@ -8,7 +8,7 @@ from firmware_sim.injection.settings import Injection, Placed
 from firmware_sim.injection.stars import robust_sigma, star_fwhm_px, star_shifts, temporal_sigma
 from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.errors import InputError
-from sensorproc.onboard.products import Frame
+from sensorproc.frames import Frame
 from sensorproc.recording import Recording
 from sensorproc.timescales import NS_PER_S
 

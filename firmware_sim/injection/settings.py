@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from firmware_sim.scene.ranges import STRICT, NotNegative, Positive
+from firmware_sim.scene.settings.ranges import STRICT, NotNegative, Positive
 from sensorproc.config import describe
 from sensorproc.errors import ConfigError
 from sensorproc.toml_file import read_toml

@@ -10,7 +10,7 @@ from photutils.psf import fit_fwhm
 
 from sensorproc.errors import InputError
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.products import Frame
+from sensorproc.frames import Frame
 
 START_FWHM_PX = 2.5
 STAR_SIGMA = 8.0

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from astropy.time import Time
 
+from firmware_sim.scene.objects.targets import Target
 from firmware_sim.scene.orbit import State
-from firmware_sim.scene.targets import Target
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from firmware_sim.scene import clock
-from firmware_sim.scene.attitude import Attitude, ra_dec_roll_deg
-from firmware_sim.scene.chip import Chip
-from firmware_sim.scene.drawn import drawn_targets
+from firmware_sim.scene.background.stars import electrons_per_s, star_field
+from firmware_sim.scene.background.stray_light import Diffuse
+from firmware_sim.scene.camera.attitude import Attitude, ra_dec_roll_deg
+from firmware_sim.scene.camera.chip import Chip
+from firmware_sim.scene.camera.optics import Lens, seen
+from firmware_sim.scene.camera.readout import read
+from firmware_sim.scene.camera.transmission import Link
 from firmware_sim.scene.exposure import Exposure, Seen
-from firmware_sim.scene.illumination import brightness, lit_mag
-from firmware_sim.scene.optics import Lens, seen
+from firmware_sim.scene.objects.drawn import drawn_targets
+from firmware_sim.scene.objects.illumination import brightness, lit_mag
+from firmware_sim.scene.objects.targets import Target, given_targets, host_state, light_time_direction
 from firmware_sim.scene.orbit import State, propagate
-from firmware_sim.scene.readout import read
-from firmware_sim.scene.settings import Scene
-from firmware_sim.scene.sky import electrons_per_s, star_field
-from firmware_sim.scene.stray_light import Diffuse
-from firmware_sim.scene.targets import Target, given_targets, host_state, light_time_direction
-from firmware_sim.scene.transmission import Link
-from sensorproc.catalog import StarCatalog
+from firmware_sim.scene.settings.scene import Scene
+from sensorproc.catalog.stars import StarCatalog
 from sensorproc.conventions import ARCSEC_PER_RAD, SPEED_OF_LIGHT_KM_S
 
 STEP_PX = 0.3  # of a trail between samples of the exposure

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from firmware_sim.scene import clock
+from firmware_sim.scene.camera.optics import point_noise_e
 from firmware_sim.scene.exposure import Exposure, Seen
-from firmware_sim.scene.optics import point_noise_e
 from firmware_sim.scene.render import Renderer
 from sensorproc.conventions import ARCSEC_PER_RAD, EARTH_RATE_RAD_S
 

@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
-from firmware_sim.scenario import Scenario, load
+from firmware_sim.scenarios.scenario import Scenario, load
 from firmware_sim.validation.digest import files_digest
 from sensorproc.config import STRICT, describe
 from sensorproc.errors import ConfigError
-from sensorproc.scoring.gates import Gate, parse_gates
+from sensorproc.scoring.verdict.gates import Gate, parse_gates
 from sensorproc.toml_file import read_named
 
 FOLDER = resources.files("firmware_sim").joinpath("suites")
@@ -90,7 +90,7 @@ def _digest(cases: list[Case]) -> str:
     scenes = [load(case.scenario, case.preset, case.over).scene for case in cases]  # a mistake is told before hours are spent
     said = [[case.name, case.n_seeds, asdict(scene)] for case, scene in zip(cases, scenes, strict=True)]  # type: ignore[call-overload]
     found = hashlib.sha256(json.dumps([said, files_digest("firmware_sim.scene")], sort_keys=True).encode())
-    found.update(resources.files("sensorproc").joinpath("stars.bin").read_bytes())
+    found.update(resources.files("sensorproc").joinpath("catalog", "stars.bin").read_bytes())
     return found.hexdigest()[:16]
 
 

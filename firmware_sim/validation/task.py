@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from firmware_sim.scene.settings import Scene
-from firmware_sim.simulate import simulate
+from firmware_sim.scenarios.simulate import simulate
+from firmware_sim.scene.settings.scene import Scene
 from firmware_sim.validation.suite import Case, scenario_of
-from sensorproc import replay
+from sensorproc import processing as replay
 from sensorproc.config import Config, merged, parse
 from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.recording import open_recording

@@ -34,9 +34,9 @@ def campaign(
     json
         print as JSON.
     """
-    from firmware_sim import campaign as flights
-    from firmware_sim.scenario import load
-    from firmware_sim.simulate import simulate
+    from firmware_sim.scenarios import campaign as flights
+    from firmware_sim.scenarios.scenario import load
+    from firmware_sim.scenarios.simulate import simulate
     from sensorproc.errors import UsageError
     from sensorproc.recording import open_recording
 

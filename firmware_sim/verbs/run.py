@@ -59,11 +59,11 @@ def run(
     """
     from json import dumps
 
-    from firmware_sim.flight import fly
-    from firmware_sim.processor_profile import load_profile
-    from firmware_sim.review import remarks, summary, text, write_flight_report
-    from firmware_sim.scenario import load, with_board, with_faults, with_seed
-    from firmware_sim.simulate import simulate
+    from firmware_sim.board.processor_profile import load_profile
+    from firmware_sim.flight.fly import fly
+    from firmware_sim.flight.review import remarks, summary, text, write_flight_report
+    from firmware_sim.scenarios.scenario import load, with_board, with_faults, with_seed
+    from firmware_sim.scenarios.simulate import simulate
     from sensorproc.errors import UsageError
     from sensorproc.ground import release
     from sensorproc.onboard.products import unseen

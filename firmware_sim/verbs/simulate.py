@@ -31,8 +31,8 @@ def simulate(
     json
         print as JSON.
     """
-    from firmware_sim.scenario import load, with_seed
-    from firmware_sim.simulate import simulate as render
+    from firmware_sim.scenarios.scenario import load, with_seed
+    from firmware_sim.scenarios.simulate import simulate as render
 
     flown = with_seed(load(scenario, preset), seed)
     with progress("rendering") as report:

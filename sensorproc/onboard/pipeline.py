@@ -12,41 +12,36 @@ import numpy as np
 
 from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected, ShapeError
-from sensorproc.onboard.bright import BrightTrack, bright_objects, is_beside
-from sensorproc.onboard.bright_measure import bright_tracklet
-from sensorproc.onboard.calibrate import calibrate
-from sensorproc.onboard.defects import fill_shadows, level_glow, mask_dead_columns, mask_fixed_pixels
+from sensorproc.frames import Frame, Rejection
+from sensorproc.onboard.detector.defects import fill_shadows, level_glow, mask_dead_columns, mask_fixed_pixels
+from sensorproc.onboard.detector.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.false_alarms import FalseAlarms, running_excess
-from sensorproc.onboard.fixed_pattern import subtract_fixed_pattern
-from sensorproc.onboard.flatten import flatten
-from sensorproc.onboard.line_search import curvatures
-from sensorproc.onboard.link_points import link_points
-from sensorproc.onboard.link_streaks import Numbered, link_streaks
-from sensorproc.onboard.measure import tracklet
-from sensorproc.onboard.movers import bright_movers, slow_movers
-from sensorproc.onboard.null_search import permuted, restored, sign_reversed
-from sensorproc.onboard.optics import Optics
-from sensorproc.onboard.products import (
-    Candidate,
-    Flattened,
-    Frame,
-    Prepared,
-    Processed,
-    Registered,
-    Rejection,
-)
-from sensorproc.onboard.refine import accept
-from sensorproc.onboard.register import is_slewing, register
-from sensorproc.onboard.search import false_alarms, search
-from sensorproc.onboard.shutter import exposure_bias
-from sensorproc.onboard.solve import solve
-from sensorproc.onboard.stars import subtract_stars
-from sensorproc.onboard.state import PayloadState, StarTable
-from sensorproc.onboard.streak_measure import streak_measurement, streak_tracklet
-from sensorproc.onboard.streak_tests import lies_on
-from sensorproc.onboard.streaks import find_streaks
-from sensorproc.onboard.tracks import Stack, Track, stack
-from sensorproc.onboard.velocities import Box, boxes
+from sensorproc.onboard.frame.calibrate import calibrate
+from sensorproc.onboard.frame.flatten import flatten
+from sensorproc.onboard.frame.slewing import is_slewing
+from sensorproc.onboard.patches.link import BrightTrack, bright_objects, is_beside
+from sensorproc.onboard.patches.tracklet import bright_tracklet
+from sensorproc.onboard.products import Candidate, Flattened, Prepared, Processed, Registered
+from sensorproc.onboard.registration.exposure_time import exposure_bias
+from sensorproc.onboard.registration.register import register
+from sensorproc.onboard.search.accept import accept
+from sensorproc.onboard.search.early_movers import bright_movers, slow_movers
+from sensorproc.onboard.search.link_points import link_points
+from sensorproc.onboard.search.null_pixels import permuted, restored, sign_reversed
+from sensorproc.onboard.search.track import Track
+from sensorproc.onboard.search.tracklet import tracklet
+from sensorproc.onboard.search.velocity_boxes import Box, boxes
+from sensorproc.onboard.search.velocity_search import false_alarms, search
+from sensorproc.onboard.sky.solve import solve
+from sensorproc.onboard.stack import Stack, stack
+from sensorproc.onboard.star_table import StarTable
+from sensorproc.onboard.stars.subtract import subtract_stars
+from sensorproc.onboard.state import Optics, PayloadState
+from sensorproc.onboard.streaks.find import find_streaks
+from sensorproc.onboard.streaks.line_search import curvatures
+from sensorproc.onboard.streaks.link import Numbered, link_streaks
+from sensorproc.onboard.streaks.plausible import lies_on
+from sensorproc.onboard.streaks.tracklet import streak_measurement, streak_tracklet
 from sensorproc.theory import poisson_skewness
 
 Do = Callable[..., Any]

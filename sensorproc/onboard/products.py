@@ -4,69 +4,17 @@ Arrays are read-only C-contiguous views. Images are (ny, nx) float32 in electron
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sensorproc.conventions import ARCSEC_PER_RAD
+from sensorproc.frames import Frame, Rejection
 from sensorproc.geometry import Camera, Coordinate
 
+NOTHING, NO_FLAGS = np.empty((0, 0), np.float32), np.empty((0, 0), np.uint8)
+
 Image = np.ndarray  # (ny, nx) float32, C-contiguous, read-only
-
-
-@dataclass(frozen=True)
-class SensorFacts:
-    """What is known of the detector; None is unknown. Units in the names."""
-
-    gain_e_per_dn: float | None = None
-    read_noise_e: float | None = None
-    bias_dn: float | None = None
-    full_well_e: float | None = None
-    ifov_arcsec: float | None = None
-    zeropoint_mag: float | None = None
-
-
-@dataclass(frozen=True)
-class ObserverState:
-    """Observer at mid-exposure: GCRF position [km] and velocity [km/s]."""
-
-    position_km: tuple[float, float, float]
-    velocity_km_s: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class AttitudeSample:
-    """Body deviation from the start of exposure, as recorded: time from exposure start [s], angles [arcsec]."""
-
-    dt_s: float
-    deviation_arcsec: tuple[float, float, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One exposure of one detector, as it was read.
-
-    ``data_dn`` (ny, nx) uint16; ``flags`` (ny, nx) uint8 :class:`~sensorproc.flags.PixelFlag`; ``index`` counts
-    frames in the recording from 0; ``t_mid_tai_ns`` is mid-exposure; ``camera`` is the header's pointing, None if
-    it has none; ``bias_rows_dn`` (ny,) float32 the overscan level of each row; ``missing`` says in words what the
-    recording did not have.
-    """
-
-    index: int
-    detector: int
-    source: str
-    data_dn: np.ndarray
-    flags: np.ndarray
-    t_mid_tai_ns: int
-    exposure_s: float
-    facts: SensorFacts = SensorFacts()
-    camera: Camera | None = None
-    observer: ObserverState | None = None
-    attitude: tuple[AttitudeSample, ...] = ()
-    slew_arcsec_s: float | None = None
-    bias_rows_dn: np.ndarray | None = None
-    missing: tuple[str, ...] = ()
-    has_time: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,17 +231,6 @@ class Tracklet:
     members: tuple[Measurement, ...]
 
 
-@dataclass(frozen=True)
-class Rejection:
-    """A frame that could not be used, and why."""
-
-    frame_index: int
-    detector: int
-    t_mid_tai_ns: int
-    reason: str
-    numbers: tuple[tuple[str, float], ...] = ()
-
-
 Prepared = Flattened | Rejection  # what has become of a frame when its set is searched
 
 
@@ -340,3 +277,8 @@ def freeze(*arrays: np.ndarray) -> None:
     """Make arrays read-only: stages never modify their inputs."""
     for array in arrays:
         array.setflags(write=False)
+
+
+def without_pixels(flat: Flattened) -> Flattened:
+    """What is known of a frame whose pixels have served."""
+    return replace(flat, image_e=NOTHING, sigma_e=NOTHING, flags=NO_FLAGS)

@@ -1,16 +1,29 @@
 """All memory of a run: what the payload carries from one frame set to the next, explicit and digested."""
 
 import hashlib
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sensorproc.onboard.lost import Patterns
-from sensorproc.onboard.optics import Optics
+from sensorproc.geometry import Camera
 from sensorproc.onboard.products import freeze
 
 FADING = 0.97  # of a null search's counts from set to set: about thirty sets are remembered
+
+
+@dataclass(frozen=True, eq=False)
+class Optics:
+    """Scale and distortion of a camera, and the inverse covariance (17, 17) of its relative scale and 16 coefficients that
+    stars have given so far."""
+
+    ifov_rad: float
+    parity: int
+    distortion: tuple[float, ...]
+    information: np.ndarray
+
+    def applied(self, camera: Camera) -> Camera:
+        """The camera with these optics."""
+        return replace(camera, ifov_rad=self.ifov_rad, parity=self.parity, distortion=self.distortion)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,27 +74,3 @@ class PayloadState:
             warm_snr=self.warm_snr if warm_snr is None else warm_snr,
             optics=optics or self.optics,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class StarTable:
-    """Stars the payload may use: unit vectors (n, 3) float64, ICRS at the epoch of use, magnitudes (n,), brightest first, and
-    colours (n,) BP-RP or NaN, where there are any.
-
-    ``around`` (axis (3,), radius [rad], TAI [ns]) gives those of any cone of the sky, where more than these are known;
-    ``patterns`` (side of a field [rad]) the indices that find a field by its stars alone, best first.
-    """
-
-    unit: np.ndarray
-    mag: np.ndarray
-    colour_mag: np.ndarray | None = None
-    around: Callable[[np.ndarray, float, int], "StarTable"] | None = None
-    patterns: Callable[[float], Iterable[Patterns]] | None = None
-
-    def __post_init__(self) -> None:
-        freeze(self.unit, self.mag)
-
-    def chosen(self, which: np.ndarray | slice) -> "StarTable":
-        """Some of the stars, and nothing of where more are found."""
-        colour = self.colour_mag[which] if self.colour_mag is not None else None
-        return StarTable(self.unit[which], self.mag[which], colour)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.products import Frame, SensorFacts, freeze
-from sensorproc.onboard.state import StarTable
+from sensorproc.frames import Frame, SensorFacts
+from sensorproc.onboard.products import freeze
+from sensorproc.onboard.star_table import StarTable
 from sensorproc.recording.headers import NOT_REAL
 
 ZERO_RUN_PX = 16  # so many zeros in a row, above a bias, are lost data and not dark sky

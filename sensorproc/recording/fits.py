@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyUserWarning
 
 from sensorproc.errors import InputError
-from sensorproc.onboard.products import Frame
+from sensorproc.frames import Frame
 from sensorproc.recording import headers
 from sensorproc.recording.entry import Entry, make_frame
 from sensorproc.timescales import NS_PER_S, tai_ns_from_utc

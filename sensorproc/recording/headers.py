@@ -8,8 +8,8 @@ import numpy as np
 
 from sensorproc.conventions import FITS_ORIGIN
 from sensorproc.errors import InputError
+from sensorproc.frames import AttitudeSample, ObserverState, SensorFacts
 from sensorproc.geometry import Camera, as_rows, dcm_from_pointing
-from sensorproc.onboard.products import AttitudeSample, ObserverState, SensorFacts
 from sensorproc.timescales import NS_PER_S, leap_seconds_at, tai_ns_from_utc
 
 ALIASES = {

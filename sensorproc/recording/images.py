@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from sensorproc.errors import InputError
-from sensorproc.onboard.products import Frame, SensorFacts
+from sensorproc.frames import Frame, SensorFacts
 from sensorproc.recording import headers
 from sensorproc.recording.entry import Entry, make_frame
 from sensorproc.recording.fits import UNTIMED_TAI_NS

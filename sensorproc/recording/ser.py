@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sensorproc.errors import InputError
-from sensorproc.onboard.products import Frame
+from sensorproc.frames import Frame
 from sensorproc.recording import headers
 from sensorproc.recording.entry import Entry, make_frame
 from sensorproc.recording.images import NO_HEADER, timed

@@ -12,7 +12,7 @@ import numpy as np
 from sensorproc.errors import InputError
 from sensorproc.flags import PixelFlag
 from sensorproc.geometry import unit_from_radec
-from sensorproc.onboard.state import StarTable
+from sensorproc.onboard.star_table import StarTable
 from sensorproc.timescales import tai_ns_from_utc
 
 STAR_TABLES = ("catalog.csv", "catalog.csv.gz")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
+from sensorproc.frames import Frame
 from sensorproc.geometry import radec_from_unit, tangent_axes
-from sensorproc.onboard.products import Frame
 from sensorproc.timescales import NS_PER_S, utc_from_tai_ns
 
 FACT_CARDS = {

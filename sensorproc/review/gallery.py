@@ -9,7 +9,7 @@ import numpy as np
 
 from sensorproc.errors import InputError
 from sensorproc.recording import Recording
-from sensorproc.scoring.metrics import demanded
+from sensorproc.scoring.figures.metrics import demanded
 from sensorproc.scoring.truth import Row, Truth
 
 HALF_PX = 20

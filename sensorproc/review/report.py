@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from sensorproc.ground.observations import Row
-from sensorproc.replay import Outcome
+from sensorproc.processing import Outcome
 from sensorproc.review.style import STYLE
 from sensorproc.review.view import SetView, SetViews
 

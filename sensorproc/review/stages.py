@@ -14,8 +14,9 @@ import numpy as np
 from astropy.io import fits
 
 from sensorproc.onboard.products import Candidate, Processed
-from sensorproc.onboard.tracks import Stack, Track
-from sensorproc.onboard.velocities import Box
+from sensorproc.onboard.search.track import Track
+from sensorproc.onboard.search.velocity_boxes import Box
+from sensorproc.onboard.stack import Stack
 
 CANDIDATE_SOURCES = "slow_movers", "link_points", "search"
 TEXT = "ORIGIN", "CENTRE"  # columns of words

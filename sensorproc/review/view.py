@@ -7,7 +7,7 @@ import numpy as np
 
 from sensorproc.ground.observations import Row
 from sensorproc.onboard.products import Processed, Transform
-from sensorproc.onboard.steady_plane import deep_image
+from sensorproc.onboard.stars.static_sky import deep_image
 
 MOST_DRAWN = 100  # sets; a page of more is none that a browser opens
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from sensorproc.scoring.errors import position_chi2
-from sensorproc.scoring.intervals import poisson_interval, wilson
+from sensorproc.scoring.figures.intervals import poisson_interval, wilson
 from sensorproc.scoring.match import Match, false_tracklets, is_demanded, judged, match_all
 from sensorproc.scoring.truth import Row, Truth
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from sensorproc.scoring.baseline import compare
-from sensorproc.scoring.gates import Gate, judge
-from sensorproc.scoring.metrics import METRICS, estimate
-from sensorproc.scoring.plots import completeness_svg
-from sensorproc.scoring.reports import AXES, bins, to_junit, to_markdown
+from sensorproc.scoring.figures.metrics import METRICS, estimate
+from sensorproc.scoring.presentation.plots import completeness_svg
+from sensorproc.scoring.presentation.reports import AXES, bins, to_junit, to_markdown
 from sensorproc.scoring.truth import Row
+from sensorproc.scoring.verdict.baseline import compare
+from sensorproc.scoring.verdict.gates import Gate, judge
 
 
 def write_judgement(result: Row, gates: Sequence[Gate], old: Row | None, out: Path) -> Row:

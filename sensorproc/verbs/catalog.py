@@ -24,10 +24,10 @@ def build(*, tycho: Path, gaia: Path, out: Annotated[Path, Parameter(name=["--ou
     faint_vt
         faintest Tycho-2 star taken, VT magnitude.
     """
-    from sensorproc import catalog_build
-    from sensorproc.catalog import StarCatalog
+    from sensorproc.catalog import build as builder
+    from sensorproc.catalog.stars import StarCatalog
 
-    data = catalog_build.build(catalog_build.read_tycho(tycho), catalog_build.read_gaia(gaia), faint_vt)
+    data = builder.build(builder.read_tycho(tycho), builder.read_gaia(gaia), faint_vt)
     out.write_bytes(data)
     print(_text(_facts(StarCatalog(data, str(out)))))
     return 0
@@ -43,7 +43,7 @@ def info(file: Path | None = None, *, json: bool = False) -> int:
     json
         print as JSON.
     """
-    from sensorproc.catalog import open_catalog, shipped
+    from sensorproc.catalog.stars import open_catalog, shipped
     from sensorproc.errors import InputError
 
     table = shipped() if file is None else open_catalog(file)

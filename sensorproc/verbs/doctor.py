@@ -21,7 +21,7 @@ def doctor(*, json: bool = False) -> int:
 
 
 def _libraries() -> tuple[str, bool, str]:
-    from sensorproc.replay import LIBRARIES, _version
+    from sensorproc.run_facts import LIBRARIES, _version
 
     versions = {name: _version(name) for name in LIBRARIES}
     text = ", ".join(f"{name} {found}" for name, found in versions.items())
@@ -44,7 +44,7 @@ def _cache() -> tuple[str, bool, str]:
 
 
 def _star_table() -> tuple[str, bool, str]:
-    from sensorproc.catalog import shipped
+    from sensorproc.catalog.stars import shipped
     from sensorproc.errors import InputError
 
     try:

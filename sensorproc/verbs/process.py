@@ -46,7 +46,7 @@ def process(
     json
         print the summary as JSON.
     """
-    from sensorproc import replay
+    from sensorproc import processing
     from sensorproc.config import Config, load
     from sensorproc.ground import release
     from sensorproc.recording import open_recording, sidecar
@@ -66,7 +66,7 @@ def process(
         note(f"using {text}")
     views = SetViews()
     with progress("processing") as report:
-        outcome = replay.process(source, config, table, mark, out, argv, report, keep_stages, views)
+        outcome = processing.process(source, config, table, mark, out, argv, report, keep_stages, views)
     write_report(out / "report.html", source.path.name, outcome, views)
     rejected = [row for row in outcome.decoded.tables["events"] if row["severity"].startswith("WARNING")]
     reasons = [f"frame {row['frame']} rejected: {row['event']}" for row in rejected if row["event"] != "UNREADABLE"]

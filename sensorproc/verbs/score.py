@@ -60,13 +60,13 @@ def score(
 
     from sensorproc.scoring.challenges import challenge_figures
     from sensorproc.scoring.fates import fates_and_sets, read_run
+    from sensorproc.scoring.figures.metrics import METRICS, estimate
     from sensorproc.scoring.frames import score as score_frames
     from sensorproc.scoring.frames import to_markdown as frames_to_markdown
-    from sensorproc.scoring.gates import judge, load_gates
     from sensorproc.scoring.judgement import write_plots
-    from sensorproc.scoring.metrics import METRICS, estimate
-    from sensorproc.scoring.reports import to_junit, to_markdown
+    from sensorproc.scoring.presentation.reports import to_junit, to_markdown
     from sensorproc.scoring.truth import load_truth
+    from sensorproc.scoring.verdict.gates import judge, load_gates
     from sensorproc.verbs.console import plain
 
     tables = read_run(run)

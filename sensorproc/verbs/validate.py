@@ -50,8 +50,8 @@ def validate(
     from firmware_sim.validation.run import gather, run_tasks, tasks
     from firmware_sim.validation.suite import load_suite
     from sensorproc.errors import UsageError
-    from sensorproc.scoring.baseline import demand_comparable, load_result
     from sensorproc.scoring.judgement import write_judgement
+    from sensorproc.scoring.verdict.baseline import demand_comparable, load_result
 
     if seed < 0 or jobs < 1:
         raise UsageError(f"--seed {seed} --jobs {jobs}: want a seed of 0 or more and at least one process")

@@ -3,11 +3,11 @@
 from collections import Counter
 from dataclasses import replace
 
-from firmware_sim import topology
-from firmware_sim.campaign import MARKING
-from firmware_sim.processor_profile import load_profile
-from firmware_sim.scenario import load
-from firmware_sim.topology import Payload
+from firmware_sim.board.processor_profile import load_profile
+from firmware_sim.flight import topology
+from firmware_sim.flight.topology import Payload
+from firmware_sim.scenarios.campaign import MARKING
+from firmware_sim.scenarios.scenario import load
 from sensorproc.ground import board
 from sensorproc.ground.reader import read
 from tests.flight.conftest import MINI

@@ -2,9 +2,9 @@
 
 import pytest
 
-from firmware_sim.campaign import campaign
-from firmware_sim.operations import FAULTS
-from firmware_sim.scenario import load, with_faults
+from firmware_sim.scenarios.campaign import campaign
+from firmware_sim.scenarios.operations import FAULTS
+from firmware_sim.scenarios.scenario import load, with_faults
 from sensorproc.errors import UsageError
 from tests.flight.conftest import MINI
 

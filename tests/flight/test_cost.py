@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from firmware_sim.board.processor_profile import PROFILES, load_profile
 from firmware_sim.cost.calibrate import median_of, write_profile, write_stages
 from firmware_sim.cost.fit import fit_stage, levels_of
 from firmware_sim.cost.measure import Sample, cell
 from firmware_sim.cost.model import CostModel, StageCost, bandwidth_bytes_s, cpu_s, load_stages
 from firmware_sim.cost.work import BYTES_PX, Work
-from firmware_sim.processor_profile import PROFILES, load_profile
 from sensorproc.errors import ConfigError, InputError, SensorprocError
 
 HOST = load_profile("host")

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim import topology
-from firmware_sim.arena import FrameArena
-from firmware_sim.campaign import MARKING
-from firmware_sim.processor_profile import load_profile
-from firmware_sim.scenario import load
-from firmware_sim.topology import Payload
+from firmware_sim.board.arena import FrameArena
+from firmware_sim.board.processor_profile import load_profile
+from firmware_sim.flight import topology
+from firmware_sim.flight.topology import Payload
+from firmware_sim.scenarios.campaign import MARKING
+from firmware_sim.scenarios.scenario import load
 from sensorproc.downlink.dictionary import REASONS
 from sensorproc.errors import InputError
+from sensorproc.frames import SensorFacts
 from sensorproc.ground import board
-from sensorproc.onboard.products import SensorFacts
 from sensorproc.recording.entry import make_frame
 from sensorproc.timescales import NS_PER_S
 from tests.flight.conftest import MINI

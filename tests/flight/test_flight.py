@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim import topology
+from firmware_sim.board.memory import BudgetError, BufferManager
+from firmware_sim.board.processor_profile import PROFILES, load_profile
 from firmware_sim.cli import main
-from firmware_sim.ledger import RadioLedger
-from firmware_sim.memory import BudgetError, BufferManager
-from firmware_sim.processor_profile import PROFILES, load_profile
-from firmware_sim.scenario import load
+from firmware_sim.flight import topology
+from firmware_sim.flight.radio_ledger import RadioLedger
+from firmware_sim.scenarios.scenario import load
 from sensorproc.cli import main as sensorproc
 from sensorproc.config import load as load_config
 from sensorproc.errors import ConfigError, InputError

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from benchmarks.cases import EMPTY, write
 from firmware_sim.injection.stars import star_fwhm_px, star_shifts
 from sensorproc.cli import main
 from sensorproc.ground.table_reader import read_table
 from sensorproc.recording import open_recording
+from tests.skies.cases import EMPTY, write
 
 ONE = '[[target]]\nname = "a"\nx_px = 60.0\ny_px = 80.5\nrate_px_frame = [2.0, 1.0]\nelectrons = 3000.0\n'
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from firmware_sim.cli import main
-from firmware_sim.operations import Operations
-from firmware_sim.scenario import load
+from firmware_sim.scenarios.operations import Operations
+from firmware_sim.scenarios.scenario import load
 from sensorproc.onboard.state import PayloadState
 from tests.flight.conftest import MINI
 from tests.flight.flying import flown, told
@@ -16,7 +16,7 @@ from tests.flight.flying import flown, told
 def test_the_flight_gives_what_the_ground_gives_from_the_same_frames(recording):
     """Really processed, twice round the ring: the state goes on from set to set as it does on the ground."""
     from sensorproc.onboard.pipeline import process_set
-    from sensorproc.onboard.report import input_digest
+    from sensorproc.onboard.records import input_digest
 
     payload = flown(recording, {"duration_s": 130.0})
     flight = [row for row in told(payload).records["SET"] if row["phase"] == 1 and not row["is_last"]]

@@ -7,11 +7,11 @@ import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.clock import VirtualClock
+from firmware_sim.board.clock import VirtualClock
+from firmware_sim.board.processor_profile import load_profile
 from firmware_sim.components.processor import Processor
+from firmware_sim.flight.timeline import Timeline
 from firmware_sim.ports import NEVER_NS, Charge
-from firmware_sim.processor_profile import load_profile
-from firmware_sim.timeline import Timeline
 from sensorproc.timescales import NS_PER_S
 
 S = NS_PER_S

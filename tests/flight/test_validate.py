@@ -12,7 +12,7 @@ import pytest
 
 from firmware_sim.validation.suite import SUITES, load_suite, scenario_of
 from sensorproc.cli import main
-from sensorproc.scoring.metrics import METRICS
+from sensorproc.scoring.figures.metrics import METRICS
 
 TINY = """
 [[case]]

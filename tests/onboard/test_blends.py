@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.bench_process import frames_of
-from benchmarks.cases import Crossing, Target, target_path
-from benchmarks.pair_limits import SKY, flux_of
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
-from sensorproc.onboard.blends import overlap
 from sensorproc.onboard.pipeline import process_set
+from sensorproc.onboard.search.blends import overlap
 from sensorproc.onboard.state import PayloadState
 from tests.oracles import slow
+from tests.skies.cases import Crossing, Target, target_path
+from tests.skies.frames import frames_of
+from tests.skies.pairs import SKY, flux_of
 
 CLOSE = flux_of(40.0, SKY.n_frames)
 PAIR = Target(60.0, 80.0, 1.1, 0.6, CLOSE), Target(61.1, 81.1, 1.1, 0.6, CLOSE)  # 1.56 px apart, 1.7 of the PSF's sigma

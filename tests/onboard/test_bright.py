@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.approach import case_of, truth
-from benchmarks.bench_process import frames_of
-from benchmarks.cases import SIDEREAL, target_path
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
-from sensorproc.onboard.bright import bright_objects
+from sensorproc.onboard.patches.link import bright_objects
 from sensorproc.onboard.pipeline import call, prepared, process_set, register_set
 from sensorproc.onboard.state import PayloadState
+from tests.skies.approach import case_of, truth
+from tests.skies.cases import SIDEREAL, target_path
+from tests.skies.frames import frames_of
 
 GROWTH = (1.0, 60.0), (12.0, -2.0)
 

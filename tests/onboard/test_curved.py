@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensorproc.onboard.measure import Place, is_curved
+from sensorproc.onboard.search.tracklet import Place, is_curved
 
 SIGMA_PX = 0.1
 TIMES = np.arange(16) - 7.5

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.bench_process import made_up_frames
-from benchmarks.cases import BODY_FIXED
 from sensorproc.config import Config
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard import pipeline
-from sensorproc.onboard.defects import mask_dead_columns, mask_fixed_pixels
-from sensorproc.onboard.find_stars import template
+from sensorproc.onboard.detector.defects import mask_dead_columns, mask_fixed_pixels
+from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.products import Trail
 from sensorproc.onboard.state import PayloadState
+from tests.skies.cases import BODY_FIXED
+from tests.skies.frames import made_up_frames
 
 WARM, OBJECT = (40, 60), (90, 100)  # y, x
 

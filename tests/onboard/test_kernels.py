@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from sensorproc.onboard.find_stars import template
+from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.kernels.link_pairs import linked_pairs
 from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
@@ -20,7 +20,7 @@ from sensorproc.onboard.kernels.sorting import sort_columns
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Trail
-from sensorproc.onboard.stars import subtract_stripes
+from sensorproc.onboard.stars.subtract import subtract_stripes
 from tests.oracles import slow
 
 

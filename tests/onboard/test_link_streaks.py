@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.bench_process import frames_of
-from benchmarks.cases import BODY_FIXED, SIDEREAL, Crossing, Target, target_path
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.state import PayloadState
+from tests.skies.cases import BODY_FIXED, SIDEREAL, Crossing, Target, target_path
+from tests.skies.frames import frames_of
 
 ACROSS = Target(-180.0, 230.0, 105.0, -31.0, 9000.0)
 STARE = replace(SIDEREAL, shape=(256, 320), n_stars=40, n_hot=0, targets=(ACROSS,))

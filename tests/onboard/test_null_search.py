@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from benchmarks.bench_process import made_up_frames
-from benchmarks.cases import SIDEREAL
 from sensorproc.config import Config, parse
-from sensorproc.onboard.null_search import restored, sign_reversed
 from sensorproc.onboard.pipeline import prepared, process_set, search_set
+from sensorproc.onboard.search.null_pixels import restored, sign_reversed
 from sensorproc.onboard.state import PayloadState
+from tests.skies.cases import SIDEREAL
+from tests.skies.frames import made_up_frames
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.bench_process import made_up_frames
-from benchmarks.cases import BODY_FIXED
 from sensorproc.config import Config
-from sensorproc.onboard import register as room
 from sensorproc.onboard.pipeline import prepared
+from sensorproc.onboard.registration import register as room
 from sensorproc.onboard.state import PayloadState
+from tests.skies.cases import BODY_FIXED
+from tests.skies.frames import made_up_frames
 
 
 def test_one_wrong_step_loses_no_frame(monkeypatch):

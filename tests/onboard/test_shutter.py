@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.bench_process import frames_of
-from benchmarks.cases import BODY_FIXED, SIDEREAL
 from sensorproc.config import Config
 from sensorproc.onboard.pipeline import call, prepared, register_set
-from sensorproc.onboard.shutter import exposure_bias
+from sensorproc.onboard.registration.exposure_time import exposure_bias
 from sensorproc.onboard.state import PayloadState
+from tests.skies.cases import BODY_FIXED, SIDEREAL
+from tests.skies.frames import frames_of
 
 CASE = replace(
     BODY_FIXED, targets=(), crossings=(), shape=(256, 256), n_frames=8, star_rate=(10.0, 4.0), n_stars=120, star_log_e=(3.4, 5.0)

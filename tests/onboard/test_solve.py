@@ -6,20 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.sky_limits import SIDE, anywhere, error_px, frame_of, solved, star_list
-from sensorproc import patterns
-from sensorproc.catalog import shipped
+from sensorproc.catalog import patterns
+from sensorproc.catalog.sky import Sky
+from sensorproc.catalog.stars import shipped
 from sensorproc.config import Config
 from sensorproc.conventions import ARCSEC_PER_RAD
 from sensorproc.flags import PixelFlag
 from sensorproc.geometry import N_BEND, aberrate, compose, dcm_from_pointing, rotation
-from sensorproc.onboard.ephemeris import earth_velocity_km_s
-from sensorproc.onboard.measure import sky_sigmas
+from sensorproc.onboard.frame.covered_borders import unexposed
+from sensorproc.onboard.measurement import sky_sigmas
 from sensorproc.onboard.products import Residual, Solved
-from sensorproc.onboard.sky_stars import saturated_stars, sky_stars
-from sensorproc.onboard.solve import solve
-from sensorproc.onboard.unexposed import unexposed
-from sensorproc.sky import Sky
+from sensorproc.onboard.sky.earth_velocity import earth_velocity_km_s
+from sensorproc.onboard.sky.saturated_stars import saturated_stars, sky_stars
+from sensorproc.onboard.sky.solve import solve
+from tests.skies.star_fields import SIDE, anywhere, error_px, frame_of, solved, star_list
 
 FIELD_DEG = 9.2  # a band with few patterns, quick to build
 

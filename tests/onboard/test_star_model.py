@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.bench_process import made_up_frames
-from benchmarks.cases import BODY_FIXED, SIDEREAL
 from sensorproc.config import Config
 from sensorproc.onboard import pipeline
 from sensorproc.onboard.kernels.gather import gather_steady
 from sensorproc.onboard.kernels.star_bank import PHASES, fill_bank
 from sensorproc.onboard.kernels.star_fit import add_star, fit_stars
 from sensorproc.onboard.kernels.steadiness import unsteadiness
-from sensorproc.onboard.psf import Psf, measure_psf
+from sensorproc.onboard.stars.psf import Psf, measure_psf
 from sensorproc.onboard.state import PayloadState
 from tests.oracles import slow
+from tests.skies.cases import BODY_FIXED, SIDEREAL
+from tests.skies.frames import made_up_frames
 
 SIZE, N = 256, 12
 

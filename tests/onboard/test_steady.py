@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.bench_process import made_up_frames
-from benchmarks.cases import SIDEREAL
 from sensorproc.config import Config
 from sensorproc.onboard import pipeline
 from sensorproc.onboard.kernels.track_fit import subtract_trail
 from sensorproc.onboard.products import Candidate
-from sensorproc.onboard.refine import fit
+from sensorproc.onboard.search.accept import fit
+from sensorproc.onboard.search.static_light import without_steady_light
 from sensorproc.onboard.state import PayloadState
-from sensorproc.onboard.steady import without_steady_light
+from tests.skies.cases import SIDEREAL
+from tests.skies.frames import made_up_frames
 
 RATE = 0.8
 

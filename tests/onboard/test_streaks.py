@@ -7,11 +7,11 @@ import pytest
 
 from sensorproc import theory
 from sensorproc.config import Streaks
-from sensorproc.onboard.find_stars import correlate, template
-from sensorproc.onboard.line_search import Line, curvatures, search_lines
+from sensorproc.onboard.image.matched_filter import correlate, template
 from sensorproc.onboard.products import Trail
-from sensorproc.onboard.streak_fit import best_ends, fit_line, subtract
-from sensorproc.onboard.streak_tests import is_like_light
+from sensorproc.onboard.streaks.fit import best_ends, fit_line, subtract
+from sensorproc.onboard.streaks.line_search import Line, curvatures, search_lines
+from sensorproc.onboard.streaks.plausible import is_like_light
 from tests.oracles import slow
 
 S, SIZE = 0.92, 256

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_sim.validation.task import squares_area
-from sensorproc.onboard import velocities
 from sensorproc.onboard.products import Transform
-from sensorproc.onboard.velocities import REST_PX, Box, Centre, boxes, velocity_area
+from sensorproc.onboard.search import velocity_boxes as velocities
+from sensorproc.onboard.search.velocity_boxes import REST_PX, Box, Centre, boxes, velocity_area
 
 HALF, STEP = 4.0, 0.25
 rates = st.floats(-30.0, 30.0)

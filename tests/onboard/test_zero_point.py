@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sensorproc.onboard.zero_point import zero_point
+from sensorproc.onboard.sky.zero_point import zero_point
 
 TRUE, TERM = 21.5, -0.12
 

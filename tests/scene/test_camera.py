@@ -8,10 +8,10 @@ from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.scene.attitude import Attitude, camera_at_middle, ra_dec_roll_deg
-from firmware_sim.scene.optics import Lens
+from firmware_sim.scene.camera.attitude import Attitude, camera_at_middle, ra_dec_roll_deg
+from firmware_sim.scene.camera.optics import Lens
 from firmware_sim.scene.orbit import GEO_RADIUS_KM, SIDEREAL_RATE, state_from_elements
-from firmware_sim.scene.settings import Optics, Pointing
+from firmware_sim.scene.settings.scene import Optics, Pointing
 
 
 @settings(max_examples=40, deadline=None)

@@ -9,11 +9,11 @@ import pytest
 from astropy.io import fits
 from scipy import stats
 
-from firmware_sim.scene.chip import Chip, dark_factor
-from firmware_sim.scene.detector_settings import Detector, Radiation
+from firmware_sim.scene.camera.chip import Chip, dark_factor
+from firmware_sim.scene.camera.radiation import charges, deposit_e
+from firmware_sim.scene.camera.readout import read
 from firmware_sim.scene.kernels.bloom import bloom
-from firmware_sim.scene.radiation import charges, deposit_e
-from firmware_sim.scene.readout import read
+from firmware_sim.scene.settings.detector import Detector, Radiation
 from tests.scene.quiet import QUIET
 
 NO_HITS = Radiation(hits_per_frame=0)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from firmware_sim.scene import clock
-from firmware_sim.scene.illumination import brightness, lit_mag, lit_share
-from firmware_sim.scene.optics import seen
+from firmware_sim.scene.camera.optics import seen
+from firmware_sim.scene.objects.illumination import brightness, lit_mag, lit_share
+from firmware_sim.scene.objects.targets import Target, formation_state, light_time_direction
 from firmware_sim.scene.orbit import GEO_RADIUS_KM, GM_EARTH, propagate, state_from_elements
-from firmware_sim.scene.target_settings import Formation, LightCurve
-from firmware_sim.scene.targets import Target, formation_state, light_time_direction
+from firmware_sim.scene.settings.targets import Formation, LightCurve
 from sensorproc.conventions import ARCSEC_PER_RAD, SPEED_OF_LIGHT_KM_S
 from sensorproc.timescales import tai_ns_from_utc, utc_from_tai_ns
 

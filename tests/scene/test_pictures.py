@@ -9,14 +9,14 @@ from astropy.table import QTable
 from photutils.psf import CircularGaussianPRF, PSFPhotometry
 from scipy.special import ndtr
 
-from firmware_sim.scene.attitude import Attitude
-from firmware_sim.scene.chip import Chip
-from firmware_sim.scene.detector_settings import Radiation
+from firmware_sim.scene.camera.attitude import Attitude
+from firmware_sim.scene.camera.chip import Chip
+from firmware_sim.scene.camera.optics import Lens
+from firmware_sim.scene.camera.readout import read
 from firmware_sim.scene.kernels.deposit import deposit
-from firmware_sim.scene.optics import Lens
 from firmware_sim.scene.orbit import GEO_RADIUS_KM, SIDEREAL_RATE, state_from_elements
-from firmware_sim.scene.readout import read
-from firmware_sim.scene.settings import Optics, Pointing
+from firmware_sim.scene.settings.detector import Radiation
+from firmware_sim.scene.settings.scene import Optics, Pointing
 from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from tests.scene.quiet import QUIET
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from firmware_sim.scenario import SCENARIOS, load
-from firmware_sim.scene.detector_settings import Transmission
+from firmware_sim.scenarios.scenario import SCENARIOS, load
 from firmware_sim.scene.render import Renderer
+from firmware_sim.scene.settings.detector import Transmission
 from firmware_sim.scene.truth import frame_truth, scene_truth
-from sensorproc import catalog, theory
+from sensorproc import theory
+from sensorproc.catalog.stars import shipped
 from sensorproc.config import PRESETS
 
 
@@ -49,7 +50,7 @@ def test_rest_motions_are_those_of_the_rendered_stars(renderer):
 
 
 def test_frames_depend_on_the_seed_alone(renderer):
-    again = Renderer(renderer.scene, catalog.shipped())
+    again = Renderer(renderer.scene, shipped())
     third = again.expose(3).data_dn
     assert (renderer.expose(3).data_dn == third).all()
     assert (renderer.expose(4).data_dn != third).any()
@@ -57,7 +58,7 @@ def test_frames_depend_on_the_seed_alone(renderer):
 
 def test_set_snr_adds_frames_in_quadrature_and_faults_are_named(renderer):
     scene = replace(renderer.scene, transmission=Transmission(lost_lines=0.3, dropped=0.3, duplicated=0.3), set_frames=4)
-    faulty = Renderer(scene, catalog.shipped())
+    faulty = Renderer(scene, shipped())
     exposures = list(faulty.exposures())
     frames = [frame_truth(faulty, e, k, "x") for k, e in enumerate(exposures)]
     n_dropped = int(faulty.link.is_dropped.sum())
@@ -86,7 +87,7 @@ def test_drawn_targets_have_the_wanted_snr_and_motion(preset):
     window = {"sensor": {"shape_px": [300, 300]}}
     over = {"payload": window, "scene": {"n_frames": 16, "sky": {"faintest_mag": 9.0}, "drawn": [drawn]}}
     scene = load("empty_sky", preset, over).scene
-    made = Renderer(scene, catalog.shipped())
+    made = Renderer(scene, shipped())
     rows = [t for t in frame_truth(made, made.expose(8), 8, "x")["targets"] if not {"edge", "dead"} & set(t["flags"])]
     assert len(rows) > 20
     assert np.median([t["snr"] * 4 for t in rows]) == pytest.approx(10.0, rel=0.15)
@@ -98,7 +99,7 @@ def test_drawn_targets_have_the_wanted_snr_and_motion(preset):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_scenario_renders_with_every_preset(name, preset):
     over = {"payload": {"sensor": {"shape_px": [128, 160]}}, "scene": {"sky": {"faintest_mag": 11.0}}}
-    made = Renderer(load(name, preset, over).scene, catalog.shipped())
+    made = Renderer(load(name, preset, over).scene, shipped())
     exposure = made.expose(1)
     assert exposure.data_dn.dtype == np.uint16
     assert exposure.data_dn.shape == (128, 160)
@@ -110,7 +111,7 @@ def test_stray_light_is_no_star_and_lost_lines_hold_no_light(renderer):
     drawn = [{"n": 12, "set_snr": [8.0, 20.0], "apart_px": 10.0}]
     window = {"sensor": {"shape_px": [128, 128]}}
     scene = {"n_frames": 2, "sky": {"faintest_mag": 8.0}, "stray_light": {"sun": 9.0}, "drawn": drawn}
-    made = Renderer(load("empty_sky", None, {"payload": window, "scene": scene}).scene, catalog.shipped())
+    made = Renderer(load("empty_sky", None, {"payload": window, "scene": scene}).scene, shipped())
     rows = frame_truth(made, made.expose(1), 1, "x")["targets"]
     assert len(rows) >= 10
     assert not any("blend" in target["flags"] for target in rows)

@@ -4,8 +4,8 @@ import pytest
 
 from sensorproc.errors import InputError
 from sensorproc.scoring.fates import by_set, n_found, spans
+from sensorproc.scoring.figures.intervals import poisson_interval, wilson
 from sensorproc.scoring.frames import score
-from sensorproc.scoring.intervals import poisson_interval, wilson
 from sensorproc.scoring.truth import Truth, load_truth
 
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from sensorproc.cli import main
 from sensorproc.errors import ConfigError, InputError, NotComparable
-from sensorproc.scoring.baseline import compare
+from sensorproc.scoring.figures.intervals import bootstrap_ratio, wilson
+from sensorproc.scoring.figures.limits import half_found
+from sensorproc.scoring.figures.metrics import METRICS, estimate, select
 from sensorproc.scoring.frames import score
-from sensorproc.scoring.gates import Gate, judge, load_gates
-from sensorproc.scoring.intervals import bootstrap_ratio, wilson
-from sensorproc.scoring.limits import half_found
-from sensorproc.scoring.metrics import METRICS, estimate, select
-from sensorproc.scoring.plots import completeness_svg
-from sensorproc.scoring.reports import AXES, to_junit, to_markdown
+from sensorproc.scoring.presentation.plots import completeness_svg
+from sensorproc.scoring.presentation.reports import AXES, to_junit, to_markdown
 from sensorproc.scoring.truth import Truth, load_truth
+from sensorproc.scoring.verdict.baseline import compare
+from sensorproc.scoring.verdict.gates import Gate, judge, load_gates
 
 
 def fate(k, found, **more):

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from sensorproc.scoring.limits import search_loss
-from sensorproc.scoring.metrics import estimate
-from sensorproc.scoring.plots import completeness_svg
+from sensorproc.scoring.figures.limits import search_loss
+from sensorproc.scoring.figures.metrics import estimate
+from sensorproc.scoring.presentation.plots import completeness_svg
 from sensorproc.theory import pd_search
 
 

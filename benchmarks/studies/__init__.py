@@ -1,0 +1,1 @@
+"""Accuracy studies: how far results are from bounds, truth and claims."""

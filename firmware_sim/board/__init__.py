@@ -1,0 +1,1 @@
+"""What is the payload's computer: memory, its faults and guards, processor, clock?"""

@@ -1,0 +1,169 @@
+"""The onboard core as the board runs it: the pipeline itself, or results it has given before for the same frames.
+
+Stages run at once in the simulator's own time; what they cost on the modelled processor comes back beside the result.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from firmware_sim.board.bits import crc_of
+from firmware_sim.cost.model import CostModel
+from firmware_sim.cost.work import work_after, work_before
+from firmware_sim.flight.restamp import SetResult, restamped, without
+from firmware_sim.ports import Charge, Item, frame_number
+from sensorproc.config import Config
+from sensorproc.frames import Frame, Rejection
+from sensorproc.onboard.pipeline import prepared, search_set
+from sensorproc.onboard.products import Prepared
+from sensorproc.onboard.records import input_digest, set_housekeeping, set_records
+from sensorproc.onboard.star_table import StarTable
+from sensorproc.onboard.state import PayloadState
+from sensorproc.timescales import NS_PER_S
+
+
+@dataclass
+class RealCore:
+    """The pipeline on real pixels."""
+
+    model: CostModel
+    stars_for: Callable[[list[Frame]], StarTable | None]
+    states: dict[int, PayloadState]  # by detector
+
+    def prepare(self, frame: Frame, config: Config) -> tuple[Prepared, list[Charge]]:
+        """One frame."""
+        meter = Meter(self.model)
+        return prepared(frame, self.states[frame.detector], config, meter), meter.charges
+
+    def search(
+        self, items: list[Prepared], frames: list[Frame], config: Config, ring_key: int = 0
+    ) -> tuple[SetResult, list[Charge]]:
+        """One set, its items in order of time. The state is only replaced by :meth:`commit`."""
+        detector, last_ns = items[0].detector, max(item.t_mid_tai_ns for item in items)
+        meter = Meter(self.model)
+        processed, state = search_set(items, self.states[detector], self.stars_for(frames), config, meter)
+        records = set_records(processed, frames, 0, last_ns)
+        housekeeping = set_housekeeping(processed, input_digest(frames), config.digest())
+        n = len(processed.residuals), len(processed.tracklets)
+        return SetResult(records, housekeeping, *n, state, processed), meter.charges
+
+    def commit(self, detector: int, state: PayloadState) -> None:
+        """A set is done: its state is the next one's."""
+        self.states[detector] = state
+
+
+@dataclass
+class ReusedCore:
+    """Sets of a ring are processed when they are first seen; after that the same results come with other numbers and times, and
+    the same costs, less what rests on frames that were lost. The payload's state stays that of the first round."""
+
+    real: RealCore
+    kept: dict[tuple[int, int, bytes], "Kept"] = field(default_factory=dict)
+    preparation: dict[bytes, list[Charge]] = field(default_factory=dict)
+
+    def prepare(self, frame: Frame, config: Config) -> tuple[Frame, list[Charge]]:
+        """What a frame costs; it is prepared with its set."""
+        key = config.digest()
+        if key not in self.preparation:
+            self.preparation[key] = self.real.prepare(frame, config)[1]
+        return frame, self.preparation[key]
+
+    def search(self, items: list[Any], frames: list[Frame], config: Config, ring_key: int = 0) -> tuple[SetResult, list[Charge]]:
+        """One set, as it was found the first time that it came whole."""
+        usable = [item for item in items if isinstance(item, Frame)]
+        key = ring_key, len(items), config.digest()
+        kept = self.kept.get(key)
+        if kept is None or kept.n_used < len(usable):
+            done = [self.real.prepare(item, config)[0] if isinstance(item, Frame) else item for item in items]
+            result, charges = self.real.search(done, frames, config)
+            kept = self.kept[key] = Kept.of(result, charges, items[0], len(usable))
+            return kept.result, kept.charges
+        lost = [item for item in items if not isinstance(item, Frame)]
+        part = len(usable) / max(kept.n_used, 1)
+        charges = [charge.scaled(part) for charge in kept.charges]
+        return without(kept.at(items[0]), lost, len(usable)), charges
+
+    def commit(self, detector: int, state: PayloadState) -> None:
+        """States are those of the first round."""
+
+
+@dataclass
+class RememberingCore:
+    """Anything computed before on the same pixels, prepared and raw, under the same configuration and state, is not computed
+    again; whatever differs by a bit is, or by a nanosecond between frames. The payload's state stays that of the start, so that
+    sets can be compared one by one."""
+
+    real: RealCore
+    preparation: dict[tuple[int, bytes, bytes], tuple[Prepared, list[Charge]]] = field(default_factory=dict)
+    kept: dict[tuple[object, ...], "Kept"] = field(default_factory=dict)
+
+    @property
+    def states(self) -> dict[int, PayloadState]:
+        return self.real.states
+
+    def prepare(self, frame: Frame, config: Config) -> tuple[Prepared, list[Charge]]:
+        """One frame."""
+        key = crc_of(frame.data_dn), config.digest(), self.states[frame.detector].digest()
+        if key not in self.preparation:
+            self.preparation[key] = self.real.prepare(frame, config)
+        item, charges = self.preparation[key]
+        if isinstance(item, Rejection):
+            return replace(item, frame_index=frame.index, t_mid_tai_ns=frame.t_mid_tai_ns), charges
+        return replace(item, calibrated=replace(item.calibrated, frame=frame)), charges
+
+    def search(
+        self, items: list[Prepared], frames: list[Frame], config: Config, ring_key: int = 0
+    ) -> tuple[SetResult, list[Charge]]:
+        """One set."""
+        first, detector = items[0], items[0].detector
+        times = tuple(item.t_mid_tai_ns - first.t_mid_tai_ns for item in items)
+        parts = (
+            (item.frame_index - frame_number(first), item.reason) if isinstance(item, Rejection)
+            else (item.calibrated.frame.index - frame_number(first), crc_of(item.image_e), crc_of(item.calibrated.frame.data_dn))
+            for item in items
+        )  # fmt: skip
+        key = (detector, times, *parts, config.digest(), self.states[detector].digest())
+        kept = self.kept.get(key)
+        if kept is None:
+            result, charges = self.real.search(items, frames, config)
+            self.kept[key] = Kept.of(result, charges, first, len(frames))
+            return self.kept[key].result, charges
+        return kept.at(first), kept.charges
+
+    def commit(self, detector: int, state: PayloadState) -> None:
+        """The state stays that of the start."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A result, its costs, and which frames it was of."""
+
+    result: SetResult
+    charges: list[Charge]
+    number: int
+    t_mid_tai_ns: int
+    n_used: int
+
+    @classmethod
+    def of(cls, result: SetResult, charges: list[Charge], first: Item | Prepared, n_used: int) -> "Kept":
+        """What a set whose first frame is this one has given; its pixels are not kept."""
+        return cls(replace(result, processed=None), charges, frame_number(first), first.t_mid_tai_ns, n_used)
+
+    def at(self, first: Item | Prepared) -> SetResult:
+        """The result of the same set, taken when its first frame is this one."""
+        return restamped(self.result, frame_number(first) - self.number, first.t_mid_tai_ns - self.t_mid_tai_ns)
+
+
+class Meter:
+    """The pipeline's ``do``: runs a stage at once and writes down what it costs."""
+
+    def __init__(self, model: CostModel):
+        self.model = model
+        self.charges: list[Charge] = []
+
+    def __call__(self, stage: Callable[..., Any], *arguments: Any) -> Any:
+        work = work_before(stage.__name__, arguments)
+        result = stage(*arguments)
+        serial_s, shared_s = self.model.core_s(stage.__name__, work_after(work, stage.__name__, result))
+        self.charges.append(Charge(stage.__name__, round(serial_s * NS_PER_S), round(shared_s * NS_PER_S)))
+        return result

@@ -1,0 +1,116 @@
+"""A flight: a payload sees a recording in virtual time, and the ground decodes what its radio sent."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from firmware_sim.board.memory import BudgetError
+from firmware_sim.board.processor_profile import Profile, load_profile
+from firmware_sim.cost.model import load_stages
+from firmware_sim.flight import topology
+from firmware_sim.flight.budgets import BUDGET, DEADLINES, budget, deadlines
+from firmware_sim.flight.topology import Payload
+from firmware_sim.scenarios.scenario import Scenario
+from sensorproc.downlink.dictionary import Apid
+from sensorproc.ground.decode import FORMATS, remove_earlier, write_products
+from sensorproc.ground.export.tables import write_table
+from sensorproc.ground.release import Marking, check_mode
+from sensorproc.onboard.products import See, unseen
+from sensorproc.processing import Outcome, marking_fields
+from sensorproc.recording import open_recording
+from sensorproc.run_facts import run_facts, write_run
+from sensorproc.timescales import NS_PER_S
+
+WINDOW_S = 60
+UNFINISHED = "timeline.json.part"  # until the ground has removed what an earlier flight left
+SINCE = "times: since the start of the first exposure"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Flight:
+    """A finished flight: what the ground has, and the board that flew."""
+
+    outcome: Outcome
+    payload: Payload
+    profile: Profile
+    scenario: Scenario
+    downlink_sha256: str
+
+    @property
+    def busiest_window_bits(self) -> int:
+        """Most bits the radio sent in any 60 s."""
+        return self.payload.radio.ledger.busiest_window(WINDOW_S * NS_PER_S)
+
+
+def fly(
+    scenario: Scenario, recording_path: Path, out: Path, mark: Marking | None, argv: list[str],
+    progress: Progress = lambda stage, done, total: None, costs: Path | None = None,
+    see: See = unseen,
+) -> Flight:  # fmt: skip
+    """Fly a recording and write everything the ground gets into ``out``; ``see`` is called with every set when it is done."""
+    out.mkdir(parents=True, exist_ok=True)
+    remove_earlier(out)
+    (out / "downlink.bin").unlink(missing_ok=True)
+    recording = open_recording(recording_path)
+    check_mode(mark, recording.data_mode)
+    config, profile = scenario.payload, load_profile(scenario.board.processor)
+    run = run_facts(recording, config, argv, (scenario.scene.seed,))
+    parts = {"board": scenario.board, "processor": profile, "operations": scenario.operations}
+    run |= {"scenario": scenario.name} | {name: asdict(part) for name, part in parts.items()}  # type: ignore[call-overload]
+    write_run(out, run | {"status": "running"})
+    marking = marking_fields(mark, recording.data_mode)
+    with (out / "downlink.bin").open("wb") as downlink:
+        try:
+            payload = topology.build(
+                recording, config, scenario.board, profile, scenario.scene.seed, marking, scenario.operations,
+                load_stages(costs), downlink.write, out / UNFINISHED, see,
+            )  # fmt: skip
+        except BudgetError as refusal:
+            downlink.close()
+            (out / "downlink.bin").unlink()
+            (out / UNFINISHED).unlink(missing_ok=True)
+            write_run(out, run | {"status": "refused", "problems": str(refusal).splitlines()})
+            raise
+        _fly(payload, progress)
+    data, has_products = (out / "downlink.bin").read_bytes(), scenario.operations.products
+    decoded = write_products(data, out, mark, FORMATS) if has_products else write_products(b"", out, mark, ())
+    n_frames, n_processed = payload.camera.n_exposed, payload.ledger.n_processed
+    outcome = Outcome(decoded, payload.ledger.n_closed, n_frames, n_processed, tuple(payload.problems), ())
+    (out / UNFINISHED).rename(out / "timeline.json")
+    _write_board(out, payload)
+    write_run(out, run | {"status": "finished", "problems": payload.problems, "notes": list(decoded.notes)})
+    return Flight(outcome, payload, profile, scenario, sha256(data).hexdigest())
+
+
+def _fly(payload: Payload, progress: Progress) -> None:
+    """Fly, and say how many dwells are closed whenever there is one more."""
+    ledger, told = payload.ledger, -1
+
+    def tell() -> None:
+        nonlocal told
+        if ledger.n_closed != told:
+            told = ledger.n_closed
+            progress("set", told, max(ledger.n_planned, told))
+
+    payload.fly(tell)
+    payload.timeline.close()
+
+
+def _write_board(out: Path, payload: Payload) -> None:
+    """What a payload engineer looks at: the radio's ledger, samples of memory and queue, deadlines, budgets and faults."""
+    rows: list[dict[str, Any]] = [
+        {"start_s": s.start_ns / NS_PER_S, "end_s": s.end_ns / NS_PER_S, "packet": Apid(s.apid).name, "n_bytes": s.n_bytes}
+        for s in payload.radio.ledger
+    ]
+    write_table(out / "radio.ecsv", rows, ["start_s", "end_s", "packet", "n_bytes"], (SINCE,))
+    write_table(out / "telemetry.ecsv", payload.health.samples, ["t_s", "memory_bytes", "queue_bytes"], (SINCE,))
+    write_table(out / "deadlines.ecsv", deadlines(payload), list(DEADLINES))
+    write_table(out / "budget.ecsv", budget(payload), list(BUDGET))
+    if payload.injector.plan:
+        faults = [
+            {"t_s": f.at_ns / NS_PER_S, "kind": f.kind, "size": f.size, "set_id": f.set_id} for f in payload.injector.injected
+        ]
+        write_table(out / "faults.ecsv", faults, ["t_s", "kind", "size", "set_id"], (SINCE,))

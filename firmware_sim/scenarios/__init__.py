@@ -1,0 +1,1 @@
+"""What is to be flown: sky, payload, board and operations in one file?"""

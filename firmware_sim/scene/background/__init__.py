@@ -1,0 +1,1 @@
+"""Which light comes from everything else: stars, sky, stray light?"""

@@ -1,0 +1,1 @@
+"""How does light become numbers: pointing, optics, silicon, particles, readout?"""

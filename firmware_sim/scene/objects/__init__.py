@@ -1,0 +1,1 @@
+"""Which satellites and debris are there, where, and how bright?"""

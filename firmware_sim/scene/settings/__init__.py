@@ -1,0 +1,1 @@
+"""What can a scene be made of, with every default?"""

@@ -1,0 +1,1 @@
+"""Which stars are known, and which of them are in a field?"""

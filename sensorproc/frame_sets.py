@@ -1,0 +1,98 @@
+"""A recording cut into frame sets, and their frames read at one size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from sensorproc.config import Config
+from sensorproc.errors import InputError
+from sensorproc.frames import Frame, Rejection, SensorFacts
+from sensorproc.recording import Entry, Recording, pad
+
+
+def unopened(recording: Recording, sets: list[list[tuple[int, Entry]]]) -> list[Rejection]:
+    """Files that could not become frames: told with the first set, at its first time."""
+    first = sets[0][0][1]
+    return [Rejection(p.place, first.detector, first.t_mid_tai_ns, "UNREADABLE") for p in recording.problems]
+
+
+def frame_sets(recording: Recording, config: Config) -> list[list[tuple[int, Entry]]]:
+    """Entries with their index in the recording, cut into sets per detector at the size limit and at long pauses."""
+    cadence_s = config.sensor.cadence_s or recording.cadence_s
+    by_detector: dict[int, list[tuple[int, Entry]]] = {}
+    index: dict[int, int] = {}
+    lost = sorted(problem.place for problem in recording.problems)
+    for entry in recording.entries:
+        k = index.get(entry.detector, -1) + 1
+        while k in lost:  # a frame that could not be opened keeps its number
+            k += 1
+        index[entry.detector] = k
+        by_detector.setdefault(entry.detector, []).append((k, entry))
+    sets = []
+    for detector in sorted(by_detector):
+        for run in _without_gaps(by_detector[detector], cadence_s, config.frame_set.max_gap_cadences):
+            n_sets = -(-len(run) // config.frame_set.max_frames)
+            sets += [list(part) for part in np.array_split(np.array(run, object), n_sets)]
+    return [[(int(k), entry) for k, entry in part] for part in sets]
+
+
+def _without_gaps(entries: list, cadence_s: float | None, max_cadences: float) -> Iterator[list]:
+    run: list = []
+    for item in entries:
+        if run and cadence_s and item[1].t_mid_tai_ns - run[-1][1].t_mid_tai_ns > max_cadences * cadence_s * 1e9:
+            yield run
+            run = []
+        run.append(item)
+    yield run
+
+
+@dataclass(frozen=True)
+class SetShape:
+    """The size most frames of a set have, and the one all that are nearly alike are padded to."""
+
+    usual: tuple[int, int]
+    full: tuple[int, int]
+
+
+def set_shape(entries: list[tuple[int, Entry]], config: Config) -> SetShape:
+    """Sizes of a set, from its entries."""
+    sizes = [entry.shape for _, entry in entries]
+    usual = max(sorted(set(sizes)), key=sizes.count)
+    alike = [s for s in sizes if _is_alike(s, usual, config.frame_set.max_size_difference)]
+    return SetShape(usual, (max(s[0] for s in alike), max(s[1] for s in alike)))
+
+
+def read_frames(
+    entries: list[tuple[int, Entry]], recording: Recording, config: Config
+) -> tuple[list[Frame], list[tuple[Rejection, str]]]:
+    """Frames of a set at one size, and what could not be read or has another size."""
+    shape = set_shape(entries, config)
+    read = [read_frame(index, entry, shape, recording, config) for index, entry in entries]
+    return [item for item in read if isinstance(item, Frame)], [item for item in read if not isinstance(item, Frame)]
+
+
+def read_frame(index: int, entry: Entry, shape: SetShape, recording: Recording, config: Config) -> Frame | tuple[Rejection, str]:
+    """One frame at the size of its set, or why it is none, for the payload and in words."""
+    reason = "WRONG_SIZE"
+    ny, nx = entry.shape
+    text = f"{entry.source}: {nx} x {ny} px in a set of {shape.usual[1]} x {shape.usual[0]}"
+    if _is_alike(entry.shape, shape.usual, config.frame_set.max_size_difference):
+        try:
+            return _with_facts(pad(entry.frame(index), shape.full), config, recording)
+        except InputError as error:
+            reason, text = "UNREADABLE", str(error)
+    numbers = (("ny", float(ny)), ("nx", float(nx)))
+    return Rejection(index, entry.detector, entry.t_mid_tai_ns, reason, numbers), text
+
+
+def _is_alike(shape: tuple[int, int], usual: tuple[int, int], tolerance: float) -> bool:
+    return all(abs(a - b) <= tolerance * b for a, b in zip(shape, usual, strict=True))
+
+
+def _with_facts(frame: Frame, config: Config, recording: Recording) -> Frame:
+    """Configured facts win over the recording's; a dark map of another size is refused."""
+    if recording.dark_e_s is not None and recording.dark_e_s.shape != frame.data_dn.shape:
+        raise InputError(f"{frame.source}: bad-pixel list is for another frame size")
+    given = {fact.name: getattr(config.sensor, fact.name) for fact in fields(SensorFacts)}
+    return replace(frame, facts=replace(frame.facts, **{name: value for name, value in given.items() if value is not None}))

@@ -1,0 +1,1 @@
+"""Which structure belongs to the detector and not to the sky?"""

@@ -1,0 +1,167 @@
+"""Structure fixed to the detector, in frames where the objects themselves may stand still over it.
+
+In rate track and body-fixed frames the stars sweep over the detector and are gone from the residuals, so the mean over
+the set in detector pixels shows what stays: slow objects, which are as wide as the PSF and bright; hot pixels, which are
+sharper; and shadows of dust, which are dark.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.matched_filter import correlate, template, through
+from sensorproc.onboard.kernels.filtered import add_clipped
+from sensorproc.onboard.products import Residual, Trail, freeze
+from sensorproc.onboard.threads import each, in_rows
+
+MIN_FRAMES = 3
+TEST_SIGMA = 4.0
+DEAD_SIGMA = 7.0  # of a run of pixels over the set, below nothing and below its neighbours: no light takes charge away
+DEAD_RUN_PX = 17  # along a column; single dark pixels are left, for they tell the null search how wrong the dark map is
+DEAD_CLIP = 6.0  # of a pixel of the run: one or two make none
+BESIDE_PX, WIDE_FRACTION = 3, 0.4  # columns to either side that are not half as dark
+MEMORY = 0.95  # of earlier sets' evidence: in the end a warm pixel counts as if seen in five sets
+CLIP_SIGMA = 8.0  # of a single sample, so that one particle hit makes no defect
+GLOW_PX = 5.0  # smoothing of the mean residual in which glow is looked for: wider than objects, narrower than the mesh
+GLOW_SIGMA, GLOW_CLIP = 4.0, 3.0  # its significance, and the clip of a single sample
+SHADOW_PX = 2.5  # smoothing of the mean residual before it is searched for shadows
+
+
+def _shows_what_is_fixed(residuals: list[Residual]) -> bool:
+    """Whether the stars sweep over the detector and frames enough tell what does not: not in a stare."""
+    return len(residuals) >= MIN_FRAMES and not residuals[0].solved.registered.is_stare
+
+
+def mask_fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> tuple[list[Residual], np.ndarray | None]:
+    """Residuals with :func:`fixed_pixels` flagged HOT, and the map of earlier sets with this one's evidence added.
+
+    A stare adds none, but knows what earlier sets have shown.
+    """
+    shows = _shows_what_is_fixed(residuals)
+    known = _remembered(residuals, warm_snr) if shows else warm_snr
+    if known is None or known.shape != residuals[0].image_e.shape:
+        return residuals, warm_snr
+    fixed = _sharp(known, residuals)
+    return [_masked(r, fixed) for r in residuals], known
+
+
+def fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray | None:
+    """Lasting single-pixel excesses (ny, nx) bool; None in a stare, where stars last as long.
+
+    ``warm_snr`` (ny, nx) is what earlier sets have shown: a pixel too faint for one set, or bright at times, adds up.
+    """
+    return _sharp(_remembered(residuals, warm_snr), residuals) if _shows_what_is_fixed(residuals) else None
+
+
+def _remembered(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray:
+    """SNR of every pixel's lasting excess over this set and, fading, the ones before: of unit variance where nothing lasts."""
+    pixel = _lasting(residuals)
+    if warm_snr is None or warm_snr.shape != pixel.shape:
+        return pixel
+    return (pixel + np.float32(MEMORY) * warm_snr) / np.float32(np.hypot(1.0, MEMORY))
+
+
+def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
+    """Significant excesses that no light makes: each pixel's own SNR against the best the PSF filter finds on and around it.
+
+    For a delta the filter has less, for an object, though it stood still over the detector through all sets, more.
+    """
+    filtered = through(pixel, template(Trail(), residuals[0].solved.registered.psf_sigma_px))
+    return np.asarray((pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8))))
+
+
+def mask_dead_columns(residuals: list[Residual]) -> list[Residual]:
+    """Residuals with dead columns or parts of them that no calibration names flagged HOT: lasting, dark, long and narrow.
+
+    A shadow of dust is as dark but wide, what is over-subtracted of a star is short: neither is for here.
+    """
+    if len(residuals) < MIN_FRAMES:
+        return residuals
+    pixel = np.clip(_lasting(residuals), -DEAD_CLIP, DEAD_CLIP)
+    run = cv2.blur(pixel, (1, DEAD_RUN_PX)) * np.float32(np.sqrt(DEAD_RUN_PX))
+    beside = np.minimum(*(np.roll(run, shift, axis=1) for shift in (-BESIDE_PX, BESIDE_PX)))
+    dark = ((run < -DEAD_SIGMA) & (run - beside < -DEAD_SIGMA) & (beside > WIDE_FRACTION * run)).astype(np.uint8)
+    dead = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((DEAD_RUN_PX, 1), np.uint8)) > 0
+    return [_masked(r, dead) for r in residuals] if dead.any() else residuals
+
+
+def _lasting(residuals: list[Residual], clip: float = CLIP_SIGMA) -> np.ndarray:
+    """SNR (ny, nx) of what each pixel holds in all frames."""
+    signal, seen = _summed(residuals, clip)
+    return np.where(seen > 0, signal / np.sqrt(np.maximum(seen, 1.0)), 0.0).astype(np.float32)
+
+
+def _summed(residuals: list[Residual], clip: float, roots: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Sum over frames of each pixel's clipped SNR times ``roots`` of its weight's root, and how many frames see it."""
+    signal, seen = np.zeros(residuals[0].image_e.shape, np.float32), np.zeros(residuals[0].image_e.shape, np.float32)
+
+    def add(first: int, last: int) -> None:
+        for r in residuals:
+            add_clipped(r.image_e, r.weight, clip, roots, first, last, signal, seen)
+
+    in_rows(len(signal), add)
+    return signal, seen
+
+
+def fill_shadows(residuals: list[Residual]) -> list[Residual]:
+    """Residuals with lasting dark patches filled: light that never arrives is no object, and no noise either."""
+    if not _shows_what_is_fixed(residuals):
+        return residuals
+    weight = total([r.weight for r in residuals])
+    signal, _ = _summed(residuals, CLIP_SIGMA, roots=1)
+    kernel = template(Trail(), SHADOW_PX)
+    smooth, norm = correlate(signal, kernel), correlate(weight, kernel)
+    energy = correlate(weight, kernel * kernel)
+    depth = np.where(norm > 0, smooth / np.maximum(norm, 1e-30), 0.0).astype(np.float32)
+    is_dark = (smooth < -TEST_SIGMA * np.sqrt(np.maximum(energy, 0.0))) & (norm > 0)
+    reach = cv2.dilate(is_dark.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    shadow = np.where(reach, np.minimum(depth, np.float32(0.0)), np.float32(0.0))
+    if not shadow.any():
+        return residuals
+    filled = [r.image_e - shadow for r in residuals]
+    freeze(*filled)
+    return [replace(r, image_e=image) for r, image in zip(residuals, filled, strict=True)]
+
+
+def level_glow(residuals: list[Residual]) -> list[Residual]:
+    """Residuals less what lasts over the detector and is wider than any object, narrower than the background's mesh: ghosts
+    and arcs of stray light. Only where it is more than noise: elsewhere its own noise would be the same in all frames and
+    add up under an object at rest."""
+    if len(residuals) < MIN_FRAMES:
+        return residuals
+    signal, seen = _summed(residuals, GLOW_CLIP)
+    lasting = signal / np.sqrt(np.maximum(seen, 1.0))
+    compact = (np.abs(lasting) > TEST_SIGMA) | (seen < MIN_FRAMES)
+    usable = np.where(compact, np.float32(0.0), np.float32(1.0))
+    mean = usable * lasting / np.sqrt(np.maximum(seen, 1.0))  # of a frame's sigmas
+    norm = cv2.GaussianBlur(usable, (0, 0), GLOW_PX)
+    glow = cv2.GaussianBlur(mean, (0, 0), GLOW_PX) / np.maximum(norm, 0.1)
+    noise = 1.0 / np.sqrt(np.maximum(seen, 1.0) * 4.0 * np.pi * GLOW_PX**2 * np.maximum(norm, 0.1))
+    sure = cv2.dilate((np.abs(glow) > GLOW_SIGMA * noise).astype(np.uint8), np.ones((2 * round(GLOW_PX) + 1,) * 2, np.uint8))
+    glow = np.where(sure > 0, glow, np.float32(0.0)).astype(np.float32)
+    return each(lambda r: _without_glow(r, glow), residuals)
+
+
+def _without_glow(residual: Residual, glow: np.ndarray) -> Residual:
+    """Less a glow given in each pixel's own sigmas."""
+    root = np.sqrt(residual.weight)
+    image = np.where(root > 0, residual.image_e - glow / np.maximum(root, 1e-12), residual.image_e)
+    freeze(image)
+    return replace(residual, image_e=image)
+
+
+def total(images: list[np.ndarray]) -> np.ndarray:
+    """Sum of images in their order."""
+    result = np.zeros_like(images[0])
+    for image in images:
+        result += image
+    return result
+
+
+def _masked(residual: Residual, fixed: np.ndarray) -> Residual:
+    flags = residual.flags | fixed * np.uint8(PixelFlag.HOT)
+    weight = np.where(fixed, np.float32(0.0), residual.weight)
+    freeze(flags, weight)
+    return replace(residual, flags=flags, weight=weight)

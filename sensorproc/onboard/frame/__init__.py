@@ -1,0 +1,1 @@
+"""What has one exposure measured: electrons above the background, on which pixels?"""

@@ -1,0 +1,38 @@
+"""Background and noise maps on a mesh: sky, stray-light gradients, and what is left of bias and dark."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sensorproc.config import Calibrate, Flatten
+from sensorproc.errors import FrameSetRejected
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.background import background_maps, typical
+from sensorproc.onboard.products import NO_FLAGS, NOTHING, Calibrated, Flattened, freeze
+
+freeze(NOTHING, NO_FLAGS)
+
+
+def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flattened:
+    """Electrons above the background, and the noise of every pixel without its sources.
+
+    Raises
+    ------
+    FrameSetRejected
+        ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if the frame has no noise at all.
+    """
+    background, sigma = background_maps(calibrated.image_e, calibrated.flags, config)
+    noise = typical(sigma)
+    if not noise > 0.0:
+        raise FrameSetRejected("FLAT", noise_e=noise)
+    image = calibrated.image_e - background
+    flags = calibrated.flags
+    if calibrated.dark_e_s is not None:
+        signal = np.maximum(calibrated.dark_e_s * np.float32(calibrated.frame.exposure_s), 0.0)
+        variance = signal + (np.float32(dark.dark_error) * signal) ** 2
+        hot = variance > (dark.dark_hot_sigma * sigma) ** 2
+        flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
+        sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
+    freeze(image, sigma, flags)
+    calibrated = replace(calibrated, image_e=NOTHING, flags=NO_FLAGS)  # has served: a set of them would be held to its end
+    return Flattened(calibrated, image, sigma, flags, typical(background), noise)

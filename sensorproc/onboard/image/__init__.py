@@ -1,0 +1,1 @@
+"""What is in one image: its background, the matched filter, stars and cosmic rays?"""

@@ -1,0 +1,116 @@
+"""Background and noise maps on a mesh of cells."""
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from sensorproc.config import Flatten
+from sensorproc.errors import FrameSetRejected
+from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
+
+MOMENTS_CLIP = 3.5  # sigmas of the pixels whose mean and rms count,
+MOMENTS_RMS = 0.99694  # and what is left so of a unit normal's rms
+
+
+def background_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:
+    """Background and noise maps (ny, nx) float32 of an image with sources: medians and lower quantiles.
+
+    Raises
+    ------
+    FrameSetRejected
+        ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if nothing has noise.
+    """
+    center, sigma, usable = _usable_mesh(*mesh(image, flags, config), config)
+    smooth = ndimage.median_filter(_filled(center, usable), size=3, mode="nearest")
+    slopes2 = sum(np.gradient(smooth, axis=axis) ** 2 for axis in (0, 1) if smooth.shape[axis] > 1)
+    # within a cell a slope spreads the sky evenly, which is no noise
+    sigma = np.sqrt(np.maximum(sigma * sigma - slopes2 / np.float32(12.0), 0.5 * sigma * sigma))
+    return _enlarge(smooth, image.shape), _noise_map(sigma, usable, image.shape)
+
+
+def residual_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a residual without sources, by clipped means: its median would be low by the skewness of photon noise.
+
+    No cell is an outlier there, and smoothing the mesh would bend the background it follows.
+    """
+    edges_y, edges_x = (_edges(size, config.mesh_px) for size in image.shape)
+    mean, sigma, count = cell_means(image, flags, edges_y, edges_x)
+    mean, sigma, usable = _usable_mesh(mean, sigma, count, config)
+    return _enlarge(_filled(mean, usable), image.shape), _noise_map(sigma, usable, image.shape)
+
+
+def cell_means(
+    image: np.ndarray, flags: np.ndarray, edges_y: np.ndarray, edges_x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clipped mean, noise and count of the good pixels of every cell between the edges."""
+    shape = len(edges_y) - 1, len(edges_x) - 1
+    mean, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    count = np.empty(shape, np.int64)
+    scale = 1.4826 * typical(np.abs(image))
+    cell_moments(image, flags, edges_y, edges_x, scale, MOMENTS_CLIP, MOMENTS_RMS, mean, sigma, count)
+    return mean, sigma, count
+
+
+def _usable_mesh(
+    level: np.ndarray, sigma: np.ndarray, count: np.ndarray, config: Flatten
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    usable = count >= config.min_good_fraction * np.median(count[count > 0]) if (count > 0).any() else count > 0
+    usable &= sigma > 0
+    if not usable.any():
+        if (sigma <= 0).all() and (count > 0).any():
+            raise FrameSetRejected("FLAT", noise_e=0.0)
+        raise FrameSetRejected("NO_DATA")
+    return level, sigma, usable
+
+
+def _noise_map(sigma: np.ndarray, usable: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    noise = ndimage.median_filter(_filled(sigma, usable), size=3, mode="nearest")
+    return np.maximum(_enlarge(noise, shape), 0.5 * noise.min())
+
+
+def typical(image: np.ndarray) -> float:
+    """Median of every third pixel of a map: all of them would cost more than the filter that made it."""
+    return float(np.median(image[::3, ::3]))
+
+
+def mesh(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Median, noise and count of good pixels of each cell, shape (cells_y, cells_x)."""
+    edges_y, edges_x = (_edges(size, config.mesh_px) for size in image.shape)
+    shape = len(edges_y) - 1, len(edges_x) - 1
+    center, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    count = np.empty(shape, np.int64)
+    cell_statistics(image, flags, edges_y, edges_x, config.clip_sigma, center, sigma, count)
+    return center, sigma, count
+
+
+def _edges(size: int, cell: int) -> np.ndarray:
+    n_cells = max(round(size / cell), 1)
+    return np.round(np.linspace(0, size, n_cells + 1)).astype(np.int64)
+
+
+def _filled(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Cells that hold too little take their nearest neighbour's value."""
+    if usable.all():
+        return values
+    nearest = ndimage.distance_transform_edt(~usable, return_distances=False, return_indices=True)
+    return values[tuple(nearest)]
+
+
+def _one_more(rows: np.ndarray) -> np.ndarray:
+    """One more row of cells at either end, as steep as the gentler of the two steps before; level where those disagree."""
+    ends = []
+    for a, b, c in ((rows[0], rows[1], rows[2]), (rows[-1], rows[-2], rows[-3])):
+        last, before = a - b, b - c
+        ends.append(a + np.where(last * before > 0, np.sign(last) * np.minimum(np.abs(last), np.abs(before)), np.float32(0.0)))
+    return np.concatenate([ends[0][None], rows, ends[1][None]])
+
+
+def _enlarge(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A map (ny, nx) through the cells' middles; beyond the outermost ones it goes on: a gradient ends at no edge."""
+    if min(values.shape) < 4:
+        return cv2.resize(values, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    beyond = _one_more(_one_more(values).T).T
+    ny, nx = ((size * (n + 2) + n - 1) // n for size, n in zip(shape, values.shape, strict=True))  # a cell more at every edge
+    wide = cv2.resize(np.ascontiguousarray(beyond), (nx, ny), interpolation=cv2.INTER_CUBIC)
+    y0, x0 = (ny - shape[0]) // 2, (nx - shape[1]) // 2
+    return np.ascontiguousarray(wide[y0 : y0 + shape[0], x0 : x0 + shape[1]])

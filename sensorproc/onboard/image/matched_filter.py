@@ -1,0 +1,54 @@
+"""The matched filter: how well a point or a trail explains the pixels around every pixel."""
+
+import cv2
+import numpy as np
+
+from sensorproc.onboard.image.background import typical
+from sensorproc.onboard.kernels.filtered import to_snr, weights
+from sensorproc.onboard.kernels.trail import draw_trail
+from sensorproc.onboard.products import Residual, Trail
+
+MIN_PHI = 0.15  # of the frame's typical template energy; with less the pixel is not searched
+
+
+def template(trail: Trail, s: float, offset: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+    """Unit-flux image (odd, odd) float64 of a trailed source, its centre at the middle pixel plus ``offset``."""
+    length = trail.length_px
+    cos, sin = trail.direction
+    half_x = int(np.ceil(4.0 * s + 0.5 * abs(trail.dx_px)))
+    half_y = int(np.ceil(4.0 * s + 0.5 * abs(trail.dy_px)))
+    image = np.empty((2 * half_y + 1, 2 * half_x + 1))
+    draw_trail(half_x + offset[0], half_y + offset[1], length, cos, sin, s, image)
+    return image
+
+
+def correlate(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Correlation with a small kernel, zero outside the image, float32."""
+    return cv2.filter2D(image, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT)
+
+
+def through(z: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """SNR (ny, nx) float32 of a template centred on every pixel of a map of unit noise."""
+    return np.asarray(correlate(z, kernel) / np.float32(np.sqrt((kernel * kernel).sum())))
+
+
+def inverse_variance(sigma_e: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    """Weight (ny, nx) float32 of every pixel: 1/variance, 0 where flagged."""
+    weight = np.empty(sigma_e.shape, np.float32)
+    weights(sigma_e, flags, weight)
+    return weight
+
+
+def filtered(image: np.ndarray, weight: np.ndarray, kernel: np.ndarray, least: float) -> np.ndarray:
+    """Matched-filter SNR (ny, nx) float32 of a template centred on every pixel, 0 where less than ``least`` of the typical
+    template energy lies on good pixels."""
+    psi, phi = correlate(image * weight, kernel), correlate(weight, kernel * kernel)
+    to_snr(psi, phi, max(least * typical(phi), 1e-30))
+    return psi
+
+
+def matched_filter(residual: Residual, trail: Trail, clip_snr: float) -> np.ndarray:
+    """Matched-filter SNR (ny, nx) float32, clipped at +-``clip_snr``, 0 where too much of the template is masked."""
+    kernel = template(trail, residual.solved.registered.psf_sigma_px)
+    snr = filtered(residual.image_e, residual.weight, kernel, MIN_PHI)
+    return np.clip(snr, -clip_snr, clip_snr, out=snr)

@@ -1,0 +1,127 @@
+"""Stars of one frame: matched filtering with a point or a trail, peaks, sub-pixel positions, PSF width."""
+
+import numpy as np
+
+from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
+from sensorproc.onboard.kernels.filtered import best_near
+from sensorproc.onboard.kernels.peaks import local_maxima
+from sensorproc.onboard.kernels.trail import draw_trail
+from sensorproc.onboard.products import Flattened, Trail
+
+STAR_ENERGY = 0.3  # of the typical template energy that a star needs on good pixels
+WIDTHS = np.geomspace(0.45, 4.0, 28)  # of PSFs tried [px]
+MIN_LONELY, MAX_LONELY = 3, 60  # isolated stars for a measurement
+TRAIL_GAIN = 1.02  # misfit of a trail over that of the best point: more, and a camera that turned held still meanwhile
+
+
+def significance(flattened: Flattened, flags: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Matched-filter SNR of every pixel for the given template, flagged pixels left out."""
+    return filtered(flattened.image_e, inverse_variance(flattened.sigma_e, flags), kernel, STAR_ENERGY)
+
+
+def find_stars(snr: np.ndarray, threshold: float, radius: int, n_max: int) -> np.ndarray:
+    """Peaks of a significance map: (n, 3) float64 x, y, SNR, brightest first; sub-pixel positions by :func:`_vertex`."""
+    found = np.empty((max(20 * n_max, 1000), 2), np.int64)
+    count = min(local_maxima(snr, threshold, radius, found), len(found))
+    y, x = found[:count, 0], found[:count, 1]
+    inside = (y > 0) & (x > 0) & (y < snr.shape[0] - 1) & (x < snr.shape[1] - 1)
+    y, x = y[inside], x[inside]
+    order = np.lexsort((x, y, -snr[y, x]))[:n_max]
+    y, x = y[order], x[order]
+    dx, dy = _vertex(np.array([[snr[y + v, x + u] for u in (-1, 0, 1)] for v in (-1, 0, 1)], float))
+    return np.stack([x + dx, y + dy, snr[y, x].astype(float)], axis=1)
+
+
+def wide_enough(stars: np.ndarray, flattened: Flattened, flags: np.ndarray, trail: Trail, s: float) -> np.ndarray:
+    """The stars (n, 3) that a narrower filter does not fit better: clusters of hot pixels drop out.
+
+    For a star of width s a Gaussian filter of width t has SNR 2 s t / (s^2 + t^2) of the matched one; for less than
+    a PSF it has more. The cut is nearer to one, since neither ``s`` nor the Gaussian is exact.
+    """
+    narrow = max(0.5 * s, 0.45)
+    expected = 2.0 * s * narrow / (s * s + narrow * narrow)
+    kernel = template(trail, narrow).astype(np.float32)
+    middles = np.rint(stars[:, :2]).astype(np.int64)
+    sharpest = np.empty(len(stars))
+    least = STAR_ENERGY * float((kernel * kernel).sum()) / flattened.noise_e**2
+    best_near(flattened.image_e, inverse_variance(flattened.sigma_e, flags), kernel, middles, least, sharpest)
+    return stars[sharpest < (0.75 + 0.25 * expected) * stars[:, 2] + 2.0]
+
+
+def _vertex(around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets (dx, dy) of the maximum of a Gaussian surface through 3 x 3 samples (3, 3, n), [row, column].
+
+    The cross term matters: the filtered image of a slanting trail is a slanting ridge, and the maxima along its row
+    and its column lie to either side of the ridge's own. Where the surface has no maximum, row and column must do.
+    """
+    f = np.where((around > 0).all(axis=(0, 1)), np.log(np.maximum(around, 1e-30)), around)
+    gx, gy = 0.5 * (f[1, 2] - f[1, 0]), 0.5 * (f[2, 1] - f[0, 1])
+    hxx, hyy = f[1, 2] + f[1, 0] - 2 * f[1, 1], f[2, 1] + f[0, 1] - 2 * f[1, 1]
+    hxy = 0.25 * (f[2, 2] + f[0, 0] - f[0, 2] - f[2, 0])
+    determinant = hxx * hyy - hxy * hxy
+    is_peak = (hxx < 0) & (hyy < 0) & (determinant > 0)
+    safe = np.where(is_peak, determinant, 1.0)
+    alone = [np.where(h < 0, -g / np.minimum(h, -1e-12), 0.0) for g, h in ((gx, hxx), (gy, hyy))]
+    dx = np.where(is_peak, (hxy * gy - hyy * gx) / safe, alone[0])
+    dy = np.where(is_peak, (hxy * gx - hxx * gy) / safe, alone[1])
+    return np.clip(dx, -1.0, 1.0), np.clip(dy, -1.0, 1.0)
+
+
+def psf_sigma(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail: Trail) -> float | None:
+    """Sampled PSF sigma [px] from bright, isolated, unflagged stars (n, 3): the width of the best-fitting template.
+
+    None with fewer than three usable stars.
+    """
+    curves = _misfits(flattened, flags, stars, trail, lonely(flattened, flags, stars, trail.length_px))
+    return float(np.median(WIDTHS[np.argmin(curves, axis=1)])) if len(curves) >= MIN_LONELY else None
+
+
+def is_trailed(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail: Trail) -> bool:
+    """Whether stars are trails rather than points of any width: the median star decides, False if there are too few."""
+    chosen = lonely(flattened, flags, stars, trail.length_px)
+    if len(chosen) < MIN_LONELY:
+        return False
+    as_trail, as_point = (_misfits(flattened, flags, stars, shape, chosen, trail).min(axis=1) for shape in (trail, Trail()))
+    return float(np.median(as_trail / np.maximum(as_point, 1e-12))) < TRAIL_GAIN
+
+
+def lonely(flattened: Flattened, flags: np.ndarray, stars: np.ndarray, length_px: float) -> list[int]:
+    """Indices of the brightest stars with a good core, room to the edge, and no other star near."""
+    room = int(np.ceil(8 + 0.5 * length_px))
+    ny, nx = flattened.image_e.shape
+    found: list[int] = []
+    for i, (x, y, _) in enumerate(stars[: 4 * MAX_LONELY]):
+        ix, iy = round(float(x)), round(float(y))
+        if not (room <= iy < ny - room and room <= ix < nx - room) or len(found) >= MAX_LONELY:
+            continue
+        near = np.abs(stars[:, 0] - x) + np.abs(stars[:, 1] - y)
+        core = np.s_[iy - 2 : iy + 3, ix - 2 : ix + 3]
+        if not ((flags[core] != 0).any() or (np.sort(near)[1:2] < 10 + length_px).any()):
+            found.append(i)
+    return found
+
+
+def _misfits(
+    flattened: Flattened, flags: np.ndarray, stars: np.ndarray, trail: Trail, chosen: list[int], window: Trail | None = None
+) -> np.ndarray:
+    """Misfit (n, widths) of templates of every width to chosen stars, over a box that holds ``window``."""
+    held = window or trail
+    half_x, half_y = (int(np.ceil(8 + 0.5 * abs(d))) for d in (held.dx_px, held.dy_px))
+    curves = np.empty((len(chosen), len(WIDTHS)))
+    for row, i in enumerate(chosen):
+        x, y = float(stars[i, 0]), float(stars[i, 1])
+        ix, iy = round(x), round(y)
+        box = np.s_[iy - half_y : iy + half_y + 1, ix - half_x : ix + half_x + 1]
+        curves[row] = [_misfit(flattened, flags, box, trail, s, (x - ix, y - iy)) for s in WIDTHS]
+    return curves
+
+
+def _misfit(flattened: Flattened, flags: np.ndarray, box: tuple, trail: Trail, s: float, offset: tuple) -> float:
+    good = flags[box] == 0
+    data = flattened.image_e[box]
+    length = trail.length_px
+    cos, sin = trail.direction
+    model = np.empty(data.shape)
+    draw_trail(data.shape[1] // 2 + offset[0], data.shape[0] // 2 + offset[1], length, cos, sin, s, model)
+    flux = float((model * data)[good].sum()) / float((model * model)[good].sum())
+    return float(((data - flux * model) ** 2)[good].sum()) / float((data * data)[good].sum())

@@ -1,0 +1,1 @@
+"""Which objects are so bright or near that they are no points?"""

@@ -1,0 +1,90 @@
+"""Objects too bright or too large for the point spread function: saturated, or resolved as they come near.
+
+Such an object is a patch, not a point: no matched filter and no model of a star fits it, and both would make debris of it. It
+is found as a patch in every frame, told from saturated stars by its motion among them, measured by the middle of its light, and
+taken out of the frames before stars and faint objects are looked for.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard.products import Flattened
+
+SHAPE_ERROR = 0.02  # of a patch's extent: the middle of its light is not that of the object
+
+PATCH_SIGMA = 10.0  # above which pixels belong to a patch
+MIN_RADIUS_SIGMAS = 2.6  # of the PSF, narrower ones are points
+WIDER = 1.15  # than a point of its brightness: resolved
+MOST_PATCHES = 40  # of a frame, the largest
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Connected bright pixels of one frame: the middle of their light [px], half-widths in x and y [px] of a disc as wide, area
+    [px], sum of the pixels [e-] and its noise; ``core_px2`` saturated pixels."""
+
+    x: float
+    y: float
+    half_x: float
+    half_y: float
+    area: float
+    flux_e: float
+    sigma_flux_e: float
+    core_px2: float
+    is_resolved: bool
+
+    @property
+    def is_saturated(self) -> bool:
+        return self.core_px2 > 0
+
+    @property
+    def variance(self) -> tuple[float, float]:
+        """Of x and y [px^2]: its photons', and what its shape leaves open."""
+        photons = max(self.flux_e, 1.0) + self.sigma_flux_e**2
+        counting = photons / max(self.flux_e, 1.0) ** 2
+        return (
+            (counting * self.half_x**2 / 4.0 + (SHAPE_ERROR * self.half_x) ** 2),
+            (counting * self.half_y**2 / 4.0 + (SHAPE_ERROR * self.half_y) ** 2),
+        )
+
+
+def find_patches(flat: Flattened, s: float, trail_px: float) -> list[Patch]:
+    """Patches of a frame that are wider than points can be or hold saturated pixels, largest first."""
+    saturated = (flat.flags & np.uint8(PixelFlag.SATURATED)) != 0
+    unusable = (flat.flags & ~np.uint8(PixelFlag.SATURATED)) != 0
+    bright = ((flat.image_e > PATCH_SIGMA * flat.sigma_e) & ~unusable) | saturated
+    n, labels, stats, _ = cv2.connectedComponentsWithStats(bright.astype(np.uint8), connectivity=8)
+    least = np.pi * (MIN_RADIUS_SIGMAS * s) ** 2
+    order = [i for i in np.argsort(-stats[1:n, cv2.CC_STAT_AREA], kind="stable") + 1 if stats[i, cv2.CC_STAT_AREA] >= least]
+    found = [_patch(flat, labels, stats[i], int(i), saturated, s, trail_px) for i in order[:MOST_PATCHES]]
+    return [patch for patch in found if patch is not None and (patch.is_saturated or patch.is_resolved)]
+
+
+def _patch(
+    flat: Flattened, labels: np.ndarray, stat: np.ndarray, label: int, saturated: np.ndarray, s: float, trail_px: float
+) -> Patch | None:
+    left, top, width, height, area = (int(v) for v in stat)
+    box = np.s_[top : top + height, left : left + width]
+    mine = labels[box] == label
+    light = np.where(mine, np.maximum(flat.image_e[box], 0.0), 0.0).astype(float)
+    flux = float(light.sum())
+    if not flux > 0:
+        return None
+    v, u = np.mgrid[top : top + height, left : left + width]
+    x, y = float((light * u).sum()) / flux, float((light * v).sum()) / flux
+    xx, yy, xy = (float((p * mine).sum()) / area for p in ((u - x) ** 2, (v - y) ** 2, (u - x) * (v - y)))
+    narrow = np.sqrt(max(0.5 * (xx + yy) - np.hypot(0.5 * (xx - yy), xy), 0.0)) * 2.0  # radius of a disc so wide
+    core = float((saturated[box] & mine).sum())
+    # a Gaussian of peak P sinks to a level t at s sqrt(2 ln(P / t)); between two levels the areas differ by as much whatever P
+    level = PATCH_SIGMA * float(flat.sigma_e[box][mine].mean())
+    point2 = 2.0 * s * s * np.log(max(float(light.max()) / level, 1.0))
+    wide = WIDER * (np.sqrt(point2) + 0.5)
+    noise = float(np.sqrt((flat.sigma_e[box][mine].astype(float) ** 2).sum() + flux))
+    if core > 0:
+        resolved = narrow**2 - core / np.pi > WIDER * point2
+    else:
+        resolved = narrow > wide and area > np.pi * wide**2 + 2.0 * wide * trail_px
+    return Patch(x, y, 2.0 * np.sqrt(xx), 2.0 * np.sqrt(yy), float(area), flux, noise, core, bool(resolved))

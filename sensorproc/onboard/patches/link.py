@@ -1,0 +1,136 @@
+"""Link the bright patches of single frames to objects that move among the stars."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard.patches.find import Patch, find_patches
+from sensorproc.onboard.products import Registered, freeze
+from sensorproc.onboard.straight_line import StraightLine, straight_line
+from sensorproc.onboard.threads import each
+
+MIN_FRAMES, MIN_FRACTION = 3, 0.6
+SAME_SIZE = 2.0  # ratio of areas from frame to frame
+LINK_PX, LINK_FRACTION = 2.0, 0.1  # from a straight motion, and of a patch's size
+MOVED_SIGMAS, MOVED_FRACTION = 4.0, 0.1  # PSF widths and sizes it must move among the stars
+AROUND_SIGMAS = 6.0  # of the PSF around a patch that are taken out with it
+LIGHT_HALVES = 1.3  # of its half-widths a patch's light reaches from its middle
+BESIDE_SIGMAS = 12.0  # around it in which a faint track is its halo
+
+
+@dataclass(frozen=True, eq=False)
+class BrightTrack:
+    """Patches of one moving object by frame of the set (None where it is not seen), and its line in the registered plane."""
+
+    patches: tuple[Patch | None, ...]
+    line: StraightLine
+
+
+def bright_objects(frames: list[Registered]) -> tuple[list[BrightTrack], list[Registered]]:
+    """Moving patches, and the frames with these taken out: their pixels flagged, the light around them set to the background."""
+    if len(frames) < MIN_FRAMES:
+        return [], frames
+    patches = each(lambda f: find_patches(f.flattened, f.psf_sigma_px, f.trail.length_px), frames)
+    tracks = link(patches, frames)
+    if not tracks:
+        return [], frames
+    masked = [_without(frame, [t.patches[k] for t in tracks]) for k, frame in enumerate(frames)]
+    return tracks, masked
+
+
+def is_beside(path: np.ndarray, frames: list[Registered], tracks: Sequence[BrightTrack]) -> bool:
+    """Whether a path (n, 2) keeps to the edge of a bright object: what shines there is its own halo."""
+    for track in tracks:
+        seen = [(k, patch) for k, patch in enumerate(track.patches) if patch is not None]
+        gaps = [np.hypot(path[k, 0] - p.x, path[k, 1] - p.y) - LIGHT_HALVES * max(p.half_x, p.half_y) for k, p in seen]
+        if float(np.median(gaps)) < BESIDE_SIGMAS * frames[0].psf_sigma_px:
+            return True
+    return False
+
+
+def link(patches: Sequence[Sequence[Patch]], frames: list[Registered]) -> list[BrightTrack]:
+    """Patches of most frames on one straight motion that is not the stars', largest first."""
+    times = np.array([f.t_frames for f in frames])
+    places = [
+        np.array([f.transform.to_registered(np.float64(p.x), np.float64(p.y)) for p in found]).reshape(-1, 2)
+        for f, found in zip(frames, patches, strict=True)
+    ]
+    needed = max(MIN_FRAMES, int(np.ceil(MIN_FRACTION * len(frames))))
+    used: list[set[int]] = [set() for _ in frames]
+    tracks = []
+    for a in range(len(frames) - needed + 1):
+        for i, patch in enumerate(patches[a]):
+            members = max(
+                (_along(places, patches, used, times, (a, i), (b, j)) for b in range(a + 1, len(frames))
+                 for j, other in enumerate(patches[b]) if i not in used[a] and j not in used[b] and _alike(patch, other)),
+                key=len, default={},
+            )  # fmt: skip
+            track = _track(members, patches, places, frames) if len(members) >= needed else None
+            if track is not None:
+                tracks.append(track)
+                for k, m in members.items():
+                    used[k].add(m)
+    return tracks
+
+
+def _alike(a: Patch, b: Patch) -> bool:
+    return bool(1.0 / SAME_SIZE < a.area / b.area < SAME_SIZE)
+
+
+def _along(
+    places: list[np.ndarray], patches: Sequence[Sequence[Patch]], used: list[set[int]], times: np.ndarray,
+    first: tuple[int, int], second: tuple[int, int],
+) -> dict[int, int]:  # fmt: skip
+    """Patch of every frame nearest to the line through two, where one is near."""
+    (a, i), (b, j) = first, second
+    velocity = (places[b][j] - places[a][i]) / (times[b] - times[a])
+    members = {}
+    for k, here in enumerate(places):
+        if not len(here):
+            continue
+        gaps = np.hypot(*(here - places[a][i] - velocity * (times[k] - times[a])).T)
+        m = int(np.argmin(gaps))
+        near = gaps[m] <= LINK_PX + LINK_FRACTION * np.sqrt(patches[k][m].area)
+        if near and m not in used[k] and _alike(patches[a][i], patches[k][m]):
+            members[k] = m
+    return members
+
+
+def _track(
+    members: dict[int, int], patches: Sequence[Sequence[Patch]], places: list[np.ndarray], frames: list[Registered]
+) -> BrightTrack | None:
+    """The straight line through the patches; None if it is the stars'."""
+    keys = sorted(members)
+    mine = [patches[k][members[k]] for k in keys]
+    t = np.array([frames[k].t_frames for k in keys])
+    xy = np.array([places[k][members[k]] for k in keys])
+    variance = np.array([p.variance for p in mine]) + np.array([frames[k].rms_px ** 2 for k in keys])[:, None]
+    line = straight_line(t, xy, variance)
+    least = MOVED_SIGMAS * frames[0].psf_sigma_px + MOVED_FRACTION * float(np.sqrt(np.median([p.area for p in mine])))
+    if float(np.hypot(*line.motion[2:])) * float(t.max() - t.min()) < least:
+        return None
+    everywhere = tuple(patches[k][members[k]] if k in members else None for k in range(len(frames)))
+    return BrightTrack(everywhere, line)
+
+
+def _without(frame: Registered, patches: list[Patch | None]) -> Registered:
+    """The frame with the patches' pixels flagged and dark, and without the stars among them."""
+    flat = frame.flattened
+    image, flags = flat.image_e.copy(), flat.flags.copy()
+    ny, nx = image.shape
+    y, x = np.ogrid[:ny, :nx]
+    for patch in patches:
+        if patch is None:
+            continue
+        around = AROUND_SIGMAS * frame.psf_sigma_px
+        reach_x, reach_y = LIGHT_HALVES * patch.half_x + around, LIGHT_HALVES * patch.half_y + around
+        inside = ((x - patch.x) / reach_x) ** 2 + ((y - patch.y) / reach_y) ** 2 < 1.0
+        flags[inside] |= np.uint8(PixelFlag.STAR_CORE)
+        image[inside] = 0.0
+    freeze(image, flags)
+    stars = frame.stars
+    at_stars = flags[np.rint(stars[:, 1]).astype(int).clip(0, ny - 1), np.rint(stars[:, 0]).astype(int).clip(0, nx - 1)]
+    kept = stars[(at_stars & np.uint8(PixelFlag.STAR_CORE)) == 0]
+    return replace(frame, flattened=replace(flat, image_e=image, flags=flags), stars=kept)

@@ -1,0 +1,73 @@
+"""How far the stars move from one frame to the next, before any star is matched."""
+
+import numpy as np
+from scipy import fft
+
+from sensorproc.config import Register
+from sensorproc.onboard.products import Flattened
+
+SHIFT_WINDOW_PX = 1024  # middle of the frame in which the steps between frames are looked for
+PLAIN_AGREEMENT = 0.7  # correlation of star maps above which the header's step needs no other
+
+
+def _successive_shifts(frames: list[Flattened], maps: list[np.ndarray], config: Register) -> np.ndarray:
+    """Displacement (n - 1, 2) [px] of the stars from each frame to the next: the header's, if stars agree, else the best of it,
+    none at all, and what phase correlation finds."""
+    clipped = [np.clip(_middle(snr), 0.0, 12.0) for snr in maps]
+    shifts = np.zeros((max(len(frames) - 1, 0), 2))
+    for k in range(len(frames) - 1):
+        options = _predicted(frames[k], frames[k + 1])
+        agreements = [_agreement(clipped[k], clipped[k + 1], shift) for shift in options]
+        if not agreements or agreements[0] < PLAIN_AGREEMENT:
+            others = [np.zeros(2), phase_shift(clipped[k], clipped[k + 1], config.max_shift_px)]
+            options = others + options
+            agreements = [_agreement(clipped[k], clipped[k + 1], shift) for shift in others] + agreements
+        shifts[k] = options[int(np.argmax(agreements))]
+    return shifts
+
+
+def _middle(image: np.ndarray) -> np.ndarray:
+    """The middle of a frame: enough stars to see how they move, and no more to look at."""
+    y, x = (max(size - SHIFT_WINDOW_PX, 0) // 2 for size in image.shape)
+    return np.ascontiguousarray(image[y : y + SHIFT_WINDOW_PX, x : x + SHIFT_WINDOW_PX])
+
+
+def _predicted(before: Flattened, after: Flattened) -> list[np.ndarray]:
+    """The displacement (2,) between two frames by their headers' pointing, if they have one."""
+    cameras = [frame.calibrated.frame.camera for frame in (before, after)]
+    if cameras[0] is None or cameras[1] is None:
+        return []
+    ny, nx = before.image_e.shape
+    x, y = cameras[1].pixel(cameras[0].los_icrs((nx - 1) / 2, (ny - 1) / 2))
+    shift = np.array([x - (nx - 1) / 2, y - (ny - 1) / 2])
+    return [shift] if np.isfinite(shift).all() and np.abs(shift).max() < min(nx, ny) else []
+
+
+def _agreement(before: np.ndarray, after: np.ndarray, shift: np.ndarray) -> float:
+    """Correlation of two maps at whole-pixel shifts near ``shift``; only what is star-like in both counts."""
+    best = -1.0
+    for oy in (-1, 0, 1):
+        for ox in (-1, 0, 1):
+            dx, dy = round(float(shift[0])) + ox, round(float(shift[1])) + oy
+            ny, nx = before.shape
+            a = before[max(0, -dy) : ny - max(0, dy), max(0, -dx) : nx - max(0, dx)]
+            b = after[max(0, dy) : ny - max(0, -dy), max(0, dx) : nx - max(0, -dx)]
+            a, b = a[::2], b[::2]
+            strong = (a > 8.0) | (b > 8.0)
+            p, q = a[strong].astype(float), b[strong].astype(float)
+            norm = float(np.sqrt((p * p).sum() * (q * q).sum()))
+            best = max(best, float((p * q).sum()) / norm if norm > 0 else 0.0)
+    return best
+
+
+def phase_shift(before: np.ndarray, after: np.ndarray, max_shift_px: float) -> np.ndarray:
+    """Displacement (dx, dy) of ``after`` against ``before`` by phase correlation, whole pixels."""
+    ny, nx = before.shape
+    window = np.hanning(ny)[:, None] * np.hanning(nx)[None, :]
+    spectra = [fft.rfft2((image * window).astype(np.float32)) for image in (before, after)]
+    cross = spectra[1] * np.conj(spectra[0])
+    surface = fft.irfft2(cross / np.maximum(np.abs(cross), 1e-9), s=(ny, nx))
+    dy, dx = fft.fftfreq(ny, 1.0 / ny), fft.fftfreq(nx, 1.0 / nx)
+    surface[np.hypot(dy[:, None], dx[None, :]) > max_shift_px] = -1.0
+    y, x = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    return np.array([dx[x], dy[y]])

@@ -1,0 +1,1 @@
+"""Which points move through the set, too faint for one frame?"""

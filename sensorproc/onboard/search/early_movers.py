@@ -1,0 +1,70 @@
+"""Objects that must be known before stars are modelled: those so slow that they look like stars, by the motion of their own
+centroids; and, in short sets, bright ones, which stay in what stands still over so few frames."""
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sensorproc.config import Register, Search, Stars
+from sensorproc.onboard.pairing import match_nearest
+from sensorproc.onboard.products import Candidate, Registered
+from sensorproc.onboard.search.link_points import linked
+from sensorproc.onboard.straight_line import straight_line
+
+MIN_FRAMES, ENOUGH_FRAMES = 4, 8
+BRIGHT_SNR, ALONE_SIGMAS = 15.0, 2.0  # of one frame; and PSF widths within which no other frame has a star
+FIXED_RMS_PX = 0.3  # scatter over the detector below which a source does not move on it
+
+
+def slow_movers(frames: list[Registered], config: Stars, register: Register) -> list[Candidate]:
+    """Stars of a stare whose positions in the registered plane follow a straight line at a significant rate.
+
+    A frame's centroid counts with the star's own noise, the frame's registration residual and a floor. The motion
+    must stay significant without the first and without the last frame, so that one particle hit makes no mover.
+    """
+    if len(frames) < MIN_FRAMES or not frames[0].is_stare:
+        return []
+    reference = min(frames, key=lambda f: (abs(f.t_frames), f.t_frames))
+    stars = reference.stars[reference.stars[:, 2] >= config.mover_snr]
+    tracks = _tracks(stars, frames, register.match_radius_px)
+    found = []
+    for star, (t, xy, snr, rms, raw) in zip(stars, tracks, strict=True):
+        if len(t) < max(MIN_FRAMES, round(0.7 * len(frames))):
+            continue
+        variance = config.mover_floor_px**2 + rms**2 + (1.5 * reference.psf_sigma_px / snr) ** 2
+        variance = np.stack([variance, variance], axis=1)
+        line = straight_line(t, xy, variance)
+        weakest = min(straight_line(t[cut], xy[cut], variance[cut]).significance for cut in (np.s_[1:], np.s_[:-1]))
+        steps = line.significance > config.mover_sigma and weakest > 0.5 * config.mover_sigma and line.chi2 < 4.0
+        # a cluster of hot pixels moves among the stars as the platform drifts, and not at all over the detector
+        if steps and float(np.sqrt(raw.var(axis=0).sum())) > FIXED_RMS_PX:
+            found.append(Candidate.at(line.motion[:2], line.motion[2:], float(star[2] * np.sqrt(len(t))), "mover"))
+    return found
+
+
+def bright_movers(frames: list[Registered], search: Search) -> list[Candidate]:
+    """Straight tracks of bright points that are at the same registered place in no other frame.
+
+    In sets of eight frames and more no place keeps a mover's light when the outer quarters of its samples fall away.
+    """
+    if not MIN_FRAMES <= len(frames) < ENOUGH_FRAMES:
+        return []
+    places = [np.stack([*f.transform.to_registered(f.stars[:, 0], f.stars[:, 1]), f.stars[:, 2]], axis=1) for f in frames]
+    reach = ALONE_SIGMAS * frames[0].psf_sigma_px
+    clouds = []
+    for k, mine in enumerate(places):
+        others = cKDTree(np.concatenate([p[:, :2] for j, p in enumerate(places) if j != k]))
+        alone = np.array([len(near) == 0 for near in others.query_ball_point(mine[:, :2], reach)], bool)
+        clouds.append(mine[alone & (mine[:, 2] > BRIGHT_SNR)])
+    times = np.array([f.t_frames for f in frames])
+    return linked(clouds, times, reach / float(np.ptp(times)), search)
+
+
+def _tracks(stars: np.ndarray, frames: list[Registered], radius: float) -> list[tuple[np.ndarray, ...]]:
+    rows: list[list[tuple[float, ...]]] = [[] for _ in stars]
+    for frame in sorted(frames, key=lambda f: f.t_frames):
+        x, y = frame.transform.to_registered(frame.stars[:, 0], frame.stars[:, 1])
+        here, there = match_nearest(np.stack([x, y], axis=1), stars[:, :2], radius)
+        for i, j in zip(here, there, strict=True):
+            rows[j].append((frame.t_frames, x[i], y[i], frame.stars[i, 2], frame.rms_px, *frame.stars[i, :2]))
+    arrays = [np.array(track).reshape(-1, 7) for track in rows]
+    return [(a[:, 0], a[:, 1:3], a[:, 3], a[:, 4], a[:, 5:7]) for a in arrays]

@@ -1,0 +1,142 @@
+"""Which velocities are searched: boxes around every motion an object may be near to without any cue.
+
+At rest in the detector, at rest among the stars, and turning with the Earth as seen from the observer. Boxes that overlap
+well are searched as one; no velocity is searched twice. An object that does not leave its own place is not searched for:
+among the stars nothing would tell it from one, in a stare nothing from the detector's own pattern.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensorproc.conventions import EARTH_RATE_RAD_S
+from sensorproc.onboard.products import Candidate
+from sensorproc.onboard.stack import Stack
+
+REST_PX = 2.5  # displacement over the set, in PSF sigmas, below which an object stands still
+SLOW_SIGMAS = 10.0  # PSF widths moved over the set, below which a track stays over the remains of one star
+NEAR_RING_KM = 35_000.0, 50_000.0  # distances from the Earth at which an observer turns with the geostationary ring
+
+
+@dataclass(frozen=True)
+class Centre:
+    """A velocity in the registered plane [px/frame] around which to search, and why."""
+
+    name: str
+    vx_px_frame: float
+    vy_px_frame: float
+
+
+@dataclass(frozen=True)
+class Box:
+    """Velocities within ``half`` [px/frame] on both axes of any of the ``centres``, but of none that is ``searched`` before."""
+
+    centres: tuple[Centre, ...]
+    half: float
+    searched: tuple[Centre, ...] = ()
+
+    @property
+    def middle(self) -> np.ndarray:
+        """Velocity (2,) in the middle of all."""
+        return 0.5 * (_rates(self.centres).min(axis=0) + _rates(self.centres).max(axis=0))
+
+    def grid(self, step: float) -> tuple[np.ndarray, np.ndarray]:
+        """Velocities in x and in y, less the middle's, that cover the box."""
+        reach = self.half + 0.5 * np.ptp(_rates(self.centres), axis=0)
+        nx, ny = (int(np.ceil(r / step - 1e-9)) for r in reach)
+        return np.arange(-nx, nx + 1) * step, np.arange(-ny, ny + 1) * step
+
+    def wanted(self, frames: Stack, step: float) -> np.ndarray:
+        """Which velocities (n_vy, n_vx) uint8 of the grid are searched."""
+        x, y = self.grid(step)
+        vx, vy = np.meshgrid(self.middle[0] + x, self.middle[1] + y)
+        slack = self.half + 0.5 * step
+        inside, before = (
+            np.any([(abs(vx - c.vx_px_frame) <= slack) & (abs(vy - c.vy_px_frame) <= slack) for c in near], axis=0)
+            if near else np.zeros(vx.shape, bool)
+            for near in (self.centres, self.searched)
+        )  # fmt: skip
+        least = REST_PX * frames.psf_sigma_px / span(frames)
+        for c in at_rest(frames):
+            inside &= np.hypot(vx - c.vx_px_frame, vy - c.vy_px_frame) > least
+        return (inside & ~before).astype(np.uint8)
+
+    def name(self, vx: float, vy: float) -> str:
+        """Of the centre nearest to a velocity."""
+        return min(self.centres, key=lambda c: np.hypot(vx - c.vx_px_frame, vy - c.vy_px_frame)).name
+
+
+def boxes(frames: Stack, cadence_s: float, half: float) -> list[Box]:
+    """Boxes around all centres. A centre within ``half`` of one of a box, on both axes, joins it.
+
+    Where the stars sweep by faster than that, their rest has no box: an object there is trailed as they are, and what is left
+    of them is all that such a search finds.
+    """
+    found: list[Box] = []
+    for new in (detector_rest(frames), *co_rotating(frames, cadence_s), Centre("stars", 0.0, 0.0)):
+        host = next((k for k, box in enumerate(found) if _is_near(new, box)), None)
+        if host is None and new.name == "stars":
+            continue
+        if host is None:
+            found.append(Box((new,), half, tuple(c for box in found for c in box.centres)))
+        else:
+            found[host] = Box((*found[host].centres, new), half, found[host].searched)
+    return found
+
+
+def velocity_area(frames: Stack, found: Sequence[Box], step: float) -> float:
+    """Searched velocities [px^2/frame^2]."""
+    return float(sum(int(box.wanted(frames, step).sum()) for box in found)) * step * step
+
+
+def is_slow(frames: Stack, c: Candidate) -> bool:
+    """Whether a candidate moves so little among the stars that one star's remains could carry it; a mover has been seen to."""
+    return (
+        c.origin != "mover" and float(np.hypot(c.vx_px_frame, c.vy_px_frame)) * span(frames) < SLOW_SIGMAS * frames.psf_sigma_px
+    )
+
+
+def span(frames: Stack) -> float:
+    """Time between the first and the last frame [cadences]."""
+    return float(frames.times.max() - frames.times.min())
+
+
+def at_rest(frames: Stack) -> list[Centre]:
+    """Velocities at which nothing is searched: the stars' and, in a stare, the detector's."""
+    stars = Centre("stars", 0.0, 0.0)
+    return [stars, detector_rest(frames)] if frames.registered[0].is_stare else [stars]
+
+
+def detector_rest(frames: Stack) -> Centre:
+    """Velocity at the middle of the field of an object at rest in the detector."""
+    ny, nx = frames.image_e.shape[1:]
+    places = np.array([r.transform.to_registered((nx - 1) / 2, (ny - 1) / 2) for r in frames.registered])
+    t = frames.times - frames.times.mean()
+    spread = float((t * t).sum())
+    vx, vy = (t[:, None] * places).sum(axis=0) / spread if spread > 0 else (0.0, 0.0)
+    return Centre("detector", float(vx), float(vy))
+
+
+def co_rotating(frames: Stack, cadence_s: float) -> list[Centre]:
+    """Velocity of a line of sight that turns with the Earth: any geostationary object seen from geostationary orbit."""
+    reference = int(np.argmin(np.abs(frames.times)))
+    camera, observer = frames.frames[reference].solved.camera, frames.registered[0].flattened.calibrated.frame.observer
+    if camera is None or observer is None:
+        return []
+    radius = float(np.sqrt((np.array(observer.position_km) ** 2).sum()))
+    if not NEAR_RING_KM[0] < radius < NEAR_RING_KM[1]:
+        return []
+    los = camera.los_icrs(np.float64(camera.x0_px), np.float64(camera.y0_px))
+    turned = los + np.cross([0.0, 0.0, EARTH_RATE_RAD_S], los)
+    x, y = camera.pixel(turned / np.sqrt((turned * turned).sum()))
+    return [Centre("co-rotating", float(x - camera.x0_px) * cadence_s, float(y - camera.y0_px) * cadence_s)]
+
+
+def _rates(centres: Sequence[Centre]) -> np.ndarray:
+    return np.array([[c.vx_px_frame, c.vy_px_frame] for c in centres])
+
+
+def _is_near(new: Centre, box: Box) -> bool:
+    apart = np.abs(_rates(box.centres) - _rates([new]))
+    return bool((apart.max(axis=1) <= box.half).any())

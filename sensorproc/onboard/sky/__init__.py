@@ -1,0 +1,1 @@
+"""Where does the camera look, and how bright is one electron a second?"""

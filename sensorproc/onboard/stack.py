@@ -1,0 +1,76 @@
+"""The frames of a set without their stars, as cubes for the kernels, and where a motion leads through them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from sensorproc.onboard.products import Registered, Residual, freeze
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """The residuals of a set as cubes for the kernels: (n, ny, nx) float32, and the frames' times [cadences]."""
+
+    frames: tuple[Residual, ...]
+    image_e: np.ndarray
+    weight: np.ndarray
+    times: np.ndarray
+    cadence_s: float
+    exposure_fraction: float  # exposure over cadence
+    psf_sigma_px: float
+
+    @property
+    def registered(self) -> list[Registered]:
+        return [frame.solved.registered for frame in self.frames]
+
+    @cached_property
+    def reference(self) -> Residual:
+        """The frame whose time is nearest to the set's reference time."""
+        return min(self.frames, key=lambda f: (abs(f.solved.registered.t_frames), f.solved.registered.t_frames))
+
+    @cached_property
+    def typical_weight(self) -> np.ndarray:
+        """Median weight of each frame's good pixels (n,), infinite where there are none."""
+        sampled = self.weight[:, ::7, ::7]
+        return np.array([float(np.median(w[w > 0])) if (w > 0).any() else np.inf for w in sampled])
+
+    def path(self, x: float, y: float, vx: float, vy: float) -> np.ndarray:
+        """Detector positions (n, 2) of the motion (x, y) + (vx, vy) t of the registered plane."""
+        places = [
+            r.transform.to_detector(np.float64(x + vx * t), np.float64(y + vy * t))
+            for r, t in zip(self.registered, self.times, strict=True)
+        ]
+        return np.array(places, float)
+
+    def trails(self, vx: float, vy: float) -> np.ndarray:
+        """Trail of each frame (n, 3): length [px] and direction cosines.
+
+        The object's own motion during the exposure adds to that of the stars: the platform carries both.
+        """
+        rows = np.empty((len(self.frames), 3))
+        for k, r in enumerate(self.registered):
+            (a, b, _), (c, d, _), _ = r.transform.inverse
+            dx = r.trail.dx_px + (a * vx + b * vy) * self.exposure_fraction
+            dy = r.trail.dy_px + (c * vx + d * vy) * self.exposure_fraction
+            length = float(np.hypot(dx, dy))
+            rows[k] = (length, dx / length, dy / length) if length > 0 else (0.0, 1.0, 0.0)
+        return rows
+
+
+def stack(residuals: Sequence[Residual], cadence_s: float) -> Stack:
+    """Cubes of a set. Its frames are views of them, so that nothing is held twice."""
+    registered = [frame.solved.registered for frame in residuals]
+    exposure_s = registered[0].flattened.calibrated.frame.exposure_s
+    image_e, weight = np.stack([r.image_e for r in residuals]), np.stack([r.weight for r in residuals])
+    freeze(image_e, weight)
+    return Stack(
+        tuple(replace(r, image_e=image_e[k], weight=weight[k]) for k, r in enumerate(residuals)),
+        image_e,
+        weight,
+        np.array([r.t_frames for r in registered]),
+        cadence_s,
+        min(exposure_s / cadence_s, 1.0) if cadence_s > 0 else 0.0,
+        registered[0].psf_sigma_px,
+    )

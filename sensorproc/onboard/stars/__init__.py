@@ -1,0 +1,1 @@
+"""Which light belongs to the stars, and what is left without it?"""

@@ -1,0 +1,269 @@
+"""Stars as what they are: points of known shape that stand still in the sky, fitted through all frames of a set at once.
+
+Away from stars nothing is subtracted, so nothing is lost there; a mover is not part of any star. Stars are found in what
+stands still in the registered plane, brightest first, then fitted in the frames themselves, where no resampling blurs
+them: place and flux of each, on what all others leave. Same code for points and trails.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sensorproc.config import Flatten, Stars
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.matched_filter import correlate, template
+from sensorproc.onboard.image.star_finding import find_stars
+from sensorproc.onboard.kernels.star_fit import add_stars, fit_stars
+from sensorproc.onboard.kernels.steadiness import unsteadiness
+from sensorproc.onboard.products import Candidate, Registered, Trail
+from sensorproc.onboard.stars.psf import Psf
+from sensorproc.onboard.stars.star_images import image_banks, with_profile
+from sensorproc.onboard.stars.static_sky import Plane, clutter, steady_plane, window
+from sensorproc.onboard.threads import each, in_rows
+
+ROUNDED = 1.0 / 12.0  # variance that sampling at whole pixels adds [px^2]
+FIT_SIGMAS = 3.0  # half-window of the fit, in cores
+FAINT_SNR = 4.0  # of one frame: the images of fainter stars are subtracted as far as they are fitted
+PLACE_SIGMA_PX = 0.5  # of a star as found
+PROFILE_SNR, PROFILE_STARS, MIN_PROFILE_STARS = 25.0, 150, 8  # of one frame; stars whose residuals correct the PSF
+MOST_BANDS, MAX_SHIFT_PX = 8, 4.0  # of the field, and how far fits and rotation between frames may bring stars nearer
+GAUSS_NEWTON_STEPS = 1  # in each round of all stars
+BESIDE_SIGMAS, BESIDE_FRACTION = 3.5, 0.08  # nearer to a star and fainter than this part of it: its own remains
+PASSING_CHI2, PASSING_SNR = 9.5, 8.0  # one faint star in twenty by chance, left as it is; brighter ones vary for other reasons
+GONE_FRACTION = 0.3  # of the mean flux: what has less in a quarter of the frames passes
+PASSING_SHARE = 0.5, 4.0  # of a passing point's squared SNR is in that chi-squared; more is a spot fixed to the detector
+MOST_MEDIAN_CHI2 = 6.0  # of faint stars; with four degrees of freedom 3.4 by chance
+MOVER_SIGMAS = 5.0  # PSF widths around an object seen to move in which nothing is a star
+
+
+@dataclass(frozen=True, eq=False)
+class StarList:
+    """Stars and how they are drawn. ``places`` (m, 3): registered x, y [px] and flux [e-]; ``paths`` (m, n, 2) on the
+    detector; ``width`` (m,) index of the image bank; ``fit_half``, ``full_half`` (m, 2): half-windows in y, x [px]."""
+
+    places: np.ndarray
+    paths: np.ndarray
+    width: np.ndarray
+    fit_half: np.ndarray
+    full_half: np.ndarray
+
+    def chosen(self, which: np.ndarray) -> "StarList":
+        """Some of the stars."""
+        return StarList(*(np.ascontiguousarray(getattr(self, f.name)[which]) for f in fields(self)))
+
+    def with_more(self, others: "StarList") -> "StarList":
+        """Both lists, these first."""
+        return StarList(*(np.concatenate([getattr(self, f.name), getattr(others, f.name)]) for f in fields(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class StarModel:
+    """What the stars are, ``cube`` (n, ny, nx) the frames less their light, and ``plane`` what still stands still;
+    ``clutter_e``, of the plane's shape: as much of that as is more than noise."""
+
+    stars: StarList
+    cube: np.ndarray
+    plane: Plane
+    clutter_e: np.ndarray
+
+
+def model_stars(
+    frames: list[Registered], weight: np.ndarray, psf: Psf, movers: list[Candidate], config: Stars, flatten: Flatten
+) -> StarModel:
+    """Find, fit and subtract the stars of a set. ``weight`` (n, ny, nx): 1/variance without stars, zero where bad."""
+    cube = np.stack([f.flattened.image_e for f in frames])
+    trail, seen = frames[0].trail, window(frames)
+    widths, banks = image_banks(psf, trail)
+    matrices = np.array([f.transform.inverse for f in frames])
+    point_noise_e = point_noise(weight, psf.core_px)
+    stars = _drawn(np.empty((0, 3)), frames, psf, widths, banks, point_noise_e)
+    passing = np.empty((0, 2))
+    plane = steady_plane(cube, weight, matrices, seen, config, flatten)
+    for threshold in (config.bright_snr, config.find_snr):
+        found = _new_stars(plane, psf, trail, threshold, stars.places, movers, frames, config)
+        new = _drawn(found, frames, psf, widths, banks, point_noise_e)
+        moves = _is_passing(cube, weight, banks, new, frames, point_noise_e)
+        passing, new = np.concatenate([passing, new.places[moves, :2]]), new.chosen(~moves)
+        _add(cube, banks, new, -1.0)
+        stars = stars.with_more(new)
+        if len(stars.places):
+            stars = _fit(cube, weight, banks, stars, frames, config)
+        if threshold == config.bright_snr:
+            banks = _corrected(cube, weight, banks, stars, frames, point_noise_e)
+        plane = steady_plane(cube, weight, matrices, seen, config, flatten)
+    moving = [*_mover_places(movers, frames), *passing.tolist()]
+    return StarModel(stars, cube, plane, clutter(_without(plane, moving, MOVER_SIGMAS * frames[0].psf_sigma_px), psf, trail))
+
+
+def point_noise(weight: np.ndarray, s: float) -> float:
+    """Noise [e-] of a point's flux in one frame, PSF of sigma ``s``, from the typical weight."""
+    sampled = weight[:, ::7, ::7]
+    return float(np.sqrt(4.0 * np.pi / np.median(sampled[sampled > 0]))) * s
+
+
+def _add(cube: np.ndarray, banks: np.ndarray, stars: StarList, sign: float) -> None:
+    """Add all stars to the cube, or take them out."""
+    flux = np.ascontiguousarray(stars.places[:, 2])
+    in_rows(len(cube), lambda a, b: add_stars(cube, banks, stars.width, stars.paths, flux, stars.full_half, sign, a, b))
+
+
+def _corrected(
+    cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, stars: StarList, frames: list[Registered], point_noise_e: float
+) -> np.ndarray:
+    """Images corrected by the brightest stars' residuals; all stars are put back and taken out anew."""
+    bright = np.flatnonzero((stars.places[:, 2] > PROFILE_SNR * point_noise_e) & ~is_saturated(stars, frames))
+    bright = bright[np.argsort(-stars.places[bright, 2], kind="stable")][:PROFILE_STARS]
+    if len(bright) < MIN_PROFILE_STARS:
+        return banks
+    better = with_profile(banks, cube, weight, stars.paths[bright], stars.places[bright, 2])
+    _add(cube, banks, stars, 1.0)
+    _add(cube, better, stars, -1.0)
+    return better
+
+
+def is_saturated(stars: StarList, frames: list[Registered]) -> np.ndarray:
+    """Which stars (m,) have a saturated pixel within their image in any frame: they have another shape."""
+    found = np.zeros(len(stars.places), bool)
+    reach = stars.full_half[:, ::-1] + 1
+    for k, frame in enumerate(frames):
+        y, x = np.nonzero(frame.flattened.flags & PixelFlag.SATURATED)
+        if not len(x):
+            continue
+        near = cKDTree(stars.paths[:, k]).query_ball_point(np.stack([x, y], axis=1).astype(float), float(reach.max()), p=np.inf)
+        for u, v, candidates in zip(x.tolist(), y.tolist(), near, strict=True):
+            found[candidates] |= (np.abs(stars.paths[candidates, k] - (u, v)) <= reach[candidates]).all(axis=1)
+    return found
+
+
+def _new_stars(
+    plane: Plane, psf: Psf, trail: Trail, threshold: float, known: np.ndarray, movers: list[Candidate],
+    frames: list[Registered], config: Stars,
+) -> np.ndarray:  # fmt: skip
+    """Stars (m, 3) above ``threshold`` that are not what is left of known ones, nor movers."""
+    kernel = template(trail, float(np.sqrt(psf.filter_px**2 + ROUNDED)))
+    usable = plane.count >= config.min_overlap_frames
+    weight = np.where(usable, 1.0 / np.maximum(plane.sigma_e, 1e-6) ** 2, 0.0).astype(np.float32)
+    psi, phi = correlate(plane.steady_e * weight, kernel), correlate(weight, kernel * kernel)
+    enough = 0.3 * float(np.median(phi[usable])) if usable.any() else np.inf
+    snr = np.where(phi > enough, psi / np.sqrt(np.maximum(phi, 1e-30)), 0.0).astype(np.float32)
+    radius = max(2, round(0.35 * trail.length_px))
+    peaks = find_stars(snr, threshold, radius, config.max_stars)
+    x, y = peaks[:, 0], peaks[:, 1]
+    iy, ix = np.rint(y).astype(int).clip(0, snr.shape[0] - 1), np.rint(x).astype(int).clip(0, snr.shape[1] - 1)
+    flux = peaks[:, 2] / np.sqrt(np.maximum(phi[iy, ix], 1e-30))
+    found = np.stack([x + plane.x0, y + plane.y0, flux], axis=1)
+    return found[_is_new(found, known, psf, trail) & ~_is_mover(found, movers, frames)]
+
+
+def _is_new(found: np.ndarray, known: np.ndarray, psf: Psf, trail: Trail) -> np.ndarray:
+    """Which of the peaks are no remains: far from every known star or not much fainter."""
+    if not len(known):
+        return np.ones(len(found), bool)
+    reach = BESIDE_SIGMAS * psf.core_px + 0.5 * trail.length_px
+    near = cKDTree(known[:, :2]).query_ball_point(found[:, :2], reach)
+    brightest = np.array([known[i, 2].max() if i else 0.0 for i in near])
+    return found[:, 2] > BESIDE_FRACTION * brightest
+
+
+def _is_mover(found: np.ndarray, movers: list[Candidate], frames: list[Registered]) -> np.ndarray:
+    """Which of the peaks lie on the path of an object whose own motion has been seen."""
+    on_path = np.zeros(len(found), bool)
+    for x, y in _mover_places(movers, frames):
+        on_path |= np.hypot(found[:, 0] - x, found[:, 1] - y) < MOVER_SIGMAS * frames[0].psf_sigma_px
+    return on_path
+
+
+def _is_passing(
+    cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, found: StarList, frames: list[Registered], point_noise_e: float
+) -> np.ndarray:
+    """Which of the stars found (m,) come, pass and go: slow objects, of which a star would take a part.
+
+    They are gone from a quarter of the frames, or so faint that this cannot be told. Faint is what stands still of them,
+    whatever a bright object's passing adds; most are stars: where most of them vary, it is for other reasons (hot pixels under
+    a moving sky), and it says nothing.
+    """
+    snr, chi2, constancy = np.zeros((3, len(found.places)))
+    if len(snr):
+        times = np.array([f.t_frames for f in frames])
+        unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, chi2, constancy)
+    faint = np.minimum(snr, found.places[:, 2] * np.sqrt(len(frames)) / point_noise_e) < PASSING_SNR
+    is_told = faint.any() and float(np.median(chi2[faint])) <= MOST_MEDIAN_CHI2
+    least, most = (share * snr**2 for share in PASSING_SHARE)
+    is_gone = (constancy < GONE_FRACTION) & (chi2 > least) & (chi2 < most)
+    return np.where(faint, is_told & (chi2 > PASSING_CHI2), is_gone)
+
+
+def _without(plane: Plane, places: list[Sequence[float]], radius: float) -> Plane:
+    """The plane without what slow objects left in it: their light is no clutter."""
+    steady = plane.steady_e.copy()
+    y, x = np.ogrid[plane.y0 : plane.y0 + steady.shape[0], plane.x0 : plane.x0 + steady.shape[1]]
+    reach = int(np.ceil(radius))
+    for u, v in places:
+        j, i = round(v) - plane.y0, round(u) - plane.x0
+        rows, columns = (slice(max(c - reach, 0), max(c + reach + 1, 0)) for c in (j, i))
+        around = steady[rows, columns]
+        is_near = (x[:, columns] - u) ** 2 + (y[rows] - v) ** 2 < radius**2
+        around[is_near] = np.minimum(around[is_near], 0.0)  # what is darker than the sky is no object's
+    return replace(plane, steady_e=steady)
+
+
+def _mover_places(movers: list[Candidate], frames: list[Registered]) -> list[tuple[float, float]]:
+    """Where movers are in every frame, in the registered plane."""
+    return [(m.x_px + m.vx_px_frame * f.t_frames, m.y_px + m.vy_px_frame * f.t_frames) for m in movers for f in frames]
+
+
+def _paths(stars: np.ndarray, frames: list[Registered]) -> np.ndarray:
+    """Detector places (m, n, 2) of registered places."""
+    places = [np.stack(f.transform.to_detector(stars[:, 0], stars[:, 1]), axis=-1) for f in frames]
+    return np.ascontiguousarray(np.stack(places, axis=1)) if len(stars) else np.empty((0, len(frames), 2))
+
+
+def _drawn(
+    places: np.ndarray, frames: list[Registered], psf: Psf, widths: np.ndarray, banks: np.ndarray, point_noise_e: float
+) -> StarList:
+    """How stars at registered ``places`` (m, 3) are drawn: wide enough for their place in the field and their flux."""
+    shape, trail = frames[0].flattened.image_e.shape, frames[0].trail
+    paths = _paths(places, frames)
+    middle = paths[:, paths.shape[1] // 2].clip(0.0, (shape[1], shape[0]))
+    wanted = psf.widths(middle[:, 0], middle[:, 1], shape)
+    width = np.abs(np.log(wanted[:, None] / widths[None, :])).argmin(axis=1)
+    snr = places[:, 2] / point_noise_e
+    top = np.array(banks.shape[3:]) // 2
+    reach = FIT_SIGMAS * widths[-1] + 0.5 * np.abs([trail.dy_px, trail.dx_px])
+    fit_half = np.tile(np.minimum(np.ceil(reach).astype(int), top), (len(places), 1))
+    full_half = np.where((snr > FAINT_SNR)[:, None], top[None, :], np.minimum(fit_half + 1, top))
+    return StarList(places, paths, width, fit_half, full_half)
+
+
+def _fit(
+    cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, stars: StarList, frames: list[Registered], config: Stars
+) -> StarList:
+    """All stars fitted again, brightest first in each of the bands that are fitted side by side; ``cube`` is kept without
+    their light."""
+    state = np.zeros_like(stars.places)
+    state[:, 2] = stars.places[:, 2]
+
+    def fit(order: np.ndarray) -> None:
+        fit_stars(
+            cube, weight, banks, stars.width, stars.paths, order, stars.fit_half, stars.full_half, GAUSS_NEWTON_STEPS,
+            PLACE_SIGMA_PX, state,
+        )  # fmt: skip
+
+    for _ in range(config.fit_rounds):
+        for bands in _bands(stars):
+            each(fit, bands)
+    places = np.column_stack([stars.places[:, :2] + state[:, :2], state[:, 2]])
+    return replace(stars, places=places, paths=_paths(places, frames))
+
+
+def _bands(stars: StarList) -> list[list[np.ndarray]]:
+    """Stars in horizontal bands higher than any two images, by every other band: those of one list share no pixel."""
+    apart = 2 * int(stars.full_half[:, 0].max()) + int(np.ceil(2.0 * MAX_SHIFT_PX)) + 2
+    y = stars.places[:, 1]
+    n = int(np.clip(np.ptp(y) / apart, 1, MOST_BANDS))
+    band = np.minimum(((y - y.min()) / max(float(np.ptp(y)), 1e-9) * n).astype(int), n - 1)
+    order = np.lexsort((stars.places[:, 0], -stars.places[:, 2]))
+    ordered = [order[band[order] == i] for i in range(n)]
+    return [ordered[0::2], ordered[1::2]]

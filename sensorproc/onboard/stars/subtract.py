@@ -1,0 +1,230 @@
+"""Take the stars out of a set, and say what noise is left: sky, read-out, dark, the stars' photons and their model's error.
+
+Variance and flags travel with the image. Noise is measured where no star is; what a model misses of bright stars is
+measured on them and added; so is what stands still without being a star the model knows.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from sensorproc.config import Flatten, Match, Stars
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.background import MOMENTS_CLIP, MOMENTS_RMS, cell_means, residual_maps
+from sensorproc.onboard.image.cosmic_rays import reject_outliers, spikes
+from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
+from sensorproc.onboard.kernels.filtered import weights
+from sensorproc.onboard.kernels.gather import scatter_plane
+from sensorproc.onboard.products import Candidate, Flattened, Registered, Residual, Solved, Trail, freeze, without_pixels
+from sensorproc.onboard.sky.zero_point import PLAIN_SNR, with_model_fluxes
+from sensorproc.onboard.stars.psf import Psf, measure_psf
+from sensorproc.onboard.stars.star_model import StarModel, is_saturated, model_stars, point_noise
+from sensorproc.onboard.threads import each
+
+STAR_FREE_SIGMA = 0.3
+CLUTTER_ERROR = 0.5  # of what stands still without being a known star: taken at whole pixels, it is not the same in all frames
+BRIGHT_MODEL_SIGMA = 8.0  # pixels this bright in the model tell the model's error
+UPPER_QUARTILE = 1.3233  # of chi-squared with one degree of freedom
+MIN_MODEL_PIXELS, DEFAULT_MODEL_ERROR = 200, 0.03  # with fewer bright pixels the error is taken to be this
+MAX_MODEL_ERROR = 0.2  # taken around saturated stars
+SATURATED_REACH_PX = 10
+PASSING_SIGMAS = 3.0  # PSF widths, and half its way to the next frame, around a passing object
+MIN_LINE_PX = 64  # good pixels a row or column needs before its own level is trusted
+PART_PX, MIN_PART_PX = 64, 24  # parts of a line whose levels must agree, and good pixels each needs
+STANDS_OUT = 4.0  # sigmas of its own noise at which a line's level is believed as it is
+BROKEN_LINE = 4.0  # times the usual difference between parts: the line has no one level
+SAMPLED_PX = 1_000_000  # of larger frames every fourth pixel tells the noise: to 0.1 %
+MIN_ENERGY = 0.15  # of the typical template energy: with less a place tells nothing of the noise
+EXCESS_NOISE = 1.08  # of the filtered image, below which it is chance
+
+
+def subtract_stars(
+    frames: list[Solved], movers: list[Candidate], passing: list[Candidate], config: Stars, match: Match, flatten: Flatten
+) -> list[Residual]:
+    """Frames without stars, their weights and outlier flags. Sets too short to tell stars from objects keep them all.
+
+    No star is where ``movers`` are in any frame; where ``passing`` objects are in a frame, that frame tells nothing of stars.
+    ``frames`` give up their pixels: of each only what is known of it is left when its residual exists.
+    """
+    registered = [f.registered for f in frames]
+    psf = measure_psf(registered, registered[0].psf_sigma_px)
+    cleaned = each(lambda f: spikes(f.flattened, f.psf_sigma_px), registered)
+    weight = np.stack([inverse_variance(f.flattened.sigma_e, flags) for f, flags in zip(registered, cleaned, strict=True)])
+    del cleaned
+    _hide(weight, passing, registered, len(frames) - config.min_overlap_frames)
+    model, error, least = None, 0.0, 0
+    if len(frames) >= config.min_overlap_frames:
+        least = config.min_overlap_frames
+        model = model_stars(registered, weight, psf, movers, config, flatten)
+        error = model_error(registered, model, weight)
+        frames[:] = _with_zero_points(frames, registered, model, weight)
+    cube = model.cube if model else np.stack([f.flattened.image_e for f in registered])
+    del registered
+
+    def finish(k: int) -> Residual:
+        residual = _residual(frames[k], cube[k], weight[k], model, psf, error, least, match, flatten)
+        frames[k] = residual.solved
+        return residual
+
+    return each(finish, range(len(frames)))
+
+
+def _with_zero_points(frames: list[Solved], registered: list[Registered], model: StarModel, weight: np.ndarray) -> list[Solved]:
+    """The frames with zero points from modelled stars that are well seen and not saturated."""
+    stars = model.stars
+    if not len(stars.places):
+        return frames
+    noise_e = point_noise(weight, registered[0].psf_sigma_px)
+    plain = (stars.places[:, 2] > PLAIN_SNR * noise_e) & ~is_saturated(stars, registered)
+    return with_model_fluxes(frames, stars.paths[plain], stars.places[plain, 2])
+
+
+def _hide(weight: np.ndarray, passing: list[Candidate], frames: list[Registered], most: int) -> None:
+    """Set the weights around passing objects to zero, each frame's where they are in it; no pixel in more than ``most``."""
+    hidden = np.zeros(weight.shape[1:], np.uint8)
+    for c in passing:
+        for k, frame in enumerate(frames):
+            u, v = c.x_px + c.vx_px_frame * frame.t_frames, c.y_px + c.vy_px_frame * frame.t_frames
+            x, y = (float(value) for value in frame.transform.to_detector(np.float64(u), np.float64(v)))
+            reach = PASSING_SIGMAS * frame.psf_sigma_px + 0.5 * float(np.hypot(c.vx_px_frame, c.vy_px_frame))
+            rows, columns = (slice(max(int(middle - reach), 0), max(int(middle + reach) + 2, 0)) for middle in (y, x))
+            around = hidden[rows, columns] < most
+            weight[k, rows, columns][around] = 0.0
+            hidden[rows, columns] += around
+
+
+def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) -> float:
+    """Error of the star model relative to its light, by which bright stars' residuals are as wide as their noise.
+
+    Their upper quartile decides: saturated stars' wings and blends, which spread far wider, are few.
+    """
+
+    def of_frame(k: int) -> np.ndarray:
+        star = frames[k].flattened.image_e - model.cube[k]
+        usable = (weight[k] > 0) & ~_near_saturation(frames[k].flattened.flags)
+        bright = (star > BRIGHT_MODEL_SIGMA * frames[k].flattened.sigma_e) & usable
+        s, r = star[bright].astype(float), model.cube[k][bright].astype(float)
+        return np.stack([r * r, 1.0 / weight[k][bright] + s, s * s])
+
+    ratios = each(of_frame, range(len(frames)))
+    residual2, noise2, light2 = np.concatenate(ratios, axis=1)
+    if len(residual2) < MIN_MODEL_PIXELS:
+        return DEFAULT_MODEL_ERROR
+    low, high = 0.0, MAX_MODEL_ERROR
+    for _ in range(12):
+        error = 0.5 * (low + high)
+        is_wide = np.quantile(residual2 / (noise2 + error**2 * light2), 0.75) > UPPER_QUARTILE
+        low, high = (error, high) if is_wide else (low, error)
+    return high
+
+
+def _near_saturation(flags: np.ndarray) -> np.ndarray:
+    """Pixels (ny, nx) so near a saturated one that charge may have come from it, and the star is not linear."""
+    saturated = (flags & np.uint8(PixelFlag.SATURATED) != 0).astype(np.uint8)
+    return cv2.dilate(saturated, np.ones((2 * SATURATED_REACH_PX + 1,) * 2, np.uint8)) > 0
+
+
+def _residual(
+    solved: Solved, image: np.ndarray, weight: np.ndarray, model: StarModel | None, psf: Psf, error: float, min_overlap: int,
+    match: Match, flatten: Flatten,
+) -> Residual:  # fmt: skip
+    """What is left of a frame, in the arrays of its ``image`` without stars and its ``weight``."""
+    flat = solved.registered.flattened
+    light = np.subtract(flat.image_e, image)  # exactly what was subtracted
+    np.maximum(light, 0.0, out=light)
+    clutter, flags = np.zeros_like(light), flat.flags
+    if model is not None:
+        seen = np.empty(light.shape, np.uint8)
+        to_registered = np.array(solved.registered.transform.matrix)
+        scatter_plane(model.clutter_e, model.plane.count, model.plane.x0, model.plane.y0, to_registered, clutter, seen)
+        # where too few frames overlap nothing tells a star from an object
+        flags = flags | (seen < min_overlap).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
+    image -= clutter
+    star_free = flags | ((light > STAR_FREE_SIGMA * flat.sigma_e) | (clutter != 0)).astype(np.uint8)
+    subtract_stripes(image, star_free)
+    image -= residual_maps(image, star_free, flatten)[0]
+    star_snr = (light / np.float32(flat.noise_e)).astype(np.float16)
+    scale = _noise_scale(image, flat.sigma_e, star_free)
+    noise = _noise(flat, scale, light, clutter, error)
+    del light, clutter, star_free
+    flat = without_pixels(flat)
+    s = psf.filter_px
+    flags, n_outliers = reject_outliers(image, noise, flags, s, match)
+    weights(noise, flags, weight)
+    weight /= filtered_noise(image, weight, flags, s, flatten) ** 2
+    freeze(image, weight, flags, star_snr)
+    solved = replace(solved, registered=replace(solved.registered, flattened=flat, psf_sigma_px=s, flux_ratio=psf.flux_ratio))
+    return Residual(solved, image, weight, flags, star_snr, n_outliers)
+
+
+def _noise(flat: Flattened, scale: float, light: np.ndarray, clutter: np.ndarray, error: float) -> np.ndarray:
+    """Noise (ny, nx) float32 of sky and read-out, ``scale`` times what was expected, of the stars' photons and their model."""
+    share = np.where(_near_saturation(flat.flags), np.float32(MAX_MODEL_ERROR), np.float32(error))
+    # what is wrong with a star's model shows in what stands still, too: the larger of both, not their sum
+    share *= light
+    noise = np.maximum(share, CLUTTER_ERROR * np.abs(clutter), out=share)
+    noise *= noise
+    noise += (scale * flat.sigma_e) ** 2 + light
+    return np.sqrt(noise, out=noise)
+
+
+def _noise_scale(image: np.ndarray, sigma: np.ndarray, star_free: np.ndarray) -> float:
+    """Noise of star-free pixels over what was expected of them: a clipped rms, which the skewness of photons does not bend."""
+    some = np.s_[::2, ::2] if image.size > SAMPLED_PX else np.s_[:, :]
+    z = (image[some] / sigma[some])[star_free[some] == 0].astype(float)
+    scale = 1.0
+    for _ in range(3):
+        inner = z[np.abs(z) < MOMENTS_CLIP * scale]
+        scale = float(np.sqrt((inner * inner).mean())) / MOMENTS_RMS if len(inner) > 100 else 1.0
+    return scale
+
+
+def filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, flatten: Flatten) -> np.ndarray:
+    """Local noise (ny, nx) of the matched filter's output, at least 1: what pixel noise alone does not explain.
+
+    Faint unresolved stars and the edges of stray light are correlated over the PSF and pass the filter; measured
+    after it, they cost sensitivity instead of false alarms.
+    """
+    snr = filtered(image, weight, template(Trail(), s), MIN_ENERGY)
+    unusable = flags | (snr == 0.0).astype(np.uint8)
+    noise = residual_maps(snr, unusable, flatten)[1]
+    return np.where(noise > EXCESS_NOISE, noise, np.float32(1.0))
+
+
+def subtract_stripes(image: np.ndarray, flags: np.ndarray) -> None:
+    """Take the level of its rows and columns from the image: readout structure that a mesh cannot follow."""
+    image -= line_levels(image, flags, rows=True)[:, None]
+    image -= line_levels(image, flags, rows=False)[None, :]
+
+
+def line_levels(image: np.ndarray, flags: np.ndarray, rows: bool) -> np.ndarray:
+    """Level of each row or column: the mean of its parts' clipped means; zero where few pixels are good, and where the parts
+    disagree: a column that is dead from some row on must not lift the part that lives.
+
+    A line's own level is in all of its parts alike; noise and what is left of stars are not. Levels are shrunk to the share of
+    them that the parts have in common, over all lines, unless a line stands out: in a field half full of stars rows of few
+    good pixels would else print their noise on the frame.
+    """
+    n_lines, length = image.shape if rows else image.shape[::-1]
+    cuts = np.linspace(0, length, max(length // PART_PX, 2) + 1).astype(int)
+    lines = np.arange(n_lines + 1)
+    mean, sigma, count = cell_means(image, flags, *((lines, cuts) if rows else (cuts, lines)))
+    mean, sigma, enough = (v.T if rows else v for v in (mean, sigma, count >= MIN_PART_PX))
+    known = enough & (sigma > 0)
+    parts = np.where(known, mean, np.float32(0.0))
+    n_known = known.sum(axis=0)
+    level = (parts.sum(axis=0) / np.maximum(n_known, 1)).astype(np.float32)
+    filled = np.where(known, parts, level)  # a part with few good pixels says nothing
+    unlike = filled.max(axis=0) - filled.min(axis=0)
+    is_dead = (enough & ~known).any(axis=0)  # no noise at all
+    usable = ~is_dead & (n_known * (cuts[1] - cuts[0]) >= MIN_LINE_PX) & (unlike <= BROKEN_LINE * float(np.median(unlike)))
+    within2 = float(((parts - level) ** 2)[known].sum()) / max(int((n_known - 1).clip(0).sum()), 1)
+    noise2 = within2 / np.maximum(n_known, 1)
+    limit = 4.0 * np.sqrt(within2)
+    x = np.where(known, np.clip(parts, -limit, limit), 0.0).astype(float)[:, usable]
+    pairs = (n_known * (n_known - 1))[usable].sum()
+    common2 = max(float((x.sum(axis=0) ** 2 - (x * x).sum(axis=0)).sum()) / max(int(pairs), 1), 0.0)
+    stands_out = 1.0 - STANDS_OUT**2 * noise2 / np.maximum(level.astype(float) ** 2, 1e-30)
+    share = np.maximum(common2 / np.maximum(common2 + noise2, 1e-30), stands_out)
+    return np.where(usable, level * share, 0.0).astype(np.float32)

@@ -1,0 +1,113 @@
+"""Streaks in one frame: candidate lines of the PSF-filtered residual, fitted on the pixels, tested, strongest first.
+
+The search only decides what is fitted: its pieces miss a streak by up to a decibel and a half, the fit by nothing. What a
+fitted streak explains is taken out before the next one is fitted, so that crossing streaks are both whole.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from sensorproc.config import Streaks
+from sensorproc.onboard.image.matched_filter import matched_filter
+from sensorproc.onboard.kernels.peaks import local_maxima
+from sensorproc.onboard.products import Residual, Trail
+from sensorproc.onboard.streaks.fit import Streak, fit_line, subtract
+from sensorproc.onboard.streaks.line_search import Line, search_lines
+from sensorproc.onboard.streaks.plausible import is_fixed, is_like_light, is_stars, lies_along
+from sensorproc.onboard.threads import each
+
+MIN_FRAMES = 3
+POINT_SNR = 4.0
+WIDE_PX = 65
+POINT_FRACTION = 0.4  # of a peak's level, on opposite sides of it: less is a point
+MAX_STREAKS = 12  # per frame; more is not a sky but a disturbance
+MAX_FITS = 60  # of candidates
+UNCLIPPED = 1e6
+NULL_RATIO = 1.2  # by which a streak must beat the best dark line of its frame
+REMNANT_SIGMAS, REMNANT_FRACTION = 6.0, 0.25  # beside a streak so much stronger, what its model left
+
+
+def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, Streak]]:
+    """Streaks (frame of the set, streak), strongest first in each frame.
+
+    What the other frames show at the same place is fixed to the detector and is no streak.
+    """
+    maps = each(lambda r: np.where(r.weight > 0, matched_filter(r, Trail(), UNCLIPPED), np.float32(0.0)), residuals)
+    if len(residuals) < MIN_FRAMES:  # too few to take the stars out: at least their cores must not line up
+        maps = [_without_points(snr, r.solved.registered.psf_sigma_px) for snr, r in zip(maps, residuals, strict=True)]
+        residuals = [
+            replace(r, weight=np.where(snr != 0, r.weight, np.float32(0.0))) for snr, r in zip(maps, residuals, strict=True)
+        ]
+    numbered = each(lambda k: _of_frame(residuals[k], k, maps, config), range(len(residuals)))
+    return [item for items in numbered for item in items]
+
+
+def _of_frame(residual: Residual, k: int, maps: list[np.ndarray], config: Streaks) -> list[tuple[int, Streak]]:
+    others = maps[:k] + maps[k + 1 :]
+    found = _streaks_of(residual, maps[k], others, config)
+    if found:
+        # no object is darker than the sky: streaks of the sign-reversed frame show what its structure can pretend
+        dark = replace(residual, image_e=-residual.image_e)
+        null = _streaks_of(dark, -maps[k], [-other for other in others], config)
+        worst = max((streak.snr for streak in null), default=0.0)
+        found = [streak for streak in found if streak.snr > NULL_RATIO * worst]
+    return [(k, streak) for streak in sorted(found, key=lambda f: (-f.snr, f.x0))]
+
+
+def _without_points(snr: np.ndarray, s: float) -> np.ndarray:
+    """The map with every compact peak blanked: a point has no light two PSF widths away on opposite sides, a streak has."""
+    found = np.empty((20000, 2), np.int64)
+    n = min(local_maxima(snr, POINT_SNR, 2, found), len(found))
+    y, x = found[:n, 0].astype(float), found[:n, 1].astype(float)
+    reach = 5.0 * s
+    best = np.full(n, -np.inf)
+    for angle in np.arange(8) * np.pi / 8:
+        dx, dy = reach * np.cos(angle), reach * np.sin(angle)
+        ends = [ndimage.map_coordinates(snr, [y + sign * dy, x + sign * dx], order=1, cval=0.0) for sign in (-1, 1)]
+        best = np.maximum(best, np.minimum(*ends))
+    clean = snr.copy()
+    half = int(np.ceil(4.0 * s))
+    for v, u in found[:n][best < POINT_FRACTION * snr[found[:n, 0], found[:n, 1]]]:
+        clean[max(v - half, 0) : v + half + 1, max(u - half, 0) : u + half + 1] = 0.0
+    # what the stars left in the background is wide; of a streak a box this wide takes a twentieth
+    return np.where(clean != 0.0, clean - cv2.blur(clean, (WIDE_PX, WIDE_PX)), np.float32(0.0))
+
+
+def _streaks_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], config: Streaks) -> list[Streak]:
+    s = residual.solved.registered.psf_sigma_px
+    candidates = search_lines(np.clip(mine, -config.clip_snr, config.clip_snr), s, config)
+    image, weight = residual.image_e.copy(), residual.weight
+    found: list[Streak] = []
+    rejected: list[Streak] = []
+    for line in candidates[:MAX_FITS]:
+        if len(found) >= MAX_STREAKS:
+            break
+        if any(_covers(streak, line, s) for streak in rejected):
+            continue
+        streak = fit_line(image, weight, line, s)
+        if streak is None or streak.snr < streak.threshold or any(_is_remnant(streak, f, s) for f in found):
+            continue
+        if (
+            streak.length_px < config.min_length_px
+            or is_stars(residual, streak)
+            or is_fixed(others, mine, streak)
+            or not is_like_light(image, weight, streak, s, config)
+        ):
+            rejected.append(streak)
+            continue
+        found.append(streak)
+        subtract(image, streak, s)
+    return found
+
+
+def _covers(streak: Streak, line: Line | Streak, s: float) -> bool:
+    """Whether a line lies along a streak."""
+    reach = REMNANT_SIGMAS * s
+    return lies_along(line, streak.middle, streak.direction, 0.5 * streak.length_px + reach, reach)
+
+
+def _is_remnant(streak: Streak, stronger: Streak, s: float) -> bool:
+    return streak.snr < REMNANT_FRACTION * stronger.snr and _covers(stronger, streak, s)

@@ -1,0 +1,147 @@
+"""A streak of one frame as what it is: a straight, uniform trail of the PSF, fitted to the pixels by maximum likelihood."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensorproc.onboard.kernels.cholesky import invert_symmetric
+from sensorproc.onboard.kernels.streak_fit import MIN_LENGTH_SIGMAS, best_interval, fit_streak, profile, sums
+from sensorproc.onboard.kernels.track_fit import subtract_trail
+from sensorproc.onboard.streaks.line_search import Line
+
+FIRST_ITERATIONS, ITERATIONS, MAX_STEP_PX = 8, 30, 3.0
+WORTH_SNR, WORTH_MARGIN = 4.5, 0.7  # a first fit so low, or so far below the threshold, is not looked at further
+LOOK_PX = 12.0  # beyond a length of its own
+END_VARIANCE = 26.0  # of where the likelihood of a step in white noise is highest, in (noise / step)^4 px^2
+HALF_SIGMAS = 4.0  # half-width of the window in which light counts
+
+
+@dataclass(frozen=True, eq=False)
+class Streak:
+    """A fitted streak: ends [px], electrons per pixel of length, SNR, threshold for it, and ``cov`` (5, 5) of x, y of its
+    middle, its length [px], its angle [rad] and its flux [e-]."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    bright_e_px: float
+    snr: float
+    threshold: float
+    cov: np.ndarray
+
+    @property
+    def length_px(self) -> float:
+        return float(np.hypot(self.x1 - self.x0, self.y1 - self.y0))
+
+    @property
+    def direction(self) -> tuple[float, float]:
+        """Cosine and sine of the way from the first to the second end."""
+        return (self.x1 - self.x0) / self.length_px, (self.y1 - self.y0) / self.length_px
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        return 0.5 * (self.x0 + self.x1), 0.5 * (self.y0 + self.y1)
+
+    @property
+    def flux_e(self) -> float:
+        return self.bright_e_px * self.length_px
+
+
+def fit_line(image: np.ndarray, weight: np.ndarray, line: Line, s: float) -> Streak | None:
+    """The streak of highest likelihood near a line; None if there is none.
+
+    The likelihood has a maximum wherever an end meets a darker stretch: between two fits the ends are put where the whole
+    line says they are best.
+    """
+    best = _fit(image, weight, (line.x0, line.y0, line.x1, line.y1), line.threshold, s, FIRST_ITERATIONS)
+    for _ in range(2):
+        if best is None or best.snr < max(line.threshold - WORTH_MARGIN, WORTH_SNR):
+            return best
+        other = _fit(image, weight, best_ends(image, weight, best, s), line.threshold, s, ITERATIONS)
+        if other is None or other.snr <= best.snr + 1e-6:
+            return best
+        best = other
+    return best
+
+
+def best_ends(image: np.ndarray, weight: np.ndarray, streak: Streak, s: float) -> tuple[float, float, float, float]:
+    """Ends on the streak's line, within a length of its own to either side, that give the highest SNR: all pairs are tried."""
+    cos, sin = streak.direction
+    more = streak.length_px + LOOK_PX
+    n = int(streak.length_px + 2.0 * more)
+    x, y = streak.x0 - more * cos, streak.y0 - more * sin
+    psi, phi = np.zeros(n), np.zeros(n)
+    profile(image, weight, x, y, cos, sin, s, psi, phi)
+    ends = np.zeros(2, np.int64)
+    best_interval(psi, phi, int(MIN_LENGTH_SIGMAS * s) + 1, ends)
+    first, last = ends.tolist()
+    return x + first * cos, y + first * sin, x + last * cos, y + last * sin
+
+
+def _fit(
+    image: np.ndarray, weight: np.ndarray, start: tuple[float, ...], threshold: float, s: float, n_iterations: int
+) -> Streak | None:
+    """The nearest maximum of the likelihood to two ends."""
+    ends = np.array([*start, 0.0])
+    normal, rhs = np.zeros((5, 5)), np.zeros(7)
+    sums(image, weight, ends, s, HALF_SIGMAS * s, normal, rhs)
+    if not (rhs[6] > 0.0 and rhs[5] > 0.0):
+        return None
+    ends[4] = rhs[5] / rhs[6]
+    snr = fit_streak(image, weight, s, HALF_SIGMAS * s, n_iterations, MAX_STEP_PX, ends, normal)
+    cov = _covariance(ends, normal, snr)
+    if cov is None or not snr > 0.0:
+        return None
+    if ends[2] < ends[0]:
+        ends[:4] = ends[[2, 3, 0, 1]]
+    x0, y0, x1, y1, bright = (float(v) for v in ends)
+    return Streak(x0, y0, x1, y1, bright, float(snr), threshold, cov)
+
+
+def _covariance(ends: np.ndarray, normal: np.ndarray, snr: float) -> np.ndarray | None:
+    """Of middle, length, angle and flux, from the normal equations of the ends' steps along and across and the brightness.
+
+    Where a faint streak ends is a question of a step in noise, not of a smooth likelihood: the curvature at its maximum claims
+    too much. The variance of the likeliest place of a step (Yao 1987, Ann. Statist. 15, 1321) is added to each end's.
+    """
+    inverse = np.empty((5, 5))
+    if not invert_symmetric(np.tril(normal) + np.tril(normal, -1).T, inverse):
+        return None
+    length = float(np.hypot(ends[2] - ends[0], ends[3] - ends[1]))
+    cos, sin = (ends[2] - ends[0]) / length, (ends[3] - ends[1]) / length
+    for end in (0, 2):
+        inverse[end, end] += END_VARIANCE * (length / max(snr, 1.0) ** 2) ** 2
+    turn = np.zeros((5, 5))  # rows: x, y, length, angle, flux; columns: along and across at both ends, brightness
+    turn[0] = [0.5 * cos, -0.5 * sin, 0.5 * cos, -0.5 * sin, 0.0]
+    turn[1] = [0.5 * sin, 0.5 * cos, 0.5 * sin, 0.5 * cos, 0.0]
+    turn[2] = [-1.0, 0.0, 1.0, 0.0, 0.0]
+    turn[3] = [0.0, -1.0 / length, 0.0, 1.0 / length, 0.0]
+    turn[4] = [-ends[4], 0.0, ends[4], 0.0, length]
+    return np.einsum("ij,jk,lk->il", turn, inverse, turn)
+
+
+def snr_as_wide(image: np.ndarray, weight: np.ndarray, streak: Streak, s: float) -> float:
+    """SNR of the streak's own line for another width across, its place across fitted anew."""
+    ends = np.array([streak.x0, streak.y0, streak.x1, streak.y1, streak.bright_e_px])
+    return float(fit_streak(image, weight, s, HALF_SIGMAS * s, FIRST_ITERATIONS, 0.25, ends, np.zeros((5, 5))))
+
+
+def pieces(image: np.ndarray, weight: np.ndarray, streak: Streak, s: float, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Matched-filter sums psi and phi (n,) of equal parts of the streak."""
+    cuts = np.linspace(0.0, 1.0, n + 1)
+    x, y = streak.x0 + cuts * (streak.x1 - streak.x0), streak.y0 + cuts * (streak.y1 - streak.y0)
+    rows = []
+    for k in range(n):
+        normal, rhs = np.zeros((5, 5)), np.zeros(7)
+        part = np.array([x[k], y[k], x[k + 1], y[k + 1], 1.0])
+        sums(image, weight, part, s, HALF_SIGMAS * s, normal, rhs)
+        rows.append(rhs[5:])
+    psi, phi = np.array(rows).T
+    return psi, phi
+
+
+def subtract(image: np.ndarray, streak: Streak, s: float) -> None:
+    """Take a streak's light out of an image in place."""
+    cos, sin = streak.direction
+    subtract_trail(image, *streak.middle, streak.flux_e, streak.length_px, cos, sin, s, 2.0 * HALF_SIGMAS * s)

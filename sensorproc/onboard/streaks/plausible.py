@@ -1,0 +1,92 @@
+"""What a fitted streak must be like to be an object's: spread like light, lit all along, not the detector's, not a star's."""
+
+import numpy as np
+from scipy import ndimage
+
+from sensorproc.config import Streaks
+from sensorproc.onboard.products import Residual
+from sensorproc.onboard.streaks.fit import Streak, pieces, snr_as_wide
+from sensorproc.onboard.streaks.line_search import Line
+
+NARROW, WIDE = 0.5, 2.5  # of the PSF's width: particle tracks are narrower, edges of stray light wider
+NARROW_MARGIN = 1.0  # SNR by which a narrower line must fit better: a faint streak may do so by chance
+PIECE_PX, PIECE_SNR = 8.0, 2.0  # pieces are no shorter, and as bright if all are equally lit
+LOW_FRACTION = 0.3  # of the streak's mean level: below it a piece counts as empty
+FIXED_FRACTION = 0.25  # of the streak's level, at the same place in the other frames
+DAZZLING = 3.0  # times the streak's own brightness: starlight under it, a part of which is left
+SHORTEST_TRAIL_PX = 4.0  # of stars, whose remains can make a line
+PARALLEL = 0.98  # cosine of a line to that trail, and
+LIT_SIGMA, LIT_FRACTION = 0.25, 0.2  # the starlight that so much of the line lies on
+ALIGNED_PX, ALIGNED_MARGIN = 1.5, 0.5  # the same of a line so close to a row or column, where readout damage runs
+
+
+def is_like_light(image: np.ndarray, weight: np.ndarray, streak: Streak, s: float, config: Streaks) -> bool:
+    """As wide across as the PSF, and lit along its length by more than a few spots.
+
+    A line one pixel wide, of a particle or of damaged readout, has 1.26 of its SNR when it is taken for half as wide, the PSF
+    between two rows of pixels at most 0.96.
+    """
+    is_aligned = min(abs(streak.x1 - streak.x0), abs(streak.y1 - streak.y0)) < ALIGNED_PX
+    margin = ALIGNED_MARGIN if is_aligned else NARROW_MARGIN
+    if snr_as_wide(image, weight, streak, NARROW * s) > streak.snr + margin:
+        return False
+    if snr_as_wide(image, weight, streak, WIDE * s) > streak.snr:
+        return False
+    n = int(min(max(streak.length_px / PIECE_PX, 3.0), max(3.0, (streak.snr / PIECE_SNR) ** 2)))
+    psi, phi = pieces(image, weight, streak, s, n)
+    seen = phi > 0.2 * np.median(phi)
+    if not seen.any() or not psi[seen].sum() > 0:
+        return False
+    level = psi[seen].sum() / phi[seen].sum()
+    lit = psi[seen] / phi[seen] > LOW_FRACTION * level
+    strongest = float((psi[seen] / np.sqrt(phi[seen])).max())
+    alone = strongest > 0.9 * streak.snr  # one spot carries it
+    return bool(lit.mean() >= config.min_filled_fraction and not alone)
+
+
+def is_fixed(others: list[np.ndarray], mine: np.ndarray, streak: Streak) -> bool:
+    """Whether the line stands in the other frames, too."""
+    if len(others) < 2:
+        return False
+    px, py = points(streak)
+    levels = [float(ndimage.map_coordinates(m, [py, px], order=1, cval=0.0).mean()) for m in (mine, *others)]
+    return float(np.median(np.abs(levels[1:]))) > FIXED_FRACTION * levels[0]
+
+
+def is_stars(residual: Residual, streak: Streak) -> bool:
+    """Whether the line is what the model of stars left: beside one far brighter, or along their trails and over their light."""
+    (ux, uy), trail = streak.direction, residual.solved.registered.trail
+    px, py = points(streak)
+    ny, nx = residual.star_snr.shape
+    snr = residual.star_snr[np.rint(py).astype(int).clip(0, ny - 1), np.rint(px).astype(int).clip(0, nx - 1)].astype(float)
+    crest = streak.bright_e_px / (np.sqrt(2.0 * np.pi) * residual.solved.registered.psf_sigma_px)
+    if float(np.mean(snr)) * residual.solved.registered.flattened.noise_e > DAZZLING * crest:
+        return True
+    along = abs(ux * trail.direction[0] + uy * trail.direction[1]) > PARALLEL
+    lit = float(np.mean(snr > LIT_SIGMA))
+    return bool(trail.length_px >= SHORTEST_TRAIL_PX and along and lit > LIT_FRACTION)
+
+
+def lies_on(streak: Streak, place: np.ndarray, trail: np.ndarray, margin_px: float) -> bool:
+    """Whether a streak is the trail of an object at ``place`` (x, y), give or take a margin; ``trail`` is its length and
+    direction cosines."""
+    length, cos, sin = (float(v) for v in trail)
+    return lies_along(streak, (float(place[0]), float(place[1])), (cos, sin), 0.5 * length + 2.0 * margin_px, margin_px)
+
+
+def lies_along(
+    line: Line | Streak, middle: tuple[float, float], direction: tuple[float, float], along_px: float, across_px: float
+) -> bool:
+    """Whether both ends lie within so much of ``middle`` along and across a direction (cosine, sine)."""
+    cos, sin = direction
+    for x, y in ((line.x0, line.y0), (line.x1, line.y1)):
+        dx, dy = x - middle[0], y - middle[1]
+        if abs(dx * cos + dy * sin) > along_px or abs(dy * cos - dx * sin) > across_px:
+            return False
+    return True
+
+
+def points(streak: Streak) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of points about a pixel apart from one end to the other."""
+    u = np.linspace(0.0, 1.0, int(streak.length_px) + 1)
+    return streak.x0 + u * (streak.x1 - streak.x0), streak.y0 + u * (streak.y1 - streak.y0)

@@ -1,0 +1,116 @@
+"""Recorded frames through the onboard chain, the downlink and the ground: what ``process`` does.
+
+Runs as fast as the machine goes. Bad files and bad frames become events; the rest is processed.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sensorproc.catalog.sky import Sky
+from sensorproc.config import Config
+from sensorproc.downlink.dictionary import DATA_MODES
+from sensorproc.downlink.formatter import Formatter
+from sensorproc.errors import InputError
+from sensorproc.frame_sets import frame_sets, read_frames, unopened
+from sensorproc.ground.decode import Decoded, write_products
+from sensorproc.ground.release import Marking, check_mode
+from sensorproc.onboard.pipeline import call, prepared, search_set
+from sensorproc.onboard.products import See, unseen
+from sensorproc.onboard.records import input_digest, set_housekeeping, set_records
+from sensorproc.onboard.star_table import StarTable
+from sensorproc.onboard.state import PayloadState
+from sensorproc.recording import Recording
+from sensorproc.review.stages import StageKeeper
+from sensorproc.run_facts import run_facts, write_run
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A finished run."""
+
+    decoded: Decoded
+    n_sets: int
+    n_frames: int
+    n_processed: int
+    problems: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def process(
+    recording: Recording, config: Config, table: StarTable | None, mark: Marking | None, out: Path, argv: list[str],
+    progress: Progress = lambda stage, done, total: None, keep_stages: bool = False,
+    see: See = unseen,
+) -> Outcome:  # fmt: skip
+    """Process a recording into ``out``; with ``keep_stages``, what every set went through as well, in ``out/stages``.
+
+    Pixels are kept for one set at a time; ``see`` is called with every set when it is done.
+
+    Raises
+    ------
+    InputError
+        If no frame of the recording can be read.
+    ReleaseError
+        If frames that are not real would be released as such.
+    """
+    check_mode(mark, recording.data_mode)
+    out.mkdir(parents=True, exist_ok=True)
+    run = run_facts(recording, config, argv)
+    write_run(out, run | {"status": "running"})
+    formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set)
+    sky = Sky(table if table is not None else recording.stars, config.solve)
+    sets = frame_sets(recording, config)
+    states: dict[int, PayloadState] = {}
+    n_processed = n_tracklets = 0
+    stream, inputs, n_read = [], hashlib.sha256(), 0
+    missing: dict[str, None] = {}
+    problems = [problem.reason for problem in recording.problems]
+    damaged, said = sky.damage()
+    problems += [said] if damaged else []
+    for k, entries in enumerate(sets):
+        frames, unreadable = read_frames(entries, recording, config)
+        problems += [text for _, text in unreadable]
+        progress("set", k, len(sets))
+        n_read += len(frames)
+        missing |= dict.fromkeys(text for frame in frames for text in frame.missing)
+        digest = input_digest(frames)
+        inputs.update(digest)
+        detector = entries[0][1].detector
+        state = states.get(detector) or PayloadState(recording.dark_e_s, recording.bad)
+        items = [prepared(frame, state, config) for frame in frames] + [rejection for rejection, _ in unreadable]
+        items.sort(key=lambda item: item.t_mid_tai_ns)
+        kept = StageKeeper() if keep_stages else None
+        processed, states[detector] = search_set(items, state, sky.stars(frames), config, kept.do if kept else call)
+        if kept and not kept.write(out / "stages" / f"set_{k:04d}.fits", processed):
+            problems.append(f"set {k}: nothing to keep, it was rejected as a whole")
+        rejections = processed.rejections
+        if k == 0:
+            rejections += tuple(unopened(recording, sets))
+        processed = replace(processed, rejections=tuple(sorted(rejections, key=lambda r: r.frame_index)))
+        last_ns = max(entry.t_mid_tai_ns for _, entry in entries)
+        records = set_records(processed, frames, n_tracklets, last_ns)
+        housekeeping = set_housekeeping(processed, digest, config.digest())
+        housekeeping |= marking_fields(mark, recording.data_mode)
+        housekeeping |= {"set_id": k, "first_frame": entries[0][0], "n_frames": len(entries)}
+        stream += formatter.format_set(records, housekeeping, last_ns, k == len(sets) - 1)
+        n_processed, n_tracklets = n_processed + len(processed.residuals), n_tracklets + len(processed.tracklets)
+        see(k, processed)
+    if n_read == 0:
+        raise InputError("\n".join(problems) or f"{recording.path}: no frame could be read")
+    progress("set", len(sets), len(sets))
+    data = b"".join(stream)
+    (out / "downlink.bin").write_bytes(data)
+    decoded = write_products(data, out, mark)
+    run |= {"status": "finished", "input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
+    write_run(out, run)
+    return Outcome(decoded, len(sets), n_read, n_processed, tuple(problems), tuple(missing))
+
+
+def marking_fields(mark: Marking | None, recorded_mode: str | None) -> dict[str, Any]:
+    """The SET record's marking; without one, what the frames say they are still travels."""
+    mode = mark.data_mode if mark else recorded_mode
+    return {"marking": mark.marking if mark else "UNSET", "data_mode": DATA_MODES.index(mode) if mode else 0}

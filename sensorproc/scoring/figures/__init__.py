@@ -1,0 +1,1 @@
+"""How large is each figure of merit, and how sure is it?"""

@@ -1,0 +1,1 @@
+"""Is a figure good enough, or worse than before?"""
