@@ -15,8 +15,8 @@ import numpy as np
 
 from sensorproc.config import Config
 from sensorproc.onboard.pipeline import process_set
+from sensorproc.onboard.search.find import search
 from sensorproc.onboard.search.velocity_boxes import Box, detector_rest
-from sensorproc.onboard.search.velocity_search import search
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.state import PayloadState
 from tests.skies.frames import made_up_frames

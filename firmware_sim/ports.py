@@ -17,7 +17,7 @@ def frame_number(item: Item | Prepared) -> int:
     """Number of a frame in the recording, whatever has become of it."""
     if isinstance(item, Rejection):
         return item.frame_index
-    return (item if isinstance(item, Frame) else item.calibrated.frame).index
+    return (item if isinstance(item, Frame) else item.facts).index
 
 
 def rejected(item: Item, reason: str, **numbers: float) -> Rejection:

@@ -1,9 +1,11 @@
 """One exposure as it was read, the facts that came with it, and why a frame could not be used."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from sensorproc.errors import FrameSetRejected
 from sensorproc.geometry import Camera
 
 
@@ -62,6 +64,19 @@ class Frame:
     has_time: bool = True
 
 
+class Taken(Protocol):
+    """Anything that tells which frame it is of."""
+
+    @property
+    def index(self) -> int: ...
+
+    @property
+    def detector(self) -> int: ...
+
+    @property
+    def t_mid_tai_ns(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Rejection:
     """A frame that could not be used, and why."""
@@ -71,3 +86,8 @@ class Rejection:
     t_mid_tai_ns: int
     reason: str
     numbers: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(cls, frame: "Taken", error: FrameSetRejected) -> "Rejection":
+        """A frame, or what is known of it, that an error has rejected."""
+        return cls(frame.index, frame.detector, frame.t_mid_tai_ns, error.reason, tuple(sorted(error.numbers.items())))

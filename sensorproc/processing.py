@@ -4,8 +4,8 @@ Runs as fast as the machine goes. Bad files and bad frames become events; the re
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from sensorproc.errors import InputError
 from sensorproc.frame_sets import frame_sets, read_frames, unopened
 from sensorproc.ground.decode import Decoded, write_products
 from sensorproc.ground.release import Marking, check_mode
-from sensorproc.onboard.pipeline import call, prepared, search_set
-from sensorproc.onboard.products import See, unseen
-from sensorproc.onboard.records import input_digest, set_housekeeping, set_records
+from sensorproc.onboard.frame_set_processor import FrameSetProcessor, See, unseen
+from sensorproc.onboard.products import HandOver, Prepared
+from sensorproc.onboard.records import TakenSet
+from sensorproc.onboard.stage import call
 from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Recording
@@ -64,7 +65,9 @@ def process(
     formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set)
     sky = Sky(table if table is not None else recording.stars, config.solve)
     sets = frame_sets(recording, config)
-    states: dict[int, PayloadState] = {}
+    detectors = {entries[0][1].detector for entries in sets}
+    processor = FrameSetProcessor(config, sky, {k: PayloadState(recording.dark_e_s, recording.bad) for k in detectors})
+    marking = marking_fields(mark, recording.data_mode)
     n_processed = n_tracklets = 0
     stream, inputs, n_read = [], hashlib.sha256(), 0
     missing: dict[str, None] = {}
@@ -77,28 +80,21 @@ def process(
         progress("set", k, len(sets))
         n_read += len(frames)
         missing |= dict.fromkeys(text for frame in frames for text in frame.missing)
-        digest = input_digest(frames)
-        inputs.update(digest)
-        detector = entries[0][1].detector
-        state = states.get(detector) or PayloadState(recording.dark_e_s, recording.bad)
-        items = [prepared(frame, state, config) for frame in frames] + [rejection for rejection, _ in unreadable]
-        items.sort(key=lambda item: item.t_mid_tai_ns)
         kept = StageKeeper() if keep_stages else None
-        processed, states[detector] = search_set(items, state, sky.stars(frames), config, kept.do if kept else call)
-        if kept and not kept.write(out / "stages" / f"set_{k:04d}.fits", processed):
+        items = _in_order([processor.prepare(frame) for frame in frames], [rejection for rejection, _ in unreadable])
+        lost = unopened(recording, sets) if k == 0 else []
+        searched = processor.search(items, frames, kept.do if kept else call, lost)
+        processor.commit(searched)
+        inputs.update(searched.inputs)
+        if kept and not kept.write(out / "stages" / f"set_{k:04d}.fits", searched.processed):
             problems.append(f"set {k}: nothing to keep, it was rejected as a whole")
-        rejections = processed.rejections
-        if k == 0:
-            rejections += tuple(unopened(recording, sets))
-        processed = replace(processed, rejections=tuple(sorted(rejections, key=lambda r: r.frame_index)))
+        taken = TakenSet(k, entries[0][0], len(entries))
         last_ns = max(entry.t_mid_tai_ns for _, entry in entries)
-        records = set_records(processed, frames, n_tracklets, last_ns)
-        housekeeping = set_housekeeping(processed, digest, config.digest())
-        housekeeping |= marking_fields(mark, recording.data_mode)
-        housekeeping |= {"set_id": k, "first_frame": entries[0][0], "n_frames": len(entries)}
-        stream += formatter.format_set(records, housekeeping, last_ns, k == len(sets) - 1)
-        n_processed, n_tracklets = n_processed + len(processed.residuals), n_tracklets + len(processed.tracklets)
-        see(k, processed)
+        stream += formatter.format_set(
+            searched.records(n_tracklets), searched.set_values(taken) | marking, last_ns, k == len(sets) - 1
+        )
+        n_processed, n_tracklets = n_processed + searched.n_processed, n_tracklets + len(searched.processed.tracklets)
+        see(k, searched.processed)
     if n_read == 0:
         raise InputError("\n".join(problems) or f"{recording.path}: no frame could be read")
     progress("set", len(sets), len(sets))
@@ -108,6 +104,11 @@ def process(
     run |= {"status": "finished", "input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
     write_run(out, run)
     return Outcome(decoded, len(sets), n_read, n_processed, tuple(problems), tuple(missing))
+
+
+def _in_order(*parts: Sequence[Prepared]) -> HandOver[Prepared]:
+    """All items of a set in order of time."""
+    return HandOver(sorted((item for part in parts for item in part), key=lambda item: item.t_mid_tai_ns))
 
 
 def marking_fields(mark: Marking | None, recorded_mode: str | None) -> dict[str, Any]:

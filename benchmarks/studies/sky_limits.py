@@ -31,7 +31,7 @@ SAME_PX = 10.0  # at the middle and half way to a corner: farther is wrong
 def solved_again(stars: np.ndarray, prior: Camera, n: int = 16) -> float:
     """Seconds a frame, of a set of ``n`` whose optics are known and whose stars are read."""
     frame, config = frame_of(stars, prior, prior.ifov_rad), Config().solve
-    table: StarTable | None = Sky(None, config).stars([frame.flattened.calibrated.frame])
+    table: StarTable | None = Sky(None, config).stars([frame.facts])
     _, optics = solve([frame], table, config)
     start = time.perf_counter()
     solve([frame] * n, table, config, optics)

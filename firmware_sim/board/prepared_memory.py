@@ -34,7 +34,7 @@ class PreparedFrames:
         """Frames of a set so far."""
         return len(self._items.get(set_id, ()))
 
-    def sound(self, set_id: int, read: Callable[[Frame], Item], remake: Callable[[Frame], Prepared]) -> list[Prepared]:
+    def sound(self, set_id: int, read: Callable[[int], Item], remake: Callable[[Frame], Prepared]) -> list[Prepared]:
         """A complete set, out of memory. A damaged frame is made anew from its raw pixels; without these it is lost."""
         items, crcs = self._items.pop(set_id), self._crcs.pop(set_id)
         is_doubtful = set_id in self._doubtful
@@ -42,11 +42,11 @@ class PreparedFrames:
         return [self._checked(item, crc, is_doubtful, read, remake) for item, crc in zip(items, crcs, strict=True)]
 
     def _checked(
-        self, item: Prepared, crc: int, is_doubtful: bool, read: Callable[[Frame], Item], remake: Callable[[Frame], Prepared]
+        self, item: Prepared, crc: int, is_doubtful: bool, read: Callable[[int], Item], remake: Callable[[Frame], Prepared]
     ) -> Prepared:
         if not self.is_guarded or not isinstance(item, Flattened):
             return item
-        raw = read(item.calibrated.frame)
+        raw = read(item.facts.index)
         if isinstance(raw, Rejection):
             return raw
         if not is_doubtful and crc_of(item.image_e) == crc:

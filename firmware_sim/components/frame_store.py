@@ -58,6 +58,10 @@ class FrameStore:
             return frame
         return rejected(frame, "MEMORY_ERROR")
 
+    def read_again(self, opened: OpenSet, index: int) -> Item:
+        """The frame of this number, as :meth:`read` gives it."""
+        return self.read(opened, next(item for item in opened.items if isinstance(item, Frame) and item.index == index))
+
     def discard(self, set_id: int) -> None:
         """A set is done, or given up."""
         self.sets.pop(set_id, None)

@@ -14,9 +14,9 @@ import simpy
 from firmware_sim.flight.timeline import Timeline
 from firmware_sim.ports import BufferGet, Clock, Compute, OpenSet
 from sensorproc.downlink.dictionary import Severity
-from sensorproc.downlink.records import HEALTH, NO_SET
-from sensorproc.frames import Rejection
-from sensorproc.onboard.records import event_record
+from sensorproc.downlink.records import EVENT, HEALTH, NO_SET
+from sensorproc.events import Event
+from sensorproc.onboard.records import event_values
 from sensorproc.timescales import NS_PER_S
 
 EVENTS_A_MINUTE = 20  # of one kind
@@ -130,12 +130,11 @@ class Health:
             self.n_throttled += 1
             return
         recent.append(now)
-        named = tuple((f"value_{k}", value) for k, value in enumerate(numbers, 1))
-        self.rejection(Rejection(0, 0, self.clock.tai_ns(), reason, named), severity)
+        self.tell(Event(reason, severity, self.clock.tai_ns(), numbers))
 
-    def rejection(self, rejection: Rejection, severity: Severity) -> None:
-        """An event of a frame."""
-        self._events.append(event_record(rejection, severity))
+    def tell(self, event: Event) -> None:
+        """The ground shall know of it, however often it happens: what befell a frame or a set."""
+        self._events.append(EVENT.pack(event_values(event)))
 
     def set_done(self, opened: OpenSet, first_frame: int) -> None:
         """The last stage of a set has ended: was it in time?"""
@@ -144,9 +143,9 @@ class Health:
         self.latencies_ns[opened.set_id], self.deadlines_ns[opened.set_id] = latency, opened.period_ns
         if latency > opened.period_ns:
             self.n_slips += 1
-            numbers = (("latency_s", latency / NS_PER_S), ("deadline_s", opened.period_ns / NS_PER_S))
-            slip = Rejection(first_frame, opened.detector, opened.end_tai_ns, "DEADLINE_MISSED", numbers)
-            self.rejection(slip, Severity.WARNING_HI)
+            numbers = latency / NS_PER_S, opened.period_ns / NS_PER_S  # latency, deadline [s]
+            at = opened.end_tai_ns, numbers, first_frame, opened.detector
+            self.tell(Event("DEADLINE_MISSED", Severity.WARNING_HI, *at))
 
     def set_sent(self, set_id: int, has_gone: bool) -> None:
         """The last packet of a set has gone, or none of them will."""

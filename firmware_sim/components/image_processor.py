@@ -14,7 +14,6 @@ import simpy
 
 from firmware_sim.board.overload import LEVELS, OverloadPolicy, degraded, frame_step
 from firmware_sim.board.prepared_memory import PreparedFrames
-from firmware_sim.flight.restamp import SetResult
 from firmware_sim.flight.timeline import flow_number
 from firmware_sim.ports import (
     NEVER_NS,
@@ -31,9 +30,10 @@ from firmware_sim.ports import (
 from firmware_sim.scan.dwell_ledger import DwellLedger
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
+from sensorproc.events import Event
 from sensorproc.frames import Frame, Rejection
-from sensorproc.onboard.products import Prepared
-from sensorproc.onboard.state import PayloadState
+from sensorproc.onboard.frame_set_processor import SearchedSet
+from sensorproc.onboard.products import HandOver, Prepared
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
 MOST_HANGS = 2
@@ -45,9 +45,11 @@ class Core(Protocol):
 
     def prepare(self, frame: Frame, config: Config) -> tuple[Any, list[Charge]]: ...
 
-    def search(self, items: list[Any], frames: list[Frame], config: Config, ring_key: int) -> tuple[SetResult, list[Charge]]: ...
+    def search(
+        self, items: HandOver[Any], frames: list[Frame], config: Config, ring_key: int
+    ) -> tuple[SearchedSet, list[Charge]]: ...
 
-    def commit(self, detector: int, state: PayloadState) -> None: ...
+    def commit(self, searched: SearchedSet) -> None: ...
 
 
 class SetStore(Protocol):
@@ -57,13 +59,15 @@ class SetStore(Protocol):
 
     def read(self, opened: OpenSet, frame: Frame) -> Item: ...
 
+    def read_again(self, opened: OpenSet, index: int) -> Item: ...
+
     def discard(self, set_id: int) -> None: ...
 
 
 class SearchedOut(Protocol):
     """Takes searched sets: see ``SetOutput``."""
 
-    def __call__(self, opened: OpenSet, rejections: Sequence[Rejection], result: SetResult, level: int) -> None: ...
+    def __call__(self, opened: OpenSet, rejections: Sequence[Rejection], result: SearchedSet, level: int) -> None: ...
 
 
 @dataclass
@@ -80,7 +84,7 @@ class ImageProcessor:
     ledger: DwellLedger
     out: SearchedOut
     event: EventOut
-    frame_event: Callable[[Rejection, Severity], None]
+    tell: Callable[[Event], None]  # what befell a frame
     holds_frames: Callable[[], bool]  # for the ground, instead of their search
     config: Callable[[], Config]  # in force for the next set
     check_tables: Callable[[int], None]  # of a detector, before and after a set is searched; see doubt
@@ -147,7 +151,7 @@ class ImageProcessor:
         self.ledger.close(opened.set_id, reason="CHECKOUT")
         lost = [item for item in opened.items if isinstance(item, Rejection)]
         for rejection in lost:
-            self.frame_event(rejection, Severity.WARNING_LO)
+            self.tell(Event.of(rejection))
         if len(lost) == opened.n_planned or not self.holds_frames():
             self._free(opened)
             return
@@ -253,7 +257,7 @@ class ImageProcessor:
                 yield from self.processor.spend([HANG], opened.set_id, SET_PRIORITY)
             self.check_tables(opened.detector)
             if not opened.is_doubtful:
-                self.core.commit(opened.detector, result.state)
+                self.core.commit(result)
                 self._free(opened)
                 self.out(opened, rejections, result, level)
                 return
@@ -264,7 +268,7 @@ class ImageProcessor:
                 items, charges = self._anew(opened, config, frame_step(level))
         self._give_up(opened, "MEMORY_ERROR")
 
-    def _sound(self, opened: OpenSet, config: Config) -> tuple[list[Prepared], list[Charge]]:
+    def _sound(self, opened: OpenSet, config: Config) -> tuple[HandOver[Prepared], list[Charge]]:
         """A complete set in order of time, and the cost of what was damaged, or made with a damaged table, and is made anew."""
         self.check_tables(opened.detector)
         opened.is_doubtful = False
@@ -275,14 +279,13 @@ class ImageProcessor:
             charges.extend(spent)
             return item
 
-        items = self.prepared.sound(opened.set_id, partial(self.store.read, opened), remake)
-        return sorted(items, key=lambda item: item.t_mid_tai_ns), charges
+        items = self.prepared.sound(opened.set_id, partial(self.store.read_again, opened), remake)
+        return _in_order(items), charges
 
-    def _anew(self, opened: OpenSet, config: Config, step: int) -> tuple[list[Prepared], list[Charge]]:
+    def _anew(self, opened: OpenSet, config: Config, step: int) -> tuple[HandOver[Prepared], list[Charge]]:
         """A set prepared once more from its raw frames, and the cost."""
         made = [self._made(opened, item, k % step != 0, config) for k, item in enumerate(opened.items)]
-        items = sorted((item for item, _ in made), key=lambda item: item.t_mid_tai_ns)
-        return items, [charge for _, charges in made for charge in charges]
+        return _in_order([item for item, _ in made]), [charge for _, charges in made for charge in charges]
 
     def doubt(self, detector: int | None) -> None:
         """A table was found damaged: of one detector, or one that all use. What was made with it may be wrong."""
@@ -314,6 +317,11 @@ class ImageProcessor:
     def n_waiting(self) -> int:
         """Complete sets that wait."""
         return sum(len(waiting.items) for waiting in self._complete.values())
+
+
+def _in_order(items: list[Prepared]) -> HandOver[Prepared]:
+    """A set in order of time, for its search to take over."""
+    return HandOver(sorted(items, key=lambda item: item.t_mid_tai_ns))
 
 
 def _searched(opened: OpenSet, rejections: list[Rejection]) -> list[Frame]:

@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from firmware_sim.flight.restamp import SetResult, numbered
 from firmware_sim.flight.timeline import Timeline, flow_number
 from firmware_sim.ports import Clock, OpenSet, SetOut, frame_number
 from firmware_sim.scan.dwell_ledger import DwellLedger
 from sensorproc.frames import Rejection
-from sensorproc.onboard.products import See
+from sensorproc.onboard.frame_set_processor import SearchedSet, See
+from sensorproc.onboard.records import TakenSet
 
 
 @dataclass
@@ -27,9 +26,9 @@ class SetOutput:
     n_tracklets: int = 0
     n_degraded: int = 0
 
-    def __call__(self, opened: OpenSet, rejections: Sequence[Rejection], result: SetResult, level: int) -> None:
+    def __call__(self, opened: OpenSet, rejections: Sequence[Rejection], result: SearchedSet, level: int) -> None:
         """A set's result, frames that were not searched, and the level of overload at which the others were."""
-        if result.processed is not None:
+        if not result.is_repeat:
             self.see(opened.set_id, result.processed)
         first = min(map(frame_number, opened.items))
         self.done(opened, first)
@@ -37,12 +36,11 @@ class SetOutput:
         used = result.n_processed
         self.ledger.close(opened.set_id, used, "" if used else _why(rejections), level)
         self.frames_of[opened.set_id] = [flow_number(item.detector, frame_number(item)) for item in opened.items]
-        records = numbered(result.records, self.n_tracklets)
-        self.n_tracklets += result.n_tracklets
-        housekeeping: dict[str, Any] = result.housekeeping | {"set_id": opened.set_id, "first_frame": first}
-        housekeeping |= {"n_frames": opened.n_planned, "degraded": level, "sigma_time_s": opened.sigma_time_s}
+        records = result.records(self.n_tracklets)
+        self.n_tracklets += len(result.processed.tracklets)
+        taken = TakenSet(opened.set_id, first, opened.n_planned, level, opened.sigma_time_s)
         last_ns = max(item.t_mid_tai_ns for item in opened.items)
-        self.out.put_set(opened.set_id, records, housekeeping, last_ns, opened.period_ns)
+        self.out.put_set(opened.set_id, records, result.set_values(taken), last_ns, opened.period_ns)
 
     def set_sent(self, set_id: int, has_gone: bool) -> None:
         """The last packet of a set has gone: so far its frames have come. Or none of them will."""

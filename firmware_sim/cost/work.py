@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sensorproc.frames import Frame
+from sensorproc.onboard.products import FrameFacts, HandOver
 from sensorproc.onboard.stack import Stack
 
 # Bytes a stage moves for a pixel of a frame: passes over images, read and written, counted in its code.
@@ -29,7 +30,7 @@ class Work:
 
 
 def work_before(stage: str, arguments: Sequence[Any]) -> Work:
-    """What a call's arguments tell of its work. Stages empty the lists they are given, so it is counted before the call."""
+    """What a call's arguments tell of its work. Stages take over the frames they are given, so it is counted before the call."""
     n_frames, frame_px = _size(arguments)
     items = 0.0
     if stage == "accept":
@@ -55,7 +56,7 @@ def _size(arguments: Sequence[Any]) -> tuple[int, int]:
     for argument in arguments:
         if isinstance(argument, Stack):
             return len(argument.times), argument.image_e[0].size
-        items = argument if isinstance(argument, list | tuple) else [argument]
+        items = list(argument) if isinstance(argument, list | tuple | HandOver) else [argument]
         shape = _shape(items[0]) if items else None
         if shape:
             return len(items), shape[0] * shape[1]
@@ -63,7 +64,6 @@ def _size(arguments: Sequence[Any]) -> tuple[int, int]:
 
 
 def _shape(item: Any) -> tuple[int, int] | None:
-    """Shape of the frame behind a product, which may have given up its pixels."""
-    for name in ("solved", "registered", "flattened", "calibrated", "frame"):
-        item = getattr(item, name, item)
-    return item.data_dn.shape if isinstance(item, Frame) else None
+    """Shape of a frame, or of the one behind a product, which may have given up its pixels."""
+    facts = FrameFacts.of(item) if isinstance(item, Frame) else getattr(item, "facts", None)
+    return facts.shape if isinstance(facts, FrameFacts) else None

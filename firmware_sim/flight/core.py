@@ -10,14 +10,11 @@ from typing import Any
 from firmware_sim.board.bits import crc_of
 from firmware_sim.cost.model import CostModel
 from firmware_sim.cost.work import work_after, work_before
-from firmware_sim.flight.restamp import SetResult, restamped, without
 from firmware_sim.ports import Charge, Item, frame_number
 from sensorproc.config import Config
 from sensorproc.frames import Frame, Rejection
-from sensorproc.onboard.pipeline import prepared, search_set
-from sensorproc.onboard.products import Prepared
-from sensorproc.onboard.records import input_digest, set_housekeeping, set_records
-from sensorproc.onboard.star_table import StarTable
+from sensorproc.onboard.frame_set_processor import FrameSetProcessor, SearchedSet
+from sensorproc.onboard.products import HandOver, Prepared
 from sensorproc.onboard.state import PayloadState
 from sensorproc.timescales import NS_PER_S
 
@@ -27,29 +24,28 @@ class RealCore:
     """The pipeline on real pixels."""
 
     model: CostModel
-    stars_for: Callable[[list[Frame]], StarTable | None]
-    states: dict[int, PayloadState]  # by detector
+    processor: FrameSetProcessor
+
+    @property
+    def states(self) -> dict[int, PayloadState]:
+        """By detector."""
+        return self.processor.states
 
     def prepare(self, frame: Frame, config: Config) -> tuple[Prepared, list[Charge]]:
         """One frame."""
         meter = Meter(self.model)
-        return prepared(frame, self.states[frame.detector], config, meter), meter.charges
+        return self.processor.with_config(config).prepare(frame, meter), meter.charges
 
     def search(
-        self, items: list[Prepared], frames: list[Frame], config: Config, ring_key: int = 0
-    ) -> tuple[SetResult, list[Charge]]:
+        self, items: HandOver[Prepared], frames: list[Frame], config: Config, ring_key: int = 0
+    ) -> tuple[SearchedSet, list[Charge]]:
         """One set, its items in order of time. The state is only replaced by :meth:`commit`."""
-        detector, last_ns = items[0].detector, max(item.t_mid_tai_ns for item in items)
         meter = Meter(self.model)
-        processed, state = search_set(items, self.states[detector], self.stars_for(frames), config, meter)
-        records = set_records(processed, frames, 0, last_ns)
-        housekeeping = set_housekeeping(processed, input_digest(frames), config.digest())
-        n = len(processed.residuals), len(processed.tracklets)
-        return SetResult(records, housekeeping, *n, state, processed), meter.charges
+        return self.processor.with_config(config).search(items, frames, meter), meter.charges
 
-    def commit(self, detector: int, state: PayloadState) -> None:
+    def commit(self, searched: SearchedSet) -> None:
         """A set is done: its state is the next one's."""
-        self.states[detector] = state
+        self.processor.commit(searched)
 
 
 @dataclass
@@ -68,22 +64,25 @@ class ReusedCore:
             self.preparation[key] = self.real.prepare(frame, config)[1]
         return frame, self.preparation[key]
 
-    def search(self, items: list[Any], frames: list[Frame], config: Config, ring_key: int = 0) -> tuple[SetResult, list[Charge]]:
+    def search(
+        self, items: HandOver[Any], frames: list[Frame], config: Config, ring_key: int = 0
+    ) -> tuple[SearchedSet, list[Charge]]:
         """One set, as it was found the first time that it came whole."""
+        first = next(iter(items))
         usable = [item for item in items if isinstance(item, Frame)]
         key = ring_key, len(items), config.digest()
         kept = self.kept.get(key)
         if kept is None or kept.n_used < len(usable):
-            done = [self.real.prepare(item, config)[0] if isinstance(item, Frame) else item for item in items]
+            done = HandOver(self.real.prepare(item, config)[0] if isinstance(item, Frame) else item for item in items)
             result, charges = self.real.search(done, frames, config)
-            kept = self.kept[key] = Kept.of(result, charges, items[0], len(usable))
+            kept = self.kept[key] = Kept.of(result, charges, first, len(usable))
             return kept.result, kept.charges
         lost = [item for item in items if not isinstance(item, Frame)]
         part = len(usable) / max(kept.n_used, 1)
         charges = [charge.scaled(part) for charge in kept.charges]
-        return without(kept.at(items[0]), lost, len(usable)), charges
+        return kept.at(first).without(lost, len(usable)), charges
 
-    def commit(self, detector: int, state: PayloadState) -> None:
+    def commit(self, searched: SearchedSet) -> None:
         """States are those of the first round."""
 
 
@@ -109,17 +108,18 @@ class RememberingCore:
         item, charges = self.preparation[key]
         if isinstance(item, Rejection):
             return replace(item, frame_index=frame.index, t_mid_tai_ns=frame.t_mid_tai_ns), charges
-        return replace(item, calibrated=replace(item.calibrated, frame=frame)), charges
+        return replace(item, facts=item.facts.of_repeat(frame)), charges
 
     def search(
-        self, items: list[Prepared], frames: list[Frame], config: Config, ring_key: int = 0
-    ) -> tuple[SetResult, list[Charge]]:
+        self, items: HandOver[Prepared], frames: list[Frame], config: Config, ring_key: int = 0
+    ) -> tuple[SearchedSet, list[Charge]]:
         """One set."""
-        first, detector = items[0], items[0].detector
+        first, raw = next(iter(items)), {frame.index: frame for frame in frames}
+        detector = first.detector
         times = tuple(item.t_mid_tai_ns - first.t_mid_tai_ns for item in items)
         parts = (
             (item.frame_index - frame_number(first), item.reason) if isinstance(item, Rejection)
-            else (item.calibrated.frame.index - frame_number(first), crc_of(item.image_e), crc_of(item.calibrated.frame.data_dn))
+            else (item.facts.index - frame_number(first), crc_of(item.image_e), crc_of(raw[item.facts.index].data_dn))
             for item in items
         )  # fmt: skip
         key = (detector, times, *parts, config.digest(), self.states[detector].digest())
@@ -130,7 +130,7 @@ class RememberingCore:
             return self.kept[key].result, charges
         return kept.at(first), kept.charges
 
-    def commit(self, detector: int, state: PayloadState) -> None:
+    def commit(self, searched: SearchedSet) -> None:
         """The state stays that of the start."""
 
 
@@ -138,20 +138,20 @@ class RememberingCore:
 class Kept:
     """A result, its costs, and which frames it was of."""
 
-    result: SetResult
+    result: SearchedSet
     charges: list[Charge]
     number: int
     t_mid_tai_ns: int
     n_used: int
 
     @classmethod
-    def of(cls, result: SetResult, charges: list[Charge], first: Item | Prepared, n_used: int) -> "Kept":
+    def of(cls, result: SearchedSet, charges: list[Charge], first: Item | Prepared, n_used: int) -> "Kept":
         """What a set whose first frame is this one has given; its pixels are not kept."""
-        return cls(replace(result, processed=None), charges, frame_number(first), first.t_mid_tai_ns, n_used)
+        return cls(result.as_repeat(), charges, frame_number(first), first.t_mid_tai_ns, n_used)
 
-    def at(self, first: Item | Prepared) -> SetResult:
+    def at(self, first: Item | Prepared) -> SearchedSet:
         """The result of the same set, taken when its first frame is this one."""
-        return restamped(self.result, frame_number(first) - self.number, first.t_mid_tai_ns - self.t_mid_tai_ns)
+        return self.result.moved(frame_number(first) - self.number, first.t_mid_tai_ns - self.t_mid_tai_ns)
 
 
 class Meter:

@@ -17,7 +17,7 @@ from sensorproc.downlink.dictionary import Apid
 from sensorproc.ground.decode import FORMATS, remove_earlier, write_products
 from sensorproc.ground.export.tables import write_table
 from sensorproc.ground.release import Marking, check_mode
-from sensorproc.onboard.products import See, unseen
+from sensorproc.onboard.frame_set_processor import See, unseen
 from sensorproc.processing import Outcome, marking_fields
 from sensorproc.recording import open_recording
 from sensorproc.run_facts import run_facts, write_run

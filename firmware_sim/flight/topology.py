@@ -54,14 +54,15 @@ from sensorproc.catalog.sky import Sky
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Apid, Severity
 from sensorproc.downlink.formatter import Formatter
-from sensorproc.downlink.records import NO_SET
 from sensorproc.downlink.telecommands import Mode
 from sensorproc.errors import InputError
+from sensorproc.events import Event
 from sensorproc.frame_sets import frame_sets, unopened
 from sensorproc.frames import Rejection
 from sensorproc.onboard.footprint import Footprint, footprint
-from sensorproc.onboard.products import Processed, See, unseen
-from sensorproc.onboard.records import set_housekeeping
+from sensorproc.onboard.frame_set_processor import FrameSetProcessor, See, unseen
+from sensorproc.onboard.products import Processed
+from sensorproc.onboard.records import NOT_TAKEN, set_values
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Entry, Recording
 from sensorproc.timescales import NS_PER_S
@@ -186,17 +187,18 @@ def build(
         health.set_sent(set_id, has_gone)
         output.set_sent(set_id, has_gone)
 
+    nothing = Processed.nothing(0, (), states[layout.detectors[0]].digest())
     downlink = DownlinkManager(
         clock, Formatter(config.downlink.max_packet_bytes), radio, ledger, health.record, health.told, marking,
         board.link_bit_s / BITS_PER_BYTE / len(layout.detectors),
         lambda: unlimited(parameters.config.downlink.budget_bytes_per_set), set_sent,
-        (set_housekeeping(Processed.nothing(0, (), states[layout.detectors[0]].digest()), b"", config.digest())
-         | {"set_id": NO_SET, "first_frame": 0, "n_frames": 0} | marking, clock.origin_tai_ns),
+        (set_values(nothing, b"", config.digest(), NOT_TAKEN) | marking, clock.origin_tai_ns),
     )  # fmt: skip
     output = SetOutput(clock, ledger, downlink, health.set_done, see, trace)
+    core = CORES[operations.core](RealCore(model, FrameSetProcessor(config, sky, states)))
     image_processor = ImageProcessor(
-        env, clock, store, memory, processor, CORES[operations.core](RealCore(model, sky.stars, states)), ledger, output,
-        health.event, health.rejection, holds_frames, lambda: parameters.config, tables.check, OverloadPolicy(),
+        env, clock, store, memory, processor, core, ledger, output,
+        health.event, health.tell, holds_frames, lambda: parameters.config, tables.check, OverloadPolicy(),
         layout.detectors, board.waiting_sets, PreparedFrames(guards_pixels), 1 if profile.edac else 2,
     )  # fmt: skip
     health.watch(image_processor)
@@ -280,13 +282,13 @@ def _schedule(
 def _tell_before_start(payload: Payload, unreadable: list[Rejection], sky: Sky, first_frame: int, detector: int) -> None:
     """What is wrong before anything runs: files that are no frames, damage of the star table."""
     for rejection in unreadable:
-        payload.health.rejection(rejection, Severity.WARNING_LO)
+        payload.health.tell(Event.of(rejection))
     damaged, said = sky.damage()
     if damaged:
         payload.problems.append(said)
-        numbers = (("n_cells", float(len(damaged))), ("first", float(damaged[0])))
-        told = Rejection(first_frame, detector, payload.clock.origin_tai_ns, "TABLE_DAMAGED", numbers)
-        payload.health.rejection(told, Severity.WARNING_HI)
+        numbers = float(len(damaged)), float(damaged[0])  # cells, and the first of them
+        at = payload.clock.origin_tai_ns, numbers, first_frame, detector
+        payload.health.tell(Event("TABLE_DAMAGED", Severity.WARNING_HI, *at))
 
 
 def _beats(env: simpy.Environment, downlink: DownlinkManager, is_over: Callable[[], bool]) -> Any:

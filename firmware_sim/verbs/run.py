@@ -66,7 +66,7 @@ def run(
     from firmware_sim.scenarios.simulate import simulate
     from sensorproc.errors import UsageError
     from sensorproc.ground import release
-    from sensorproc.onboard.products import unseen
+    from sensorproc.onboard.frame_set_processor import unseen
     from sensorproc.review.picture import write_picture
     from sensorproc.review.view import SetViews
 

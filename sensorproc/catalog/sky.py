@@ -10,7 +10,7 @@ import numpy as np
 from sensorproc.catalog import patterns
 from sensorproc.catalog.stars import SHIPPED, StarCatalog, shipped
 from sensorproc.config import Solve
-from sensorproc.frames import Frame
+from sensorproc.frames import Taken
 from sensorproc.geometry import radec_from_unit
 from sensorproc.onboard.star_table import Patterns, StarTable
 
@@ -40,7 +40,7 @@ class Sky:
         cells = self.catalog().damaged_cells() if self.given is None else []
         return cells, f"{SHIPPED}: {len(cells)} damaged cells are not used; install the package again"
 
-    def stars(self, frames: Sequence[Frame]) -> StarTable | None:
+    def stars(self, frames: Sequence[Taken]) -> StarTable | None:
         """Stars for a frame set; None where there are no frames."""
         if not frames:
             return self.given

@@ -8,7 +8,7 @@ import numpy as np
 from sensorproc.conventions import ARCSEC_PER_RAD
 from sensorproc.flags import DetectionFlag
 from sensorproc.geometry import attitude_terms
-from sensorproc.onboard.products import Measurement, Residual
+from sensorproc.onboard.products import Measurement, PixelMeasurement, Residual, Solution
 
 
 def fold_angle(angle: float) -> float:
@@ -17,33 +17,27 @@ def fold_angle(angle: float) -> float:
     return folded if folded > -math.pi / 2 else folded + math.pi
 
 
-def on_sky(
-    residual: Residual, x: float, y: float, cov: tuple[float, float, float], flux: float, sigma_flux: float, snr: float,
-    log10_pfa: float, is_streak: bool, length: float, angle: float, flags: int,
-) -> Measurement:  # fmt: skip
-    """Attach sky position and magnitude of the frame's solution. Errors in right ascension are on the sky."""
-    solved = residual.solved
-    raw = solved.registered.flattened.calibrated.frame
+def on_sky(residual: Residual, pixel: PixelMeasurement) -> Measurement:
+    """The measurement with the direction and magnitude that the frame's solution gives it."""
+    solution, facts = residual.solution, residual.facts
     ra = dec = mag = None
     sigma_ra = sigma_dec = sigma_mag = 0.0
-    if solved.camera is not None:
-        ra, dec = (float(v) for v in solved.camera.radec(np.float64(x), np.float64(y)))
-        sigma_ra, sigma_dec = sky_sigmas(residual, x, y, cov)
-    if solved.zeropoint_mag is not None and raw.exposure_s > 0 and flux > 0:
-        mag = solved.zeropoint_mag - 2.5 * math.log10(flux / raw.exposure_s)
-        sigma_mag = math.hypot(1.0857 * sigma_flux / flux, solved.sigma_zeropoint_mag or 0.0)
-    if mag is None:
-        flags |= DetectionFlag.NO_PHOTOMETRY
+    if solution.camera is not None:
+        ra, dec = (float(v) for v in solution.camera.radec(np.float64(pixel.x_px), np.float64(pixel.y_px)))
+        sigma_ra, sigma_dec = sky_sigmas(solution, pixel)
+    if solution.zeropoint_mag is not None and facts.exposure_s > 0 and pixel.flux_e > 0:
+        mag = solution.zeropoint_mag - 2.5 * math.log10(pixel.flux_e / facts.exposure_s)
+        sigma_mag = math.hypot(1.0857 * pixel.sigma_flux_e / pixel.flux_e, solution.sigma_zeropoint_mag or 0.0)
+    known = vars(pixel) | {"flags": pixel.flags | (int(DetectionFlag.NO_PHOTOMETRY) if mag is None else 0)}
     return Measurement(
-        raw.index, raw.detector, raw.t_mid_tai_ns, x, y, cov, flux, sigma_flux, snr, log10_pfa, is_streak, length, angle,
-        flags, ra, dec, sigma_ra, sigma_dec, mag, sigma_mag,
+        **known, frame_index=facts.index, detector=facts.detector, t_mid_tai_ns=facts.t_mid_tai_ns, ra_rad=ra, dec_rad=dec,
+        sigma_ra_arcsec=sigma_ra, sigma_dec_arcsec=sigma_dec, mag=mag, sigma_mag=sigma_mag,
     )  # fmt: skip
 
 
-def sky_sigmas(residual: Residual, x: float, y: float, cov: tuple[float, float, float]) -> tuple[float, float]:
+def sky_sigmas(solution: Solution, pixel: PixelMeasurement) -> tuple[float, float]:
     """One-sigma errors east and north [arcsec]: the centroid's, and the solution's own."""
-    solved = residual.solved
-    camera = solved.camera
+    camera, x, y, (xx, xy, yy) = solution.camera, pixel.x_px, pixel.y_px, pixel.cov_px2
     assert camera is not None
     xs, ys = np.array([x, x + 1.0, x]), np.array([y, y, y + 1.0])
     ra, dec = camera.radec(xs, ys)
@@ -51,8 +45,8 @@ def sky_sigmas(residual: Residual, x: float, y: float, cov: tuple[float, float, 
     rows = np.array([east * math.cos(float(dec[0])), dec[1:] - dec[0]]) * ARCSEC_PER_RAD
     place = np.array([camera.parity * (x - camera.x0_px)]), np.array([y - camera.y0_px])
     moved = attitude_terms(*place)[0] * np.array([[camera.parity], [1.0]])  # pixels that the solution's errors move a place
-    pixel = np.array([[cov[0], cov[1]], [cov[1], cov[2]]]) + np.einsum("ia,ab,jb->ij", moved, solved.cov, moved)
-    sky = np.einsum("ij,jk,lk->il", rows, pixel, rows)
+    cov = np.array([[xx, xy], [xy, yy]]) + np.einsum("ia,ab,jb->ij", moved, solution.cov, moved)
+    sky = np.einsum("ij,jk,lk->il", rows, cov, rows)
     return math.sqrt(float(sky[0, 0])), math.sqrt(float(sky[1, 1]))
 
 
@@ -75,16 +69,16 @@ def mean_magnitude(members: Sequence[Measurement]) -> tuple[float | None, float]
 
 def common_flags(residual: Residual) -> int:
     """Flags that every detection of a frame has."""
-    solved = residual.solved
+    solution = residual.solution
     flags = 0
-    if solved.camera is None:
+    if solution.camera is None:
         flags |= DetectionFlag.NO_SKY
-    elif not solved.is_star_solution:
+    elif not solution.is_star_solution:
         flags |= DetectionFlag.POINTING_PRIOR
-    if solved.zeropoint_mag is None:
+    if solution.zeropoint_mag is None:
         flags |= DetectionFlag.NO_PHOTOMETRY
-    if not solved.registered.flattened.calibrated.is_gain_known:
+    if not residual.facts.is_gain_known:
         flags |= DetectionFlag.UNCALIBRATED_GAIN
-    if not solved.registered.flattened.calibrated.frame.has_time:
+    if not residual.facts.has_time:
         flags |= DetectionFlag.NO_TIME
     return int(flags)

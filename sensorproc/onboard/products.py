@@ -3,18 +3,55 @@
 Arrays are read-only C-contiguous views. Images are (ny, nx) float32 in electrons, weights are 1/variance.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from sensorproc.conventions import ARCSEC_PER_RAD
-from sensorproc.frames import Frame, Rejection
+from sensorproc.frames import Frame, ObserverState, Rejection, SensorFacts
 from sensorproc.geometry import Camera, Coordinate
 
-NOTHING, NO_FLAGS = np.empty((0, 0), np.float32), np.empty((0, 0), np.uint8)
-
+Item = TypeVar("Item")
 Image = np.ndarray  # (ny, nx) float32, C-contiguous, read-only
+
+
+@dataclass(frozen=True, eq=False)
+class FrameFacts:
+    """What is known of a frame besides its pixels: it stays when they have served and their memory is given back.
+
+    ``shape`` (ny, nx); ``gain_e_per_dn`` the gain used, 1 where it is not known; ``background_e`` and ``noise_e`` the frame's
+    typical ones [e-], 0 before they are measured.
+    """
+
+    index: int
+    detector: int
+    t_mid_tai_ns: int
+    exposure_s: float
+    shape: tuple[int, int]
+    sensor: SensorFacts
+    camera: Camera | None
+    observer: ObserverState | None
+    has_time: bool
+    background_e: float = 0.0
+    noise_e: float = 0.0
+
+    @classmethod
+    def of(cls, frame: Frame) -> "FrameFacts":
+        """Facts of a frame as it was read."""
+        ny, nx = frame.data_dn.shape
+        names = (f.name for f in fields(cls) if f.name not in ("shape", "sensor", "background_e", "noise_e"))
+        return cls(shape=(ny, nx), sensor=frame.facts, **{name: getattr(frame, name) for name in names})
+
+    def of_repeat(self, frame: Frame) -> "FrameFacts":
+        """The same of a frame whose pixels are these once more."""
+        return replace(FrameFacts.of(frame), background_e=self.background_e, noise_e=self.noise_e)
+
+    @property
+    def is_gain_known(self) -> bool:
+        """Whether electrons are electrons and not counts."""
+        return self.sensor.gain_e_per_dn is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,32 +59,30 @@ class Calibrated:
     """Electrons above bias and dark. ``dark_e_s`` (ny, nx) float32 or None: the payload's dark map, subtracted times the
     exposure."""
 
-    frame: Frame
+    facts: FrameFacts
     image_e: Image
     dark_e_s: Image | None
     flags: np.ndarray
-    gain_e_per_dn: float
-    is_gain_known: bool
 
 
 @dataclass(frozen=True, eq=False)
 class Flattened:
     """Electrons above the background; ``sigma_e`` (ny, nx) is the noise without sources."""
 
-    calibrated: Calibrated
+    facts: FrameFacts
     image_e: Image
     sigma_e: Image
     flags: np.ndarray
-    background_e: float
-    noise_e: float
 
     @property
     def detector(self) -> int:
-        return self.calibrated.frame.detector
+        """Number of the detector."""
+        return self.facts.detector
 
     @property
     def t_mid_tai_ns(self) -> int:
-        return self.calibrated.frame.t_mid_tai_ns
+        """Mid-exposure [ns of TAI]."""
+        return self.facts.t_mid_tai_ns
 
 
 @dataclass(frozen=True)
@@ -89,8 +124,8 @@ def _homography(rows: tuple[tuple[float, ...], ...], x: Coordinate, y: Coordinat
 
 
 @dataclass(frozen=True, eq=False)
-class Registered:
-    """A frame with its place in the set.
+class Registration:
+    """The place of a frame in its set, without any pixels.
 
     ``stars`` (n, 3) float64: x, y [px], SNR of the stars found in this frame; ``rms_px`` of the matched
     ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences; ``is_stare`` whether the stars of the
@@ -98,7 +133,6 @@ class Registered:
     reaches farther.
     """
 
-    flattened: Flattened
     transform: Transform
     trail: Trail
     psf_sigma_px: float
@@ -111,7 +145,24 @@ class Registered:
 
 
 @dataclass(frozen=True, eq=False)
-class Solved:
+class Registered(Registration):
+    """A frame with its place in the set."""
+
+    flattened: Flattened = field(kw_only=True)
+
+    @property
+    def facts(self) -> FrameFacts:
+        """What is known of the frame besides its pixels."""
+        return self.flattened.facts
+
+    @property
+    def registration(self) -> Registration:
+        """The place alone, without the pixels."""
+        return Registration(**{f.name: getattr(self, f.name) for f in fields(Registration)})
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
     """Sky solution of one frame: ``camera`` maps pixels to GCRS directions, None without any pointing.
 
     ``cov`` (4, 4) is that of the solution itself, not of a target's centroid: turns about image x and y [px], about the line of
@@ -120,7 +171,6 @@ class Solved:
     (BP-RP, NaN unknown).
     """
 
-    registered: Registered
     camera: Camera | None
     is_star_solution: bool
     n_matched: int
@@ -147,11 +197,30 @@ class Solved:
 
 
 @dataclass(frozen=True, eq=False)
+class Solved(Solution):
+    """A frame with its sky solution."""
+
+    registered: Registered = field(kw_only=True)
+
+    @property
+    def facts(self) -> FrameFacts:
+        """What is known of the frame besides its pixels."""
+        return self.registered.facts
+
+    @property
+    def solution(self) -> Solution:
+        """The solution alone, without the frame."""
+        return Solution(**{f.name: getattr(self, f.name) for f in fields(Solution)})
+
+
+@dataclass(frozen=True, eq=False)
 class Residual:
     """The frame without its stars. ``weight`` (ny, nx) float32 = 1/variance [e-^-2], 0 where flagged; ``star_snr`` (ny, nx)
     float16: the light taken out, over the frame's typical noise."""
 
-    solved: Solved
+    facts: FrameFacts
+    registration: Registration
+    solution: Solution
     image_e: Image
     weight: Image
     flags: np.ndarray
@@ -161,7 +230,7 @@ class Residual:
     @property
     def star_e(self) -> Image:
         """The light taken out [e-]."""
-        return self.star_snr.astype(np.float32) * np.float32(self.solved.registered.flattened.noise_e)
+        return self.star_snr.astype(np.float32) * np.float32(self.facts.noise_e)
 
 
 @dataclass(frozen=True)
@@ -182,12 +251,13 @@ class Candidate:
 
 
 @dataclass(frozen=True, eq=False)
-class Measurement:
-    """One object in one frame. Positions are detector pixels; ``cov_px2`` is (xx, xy, yy)."""
+class PixelMeasurement:
+    """One object in one frame, as its pixels show it.
 
-    frame_index: int
-    detector: int
-    t_mid_tai_ns: int
+    Positions are detector pixels and ``cov_px2`` is their covariance (xx, xy, yy); ``length_px`` and ``angle_rad`` are those of
+    its trail, undirected; ``flags`` are :class:`~sensorproc.flags.DetectionFlag`.
+    """
+
     x_px: float
     y_px: float
     cov_px2: tuple[float, float, float]
@@ -199,6 +269,18 @@ class Measurement:
     length_px: float
     angle_rad: float
     flags: int
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement(PixelMeasurement):
+    """One object in one frame, with its direction and magnitude where the frame's solution gives them.
+
+    ``ra_rad`` and ``dec_rad`` are geometric directions in GCRS axes; the error in right ascension is on the sky, times cos(dec).
+    """
+
+    frame_index: int
+    detector: int
+    t_mid_tai_ns: int
     ra_rad: float | None = None
     dec_rad: float | None = None
     sigma_ra_arcsec: float = 0.0
@@ -234,6 +316,24 @@ class Tracklet:
 Prepared = Flattened | Rejection  # what has become of a frame when its set is searched
 
 
+class HandOver(Generic[Item]):
+    """Frames with one owner. Whoever takes them has them alone, and gives their memory back when they have served."""
+
+    def __init__(self, items: Iterable[Item]):
+        self._items = list(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    def take(self) -> list[Item]:
+        """All of them; nothing is left here."""
+        items, self._items = self._items, []
+        return items
+
+
 @dataclass(frozen=True, eq=False)
 class Processed:
     """Everything one set produced, on its way to the downlink.
@@ -266,19 +366,7 @@ class Processed:
         return cls(detector, (), (), (), rejections, 0.0, 0.0, 0, 0, 0, state_digest)
 
 
-See = Callable[[int, Processed], object]  # looks at a set that is done, given with its number
-
-
-def unseen(set_id: int, processed: Processed) -> None:
-    """Nobody looks at the set."""
-
-
 def freeze(*arrays: np.ndarray) -> None:
     """Make arrays read-only: stages never modify their inputs."""
     for array in arrays:
         array.setflags(write=False)
-
-
-def without_pixels(flat: Flattened) -> Flattened:
-    """What is known of a frame whose pixels have served."""
-    return replace(flat, image_e=NOTHING, sigma_e=NOTHING, flags=NO_FLAGS)

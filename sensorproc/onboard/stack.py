@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sensorproc.onboard.products import Registered, Residual, freeze
+from sensorproc.onboard.products import Registration, Residual, freeze
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +22,20 @@ class Stack:
     psf_sigma_px: float
 
     @property
-    def registered(self) -> list[Registered]:
-        return [frame.solved.registered for frame in self.frames]
+    def shape(self) -> tuple[int, int]:
+        """Of one frame (ny, nx)."""
+        ny, nx = self.image_e.shape[1:]
+        return ny, nx
+
+    @property
+    def registrations(self) -> list[Registration]:
+        """Place of every frame in the set."""
+        return [frame.registration for frame in self.frames]
 
     @cached_property
     def reference(self) -> Residual:
         """The frame whose time is nearest to the set's reference time."""
-        return min(self.frames, key=lambda f: (abs(f.solved.registered.t_frames), f.solved.registered.t_frames))
+        return min(self.frames, key=lambda f: (abs(f.registration.t_frames), f.registration.t_frames))
 
     @cached_property
     def typical_weight(self) -> np.ndarray:
@@ -40,7 +47,7 @@ class Stack:
         """Detector positions (n, 2) of the motion (x, y) + (vx, vy) t of the registered plane."""
         places = [
             r.transform.to_detector(np.float64(x + vx * t), np.float64(y + vy * t))
-            for r, t in zip(self.registered, self.times, strict=True)
+            for r, t in zip(self.registrations, self.times, strict=True)
         ]
         return np.array(places, float)
 
@@ -50,7 +57,7 @@ class Stack:
         The object's own motion during the exposure adds to that of the stars: the platform carries both.
         """
         rows = np.empty((len(self.frames), 3))
-        for k, r in enumerate(self.registered):
+        for k, r in enumerate(self.registrations):
             (a, b, _), (c, d, _), _ = r.transform.inverse
             dx = r.trail.dx_px + (a * vx + b * vy) * self.exposure_fraction
             dy = r.trail.dy_px + (c * vx + d * vy) * self.exposure_fraction
@@ -61,16 +68,16 @@ class Stack:
 
 def stack(residuals: Sequence[Residual], cadence_s: float) -> Stack:
     """Cubes of a set. Its frames are views of them, so that nothing is held twice."""
-    registered = [frame.solved.registered for frame in residuals]
-    exposure_s = registered[0].flattened.calibrated.frame.exposure_s
+    registrations = [frame.registration for frame in residuals]
+    exposure_s = residuals[0].facts.exposure_s
     image_e, weight = np.stack([r.image_e for r in residuals]), np.stack([r.weight for r in residuals])
     freeze(image_e, weight)
     return Stack(
         tuple(replace(r, image_e=image_e[k], weight=weight[k]) for k, r in enumerate(residuals)),
         image_e,
         weight,
-        np.array([r.t_frames for r in registered]),
+        np.array([r.t_frames for r in registrations]),
         cadence_s,
         min(exposure_s / cadence_s, 1.0) if cadence_s > 0 else 0.0,
-        registered[0].psf_sigma_px,
+        registrations[0].psf_sigma_px,
     )

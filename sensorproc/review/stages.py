@@ -49,22 +49,22 @@ class StageKeeper:
         """Write what was kept of the set that became ``processed``; False if it ended before there was anything."""
         if self.stack is None:
             return False
-        frames = self.stack
-        sigma = np.where(frames.weight > 0, 1.0 / np.sqrt(np.where(frames.weight > 0, frames.weight, 1.0)), 0.0)
+        stack = self.stack
+        sigma = np.where(stack.weight > 0, 1.0 / np.sqrt(np.where(stack.weight > 0, stack.weight, 1.0)), 0.0)
         primary = fits.PrimaryHDU()
         primary.header["DETECTOR"] = processed.detector
         primary.header["THRESH"] = (processed.threshold_snr, "SNR of a track over the set")
         primary.header["EXPECTFA"] = (processed.expected_false_alarms, "false tracks expected above it")
         primary.header["EXCESS"] = (processed.excess, "of false tracks over theory")
-        primary.header["PSFSIGMA"] = (frames.psf_sigma_px, "px")
-        numbers = [r.flattened.calibrated.frame.index for r in frames.registered]
+        primary.header["PSFSIGMA"] = (stack.psf_sigma_px, "px")
+        numbers = [frame.facts.index for frame in stack.frames]
         hdus = [
             primary,
-            fits.ImageHDU(frames.image_e, name="RESIDUAL"),
+            fits.ImageHDU(stack.image_e, name="RESIDUAL"),
             fits.ImageHDU(sigma.astype(np.float32), name="SIGMA"),
-            fits.ImageHDU(np.stack([frame.flags for frame in frames.frames]), name="FLAGS"),
-            fits.ImageHDU(np.stack([frame.star_e for frame in frames.frames]), name="STARS"),
-            _table("FRAMES", {"FRAME": numbers, "T_FRAMES": frames.times}),
+            fits.ImageHDU(np.stack([frame.flags for frame in stack.frames]), name="FLAGS"),
+            fits.ImageHDU(np.stack([frame.star_e for frame in stack.frames]), name="STARS"),
+            _table("FRAMES", {"FRAME": numbers, "T_FRAMES": stack.times}),
             _table("BOXES", _rates([c for box in self.boxes for c in box.centres])),
             _table("CANDIDATES", _motions(self.candidates)),
             _table("TRACKS", _motions([t.candidate for t in self.tracks]) | {"FLUX_E": [t.flux_e for t in self.tracks]}),

@@ -24,8 +24,7 @@ class SetView:
     @classmethod
     def of(cls, processed: Processed) -> "SetView":
         """Of a set of which a frame could be used."""
-        registered = [residual.solved.registered for residual in processed.residuals]
-        transforms = {r.flattened.calibrated.frame.index: r.transform for r in registered}
+        transforms = {r.facts.index: r.registration.transform for r in processed.residuals}
         light = np.maximum(deep_image(processed.residuals), _moving_light(processed))
         return cls(processed.detector, transforms, stretched(light))
 
@@ -60,7 +59,7 @@ def _moving_light(processed: Processed) -> np.ndarray:
     for residual in processed.residuals:
         ny, nx = residual.image_e.shape
         clean = np.where(residual.weight > 0, residual.image_e, np.float32(0.0))
-        matrix = np.array(residual.solved.registered.transform.matrix)
+        matrix = np.array(residual.registration.transform.matrix)
         moved = cv2.warpPerspective(clean, matrix, (nx, ny), flags=cv2.INTER_LINEAR)
         best = moved if best is None else np.maximum(best, moved)
     assert best is not None

@@ -8,7 +8,10 @@ import pytest
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.patches.link import bright_objects
-from sensorproc.onboard.pipeline import call, prepared, process_set, register_set
+from sensorproc.onboard.pipeline import prepared, process_set
+from sensorproc.onboard.products import HandOver
+from sensorproc.onboard.residual_set import register_set
+from sensorproc.onboard.stage import call
 from sensorproc.onboard.state import PayloadState
 from tests.skies.approach import case_of, truth
 from tests.skies.cases import SIDEREAL, target_path
@@ -41,7 +44,7 @@ def test_saturated_stars_are_no_objects():
     frames = frames_of(case)
     hot = [replace(f, facts=replace(f.facts, full_well_e=3000.0)) for f in frames]
     flattened = [prepared(frame, PayloadState(), Config()) for frame in hot]
-    registered, _ = register_set(flattened, PayloadState(), Config(), 1.0, call)
+    registered, _ = register_set(HandOver(flattened), PayloadState(), Config(), 1.0, call)
     tracks, kept = bright_objects(registered)
     assert tracks == []
     assert kept is registered

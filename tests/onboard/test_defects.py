@@ -35,7 +35,7 @@ def residuals():
 
 def noisy(residuals, rng):
     """New noise, a pixel of SNR 0.9 in a frame, 2.5 in a set, and an object of SNR 20 in a set at rest."""
-    s = residuals[0].solved.registered.psf_sigma_px
+    s = residuals[0].registration.psf_sigma_px
     shape = template(Trail(), s)
     shape *= 20.0 / np.sqrt(8.0 * (shape * shape).sum())
     h = shape.shape[0] // 2
@@ -49,8 +49,8 @@ def noisy(residuals, rng):
     return made
 
 
-def _as_stare(solved):
-    return replace(solved, registered=replace(solved.registered, is_stare=True))
+def _as_stare(residual):
+    return replace(residual, registration=replace(residual.registration, is_stare=True))
 
 
 def test_a_warm_pixel_adds_up_and_an_object_at_rest_is_no_pixel(residuals, rng):
@@ -70,10 +70,7 @@ def test_a_stare_knows_what_was_learned_and_adds_nothing(residuals, rng):
     warm = None
     for _ in range(12):
         _, warm = mask_fixed_pixels(noisy(residuals, rng), warm)
-    stare = [
-        replace(r, solved=replace(r.solved, registered=replace(r.solved.registered, is_stare=True)))
-        for r in noisy(residuals, rng)
-    ]
+    stare = [_as_stare(r) for r in noisy(residuals, rng)]
     masked, same = mask_fixed_pixels(stare, warm)
     assert same is warm
     assert all(r.flags[WARM] & PixelFlag.HOT and r.weight[WARM] == 0.0 for r in masked)
@@ -88,7 +85,7 @@ def test_part_of_a_column_a_little_too_dark_is_found_and_a_shadow_is_not(residua
         image[70:, 30] -= 1.2 * 5.0
         image[20:60, 110:122] -= 1.2 * 5.0  # dust
         image[100:104, 140:144] -= 5.0 * 5.0  # a star, over-subtracted
-        frames.append(replace(r, image_e=image, solved=_as_stare(r.solved) if is_stare else r.solved))
+        frames.append(replace(_as_stare(r) if is_stare else r, image_e=image))
     hot = mask_dead_columns(frames)[0].flags & PixelFlag.HOT > 0
     assert hot[85:, 30].all()
     assert not hot[:50, 30].any()

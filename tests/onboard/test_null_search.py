@@ -1,11 +1,15 @@
 """Null searches: run when due, counted in the state, blind to the objects they must not see."""
 
+import weakref
+
 import numpy as np
 import pytest
 
 from sensorproc.config import Config, parse
 from sensorproc.onboard.pipeline import prepared, process_set, search_set
-from sensorproc.onboard.search.null_pixels import restored, sign_reversed
+from sensorproc.onboard.products import HandOver
+from sensorproc.onboard.search.null_pixels import sign_reversed_pixels
+from sensorproc.onboard.stage import call
 from sensorproc.onboard.state import PayloadState
 from tests.skies.cases import SIDEREAL
 from tests.skies.frames import made_up_frames
@@ -57,11 +61,12 @@ def test_the_reversed_set_lies_in_the_same_memory_and_is_turned_back_bit_for_bit
     process_set(frames, PayloadState(), None, config, do)
     before = stacks[0].image_e.copy(), stacks[0].weight.copy()
     warm = np.zeros(before[0].shape[1:], np.float32)
-    reverse, hidden = sign_reversed(stacks[0], warm, config.match)
-    assert reverse.image_e is stacks[0].image_e
-    assert (reverse.image_e == -before[0]).all()
-    assert sum(len(where) for where, _ in hidden) == (reverse.weight != before[1]).sum() > 0
-    restored(stacks[0], hidden)
+    with sign_reversed_pixels(stacks[0], warm, config.match, call) as reverse:
+        assert reverse.image_e is stacks[0].image_e
+        assert (reverse.image_e == -before[0]).all()
+        hidden = reverse.weight != before[1]
+        assert hidden.any()
+        assert (reverse.weight[hidden] == 0.0).all()
     assert stacks[0].image_e.tobytes() == before[0].tobytes()
     assert stacks[0].weight.tobytes() == before[1].tobytes()
 
@@ -69,7 +74,11 @@ def test_the_reversed_set_lies_in_the_same_memory_and_is_turned_back_bit_for_bit
 def test_prepared_frames_are_given_up(frames):
     """The set's memory is counted on it."""
     config = Config()
-    items = [prepared(frame, PayloadState(), config) for frame in frames]
+    given = [prepared(frame, PayloadState(), config) for frame in frames]
+    pixels = [weakref.ref(item.image_e) for item in given]
+    items = HandOver(given)
+    del given
     processed, _ = search_set(items, PayloadState(), None, config)
-    assert items == []
-    assert all(r.solved.registered.flattened.image_e.size == 0 for r in processed.residuals)
+    assert len(items) == 0
+    assert len(processed.residuals) == len(frames)
+    assert all(image() is None for image in pixels)

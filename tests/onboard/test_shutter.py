@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from sensorproc.config import Config
-from sensorproc.onboard.pipeline import call, prepared, register_set
+from sensorproc.onboard.pipeline import prepared
+from sensorproc.onboard.products import HandOver
 from sensorproc.onboard.registration.exposure_time import exposure_bias
+from sensorproc.onboard.residual_set import register_set
+from sensorproc.onboard.stage import call
 from sensorproc.onboard.state import PayloadState
 from tests.skies.cases import BODY_FIXED, SIDEREAL
 from tests.skies.frames import frames_of
@@ -21,7 +24,7 @@ def registered(case, claimed: float = 1.0):
     """Frames of a case whose headers claim so many times the exposure, registered."""
     frames = [replace(frame, exposure_s=claimed * frame.exposure_s) for frame in frames_of(case)]
     items = [prepared(frame, PayloadState(), Config()) for frame in frames]
-    return register_set(items, PayloadState(), Config(), case.cadence_s, call)[0]
+    return register_set(HandOver(items), PayloadState(), Config(), case.cadence_s, call)[0]
 
 
 @pytest.mark.parametrize("claimed", [1.0, 1.1])

@@ -15,7 +15,7 @@ from sensorproc.flags import PixelFlag
 from sensorproc.geometry import N_BEND, aberrate, compose, dcm_from_pointing, rotation
 from sensorproc.onboard.frame.covered_borders import unexposed
 from sensorproc.onboard.measurement import sky_sigmas
-from sensorproc.onboard.products import Residual, Solved
+from sensorproc.onboard.products import PixelMeasurement, Solved
 from sensorproc.onboard.sky.earth_velocity import earth_velocity_km_s
 from sensorproc.onboard.sky.saturated_stars import saturated_stars, sky_stars
 from sensorproc.onboard.sky.solve import solve
@@ -106,7 +106,7 @@ def test_optics_are_learnt_over_frames(rng):
         frames.append((camera, frame_of(stars, replace(camera, distortion=()), camera.ifov_rad)))
     config = Config().solve
     registered = [replace(frame, is_stare=False) for _, frame in frames]
-    found, optics = solve(registered, Sky(None, config).stars([f.flattened.calibrated.frame for f in registered]), config)
+    found, optics = solve(registered, Sky(None, config).stars([f.facts for f in registered]), config)
     assert all(s.is_star_solution for s in found)
     x = y = np.array([20.0, 500.0, 1000.0])
     for (camera, _), result in zip(frames, found, strict=True):
@@ -184,11 +184,11 @@ def test_the_solution_errors_grow_from_the_boresight(rng):
     camera = anywhere(rng, 3.0)
     frame = frame_of(star_list(rng, camera, 60, 0.3)[0], camera, camera.ifov_rad)
     cov = np.diag([0.1, 0.2, 1e-3, 0.0]) ** 2
-    solution = Solved(frame, camera, True, 30, 0.1, cov, None, None)
+    solution = Solved(camera, True, 30, 0.1, cov, None, None, registered=frame)
     arcsec = camera.ifov_rad * ARCSEC_PER_RAD
     assert solution.sigma_arcsec == pytest.approx(math.sqrt(0.5 * (0.1**2 + 0.2**2)) * arcsec)
-    residual = Residual(solution, *[np.zeros((1, 1), np.float32)] * 4, 0)
-    here = sky_sigmas(residual, camera.x0_px, camera.y0_px, (0.0, 0.0, 0.0))
+    exact = PixelMeasurement(camera.x0_px, camera.y0_px, (0.0, 0.0, 0.0), 1.0, 0.1, 10.0, -9.0, False, 0.0, 0.0, 0)
+    here = sky_sigmas(solution, exact)
     assert math.hypot(*here) == pytest.approx(math.hypot(0.1, 0.2) * arcsec, rel=1e-6)
-    there = sky_sigmas(residual, camera.x0_px + 300.0, camera.y0_px, (0.0, 0.0, 0.0))
+    there = sky_sigmas(solution, replace(exact, x_px=camera.x0_px + 300.0))
     assert math.hypot(*there) == pytest.approx(math.sqrt(0.1**2 + 0.2**2 + 0.3**2) * arcsec, rel=2e-3)

@@ -56,7 +56,7 @@ def test_the_psf_is_measured(stages, mode, trail):
     psf = measure_psf(frames, 1.1)
     assert psf.core_px == pytest.approx(truth, rel=0.03)
     residual = stages[mode]["subtract_stars"][0]
-    assert residual.solved.registered.psf_sigma_px == pytest.approx(truth, rel=0.05)
+    assert residual.registration.psf_sigma_px == pytest.approx(truth, rel=0.05)
 
 
 def test_nothing_is_subtracted_away_from_stars(stages):
@@ -94,7 +94,7 @@ def test_light_that_passes_is_told_from_light_that_stays(rng, length):
 
 
 def test_too_few_stars_leave_the_believed_width(stages):
-    frames = [replace(r.solved.registered, stars=np.empty((0, 4))) for r in stages["stare"]["subtract_stars"]]
+    frames = [replace(r.solution.registered, stars=np.empty((0, 4))) for r in stages["stare"]["subtract_stars"]]
     assert measure_psf(frames, 1.234) == Psf(1.234)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from sensorproc.catalog.sky import Sky
 from sensorproc.catalog.stars import shipped
 from sensorproc.config import Config
-from sensorproc.frames import Frame, SensorFacts
+from sensorproc.frames import SensorFacts
 from sensorproc.geometry import Camera, aberrate, as_rows, dcm_from_pointing
-from sensorproc.onboard.products import Calibrated, Flattened, Registered, Solved, Trail, Transform
+from sensorproc.onboard.products import Flattened, FrameFacts, Registered, Solved, Trail, Transform
 from sensorproc.onboard.sky.earth_velocity import earth_velocity_km_s
 from sensorproc.onboard.sky.solve import solve
 from sensorproc.onboard.star_table import StarTable
@@ -57,16 +57,16 @@ def frame_of(stars: np.ndarray, camera: Camera | None, ifov_rad: float) -> Regis
     """A registered frame that holds nothing but its list of stars."""
     blank = np.zeros((SIDE, SIDE), np.float32)
     flags = np.zeros((SIDE, SIDE), np.uint8)
-    facts = SensorFacts(ifov_arcsec=math.degrees(ifov_rad) * 3600.0)
-    raw = Frame(0, 0, "", np.zeros((SIDE, SIDE), np.uint16), flags, T_NS, 1.0, facts, camera)
-    flat = Flattened(Calibrated(raw, blank, None, flags, 1.0, True), blank, blank + 1.0, flags, 0.0, 1.0)
-    return Registered(flat, Transform(IDENTITY, IDENTITY), Trail(), PSF_PX, stars, len(stars), 0.0, 0.0)
+    sensor = SensorFacts(gain_e_per_dn=1.0, ifov_arcsec=math.degrees(ifov_rad) * 3600.0)
+    facts = FrameFacts(0, 0, T_NS, 1.0, (SIDE, SIDE), sensor, camera, None, True, noise_e=1.0)
+    flat = Flattened(facts, blank, blank + 1.0, flags)
+    return Registered(Transform(IDENTITY, IDENTITY), Trail(), PSF_PX, stars, len(stars), 0.0, 0.0, flattened=flat)
 
 
 def solved(stars: np.ndarray, prior: Camera | None, ifov_rad: float) -> tuple[Solved, float]:
     """The solution of one frame, and its seconds."""
     frame, config = frame_of(stars, prior, ifov_rad), Config().solve
-    table: StarTable | None = Sky(None, config).stars([frame.flattened.calibrated.frame])
+    table: StarTable | None = Sky(None, config).stars([frame.facts])
     start = time.perf_counter()
     (result,), _ = solve([frame], table, config)
     return result, time.perf_counter() - start

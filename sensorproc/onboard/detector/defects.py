@@ -31,7 +31,7 @@ SHADOW_PX = 2.5  # smoothing of the mean residual before it is searched for shad
 
 def _shows_what_is_fixed(residuals: list[Residual]) -> bool:
     """Whether the stars sweep over the detector and frames enough tell what does not: not in a stare."""
-    return len(residuals) >= MIN_FRAMES and not residuals[0].solved.registered.is_stare
+    return len(residuals) >= MIN_FRAMES and not residuals[0].registration.is_stare
 
 
 def mask_fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> tuple[list[Residual], np.ndarray | None]:
@@ -68,7 +68,7 @@ def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
 
     For a delta the filter has less, for an object, though it stood still over the detector through all sets, more.
     """
-    filtered = through(pixel, template(Trail(), residuals[0].solved.registered.psf_sigma_px))
+    filtered = through(pixel, template(Trail(), residuals[0].registration.psf_sigma_px))
     return np.asarray((pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8))))
 
 

@@ -8,6 +8,8 @@ It cannot tell an unresolved object that stands still over the detector from a h
 (rate track, body-fixed), where such objects are the targets, are left alone and need a dark map.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -37,8 +39,7 @@ def subtract_fixed_pattern(frames: list[Flattened], config: Flatten, fwhm_px: fl
         # the pattern carries the shot noise of the dark current it was made of
         sigma = np.sqrt(sigma * sigma + np.maximum(pattern, 0.0))
         freeze(image, sigma)
-        noise = typical(sigma)
-        cleaned.append(Flattened(frame.calibrated, image, sigma, frame.flags, frame.background_e, noise))
+        cleaned.append(Flattened(replace(frame.facts, noise_e=typical(sigma)), image, sigma, frame.flags))
     return cleaned
 
 

@@ -8,7 +8,7 @@ from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.frames import Frame
 from sensorproc.onboard.frame.covered_borders import unexposed
-from sensorproc.onboard.products import Calibrated, freeze
+from sensorproc.onboard.products import Calibrated, FrameFacts, freeze
 from sensorproc.onboard.state import PayloadState
 
 
@@ -52,4 +52,4 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
     if state.dark_e_s is not None:
         image -= state.dark_e_s * np.float32(frame.exposure_s)
     freeze(image, flags)
-    return Calibrated(frame, image, state.dark_e_s, flags, gain, frame.facts.gain_e_per_dn is not None)
+    return Calibrated(FrameFacts.of(frame), image, state.dark_e_s, flags)

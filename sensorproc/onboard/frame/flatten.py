@@ -8,9 +8,7 @@ from sensorproc.config import Calibrate, Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.background import background_maps, typical
-from sensorproc.onboard.products import NO_FLAGS, NOTHING, Calibrated, Flattened, freeze
-
-freeze(NOTHING, NO_FLAGS)
+from sensorproc.onboard.products import Calibrated, Flattened, freeze
 
 
 def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flattened:
@@ -28,11 +26,11 @@ def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flatten
     image = calibrated.image_e - background
     flags = calibrated.flags
     if calibrated.dark_e_s is not None:
-        signal = np.maximum(calibrated.dark_e_s * np.float32(calibrated.frame.exposure_s), 0.0)
+        signal = np.maximum(calibrated.dark_e_s * np.float32(calibrated.facts.exposure_s), 0.0)
         variance = signal + (np.float32(dark.dark_error) * signal) ** 2
         hot = variance > (dark.dark_hot_sigma * sigma) ** 2
         flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
         sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
     freeze(image, sigma, flags)
-    calibrated = replace(calibrated, image_e=NOTHING, flags=NO_FLAGS)  # has served: a set of them would be held to its end
-    return Flattened(calibrated, image, sigma, flags, typical(background), noise)
+    facts = replace(calibrated.facts, background_e=typical(background), noise_e=noise)
+    return Flattened(facts, image, sigma, flags)

@@ -49,6 +49,6 @@ def filtered(image: np.ndarray, weight: np.ndarray, kernel: np.ndarray, least: f
 
 def matched_filter(residual: Residual, trail: Trail, clip_snr: float) -> np.ndarray:
     """Matched-filter SNR (ny, nx) float32, clipped at +-``clip_snr``, 0 where too much of the template is masked."""
-    kernel = template(trail, residual.solved.registered.psf_sigma_px)
+    kernel = template(trail, residual.registration.psf_sigma_px)
     snr = filtered(residual.image_e, residual.weight, kernel, MIN_PHI)
     return np.clip(snr, -clip_snr, clip_snr, out=snr)

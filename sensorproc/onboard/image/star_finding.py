@@ -43,7 +43,7 @@ def wide_enough(stars: np.ndarray, flattened: Flattened, flags: np.ndarray, trai
     kernel = template(trail, narrow).astype(np.float32)
     middles = np.rint(stars[:, :2]).astype(np.int64)
     sharpest = np.empty(len(stars))
-    least = STAR_ENERGY * float((kernel * kernel).sum()) / flattened.noise_e**2
+    least = STAR_ENERGY * float((kernel * kernel).sum()) / flattened.facts.noise_e**2
     best_near(flattened.image_e, inverse_variance(flattened.sigma_e, flags), kernel, middles, least, sharpest)
     return stars[sharpest < (0.75 + 0.25 * expected) * stars[:, 2] + 2.0]
 

@@ -40,12 +40,13 @@ def bright_objects(frames: list[Registered]) -> tuple[list[BrightTrack], list[Re
     return tracks, masked
 
 
-def is_beside(path: np.ndarray, frames: list[Registered], tracks: Sequence[BrightTrack]) -> bool:
-    """Whether a path (n, 2) keeps to the edge of a bright object: what shines there is its own halo."""
+def is_beside(path: np.ndarray, s: float, tracks: Sequence[BrightTrack]) -> bool:
+    """Whether a path (n, 2) keeps to the edge of a bright object: what shines there is its own halo. ``s``
+    is the PSF's sigma [px]."""
     for track in tracks:
         seen = [(k, patch) for k, patch in enumerate(track.patches) if patch is not None]
         gaps = [np.hypot(path[k, 0] - p.x, path[k, 1] - p.y) - LIGHT_HALVES * max(p.half_x, p.half_y) for k, p in seen]
-        if float(np.median(gaps)) < BESIDE_SIGMAS * frames[0].psf_sigma_px:
+        if float(np.median(gaps)) < BESIDE_SIGMAS * s:
             return True
     return False
 

@@ -37,7 +37,7 @@ def exposure_bias(frames: list[Registered]) -> tuple[float, float]:
         return 0.0, 0.0
     bias, sigma = np.array(found).T
     mean, sigma_mean = _weighted_mean(bias, sigma**2 + _shake(bias, sigma) ** 2)
-    rate_px_s = frames[0].trail.length_px / frames[0].flattened.calibrated.frame.exposure_s
+    rate_px_s = frames[0].trail.length_px / frames[0].facts.exposure_s
     return mean, math.hypot(sigma_mean, LENGTH_FLOOR_PX / rate_px_s)
 
 
@@ -49,7 +49,7 @@ def _shake(bias: np.ndarray, sigma: np.ndarray) -> float:
 def _of_frame(k: int, frames: list[Registered]) -> tuple[float, float] | None:
     """Bias and sigma [s] of one frame: the weighted mean of its stars."""
     frame = frames[k]
-    raw = frame.flattened.calibrated.frame
+    raw = frame.facts
     picked = [i for i in lonely(frame.flattened, frame.flattened.flags, frame.stars, frame.trail.length_px)
               if frame.stars[i, 2] > LEAST_SNR][:MOST_STARS]  # fmt: skip
     rows = []
@@ -76,7 +76,7 @@ def _rate_px_s(k: int, frames: list[Registered], x: float, y: float) -> np.ndarr
     """Rate (2,) of a star that is at (x, y) in frame ``k``: a straight line through where it is in all frames."""
     plane = frames[k].transform.to_registered(np.float64(x), np.float64(y))
     places = np.array([frame.transform.to_detector(*plane) for frame in frames], float)
-    times = np.array([frame.flattened.t_mid_tai_ns for frame in frames], np.int64)
+    times = np.array([frame.facts.t_mid_tai_ns for frame in frames], np.int64)
     return velocity((times - times[0]) / NS_PER_S, places)
 
 
@@ -110,7 +110,7 @@ def trail_length(frame: Registered, x: float, y: float, trail: Trail) -> tuple[f
         step = np.einsum("ij,jp,p->i", inverse, terms, image - model)
         step[2:] = np.clip(step[2:], -s, s)
         p = p + step
-    photons = np.maximum(model, 0.0) if flat.calibrated.is_gain_known else 0.0
+    photons = np.maximum(model, 0.0) if flat.facts.is_gain_known else 0.0
     left2 = (image - model) ** 2
     if float(left2.mean()) > float((noise2 + photons).mean()) + (WORST_MISFIT * float(model.max())) ** 2:
         return None

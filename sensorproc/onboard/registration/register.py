@@ -46,7 +46,7 @@ def register(
         ``NO_STARS`` if no frame can serve as reference.
     """
     s = (fwhm_px or config.default_fwhm_px) * FWHM_TO_SIGMA
-    times = np.array([f.calibrated.frame.t_mid_tai_ns for f in frames], np.int64)
+    times = np.array([f.facts.t_mid_tai_ns for f in frames], np.int64)
     cadence_ns = cadence_s * NS_PER_S
     for attempt in range(2 if fwhm_px is None else 1):  # again with the measured PSF, which tells stars from hot pixels
         cleaned = _without_spikes(frames, s)
@@ -106,9 +106,9 @@ def _finer_trail(placed: list[Registered]) -> Trail:
     None where the stars are points all the same: a camera that steps between exposures and holds still in them.
     """
     times = np.array([r.t_frames for r in placed])
-    raw = placed[0].flattened.calibrated.frame
+    raw = placed[0].facts
     per_cadence = velocity(times, _centres(placed))
-    span_ns = placed[-1].flattened.t_mid_tai_ns - placed[0].flattened.t_mid_tai_ns
+    span_ns = placed[-1].facts.t_mid_tai_ns - placed[0].facts.t_mid_tai_ns
     fraction = raw.exposure_s * NS_PER_S * (times[-1] - times[0]) / span_ns
     trail = Trail(float(per_cadence[0] * fraction), float(per_cadence[1] * fraction))
     middle = min(placed, key=lambda r: abs(r.t_frames))
@@ -136,7 +136,7 @@ def _trail(frames: list[Flattened], cleaned: list, maps: list, shifts: np.ndarra
     if len(shifts) == 0:
         return Trail()
     per_ns = shifts / np.maximum(np.diff(times), 1)[:, None]
-    dx, dy = np.median(per_ns, axis=0) * frames[0].calibrated.frame.exposure_s * NS_PER_S
+    dx, dy = np.median(per_ns, axis=0) * frames[0].facts.exposure_s * NS_PER_S
     trail = Trail(float(dx), float(dy))
     if trail.length_px < SHORTEST_TRAIL * s:
         return Trail()
@@ -164,14 +164,14 @@ def _place(
     usual_rms = float(np.median([rms for k, (_, _, rms) in enumerate(fits) if k != reference] or [0.0]))
     placed, rejected = [], []
     for k, (frame, (transform, n, rms)) in enumerate(zip(frames, fits, strict=True)):
-        raw = frame.calibrated.frame
+        raw = frame.facts
         is_chance = rms > max(UNUSUAL_RMS * usual_rms, config.max_error_px)
         if k != reference and (n < config.min_stars or rms > config.max_error_px * np.sqrt(n) or is_chance):
             numbers = (("matched", float(n)), ("rms_px", rms))
             rejected.append(Rejection(raw.index, raw.detector, raw.t_mid_tai_ns, "NOT_REGISTERED", numbers))
             continue
         t = float(times[k] - times[reference]) / cadence_ns
-        placed.append(Registered(frame, transform, trail, s, stars[k], n, rms, t))
+        placed.append(Registered(transform, trail, s, stars[k], n, rms, t, flattened=frame))
     return placed, rejected
 
 

@@ -34,7 +34,7 @@ def _middle(image: np.ndarray) -> np.ndarray:
 
 def _predicted(before: Flattened, after: Flattened) -> list[np.ndarray]:
     """The displacement (2,) between two frames by their headers' pointing, if they have one."""
-    cameras = [frame.calibrated.frame.camera for frame in (before, after)]
+    cameras = [frame.facts.camera for frame in (before, after)]
     if cameras[0] is None or cameras[1] is None:
         return []
     ny, nx = before.image_e.shape

@@ -28,24 +28,24 @@ FIXED_SPOT_CHI2 = 6.0  # by which a fixed spot must beat the moving one
 FIXED_PIXEL_CHI2 = 13.0  # by which a PSF must beat one hot pixel: 2 ln(100), so much commoner are those, and 4 more parameters
 
 
-def fit(frames: Stack, image: np.ndarray, candidate: Candidate, max_step: float) -> Track | None:
+def fit(stack: Stack, image: np.ndarray, candidate: Candidate, max_step: float) -> Track | None:
     """Maximum-likelihood track near a candidate, None if there is nothing to fit."""
-    s, n = frames.psf_sigma_px, len(frames.times)
+    s, n = stack.psf_sigma_px, len(stack.times)
     summary, psi_phi, normal = np.zeros(2), np.zeros(2 * n), np.zeros((5, 5))
     for _ in range(2):  # the second round with the trail and the linearisation of the first one's answer
         c = candidate
         velocity = c.vx_px_frame, c.vy_px_frame
-        base, trails = frames.path(c.x_px, c.y_px, *velocity), frames.trails(*velocity)
+        base, trails = stack.path(c.x_px, c.y_px, *velocity), stack.trails(*velocity)
         if not np.isfinite(base).all():
             return None
         step = np.zeros(4)
         half = HALF_SIGMAS * s
-        fit_track(image, frames.weight, base, frames.times, trails, s, half, ITERATIONS, max_step, step, summary, psi_phi, normal)
+        fit_track(image, stack.weight, base, stack.times, trails, s, half, ITERATIONS, max_step, step, summary, psi_phi, normal)
         if not summary[0] > 0:
             return None
         moved = np.array([c.x_px, c.y_px, *velocity]) + step
         candidate = replace(c, **dict(zip(("x_px", "y_px", "vx_px_frame", "vy_px_frame"), moved.tolist(), strict=True)))
-    path = base + step[:2] + step[2:] * frames.times[:, None]
+    path = base + step[:2] + step[2:] * stack.times[:, None]
     candidate = replace(candidate, snr=float(summary[0]))
     return Track(
         candidate, float(summary[1]), psi_phi[::2].copy(), psi_phi[1::2].copy(), position_covariance(normal), path, trails
@@ -59,38 +59,38 @@ def position_covariance(normal: np.ndarray) -> np.ndarray:
     return cov if invert_symmetric(matrix, cov) else np.full((4, 4), np.inf)
 
 
-def accept(frames: Stack, candidates: list[Candidate], lowest_snr: float, config: Measure) -> tuple[list[Track], np.ndarray]:
+def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config: Measure) -> tuple[list[Track], np.ndarray]:
     """Tracks above ``lowest_snr`` that pass every test, strongest first, and the pixels without them.
 
     An accepted track is subtracted from the pixels; candidates near it are fitted again without it, so that its own
     ghosts at other velocities vanish and true neighbours stay.
     """
-    image = frames.image_e.copy()
-    fitted = [fit(frames, image, c, max_step=2.0) for c in candidates]
+    image = stack.image_e.copy()
+    fitted = [fit(stack, image, c, max_step=2.0) for c in candidates]
     waiting = sorted((t for t in fitted if t is not None and t.snr >= lowest_snr), key=_strength)
     accepted: list[Track] = []
     while waiting:
         track = waiting.pop(0)
         close = [a for a in accepted if _distance(track, a).min() < NEAR_PX + 0.5 * a.trails[:, 0].max()]
         if close:
-            again = fit(frames, image, track.candidate, max_step=2.0)
+            again = fit(stack, image, track.candidate, max_step=2.0)
             if again is None or again.snr < lowest_snr:
                 continue
             if again.snr < 0.9 * track.snr:
                 waiting = sorted([*waiting, again], key=_strength)
                 continue
             track = again
-        if any(_is_remnant(track, a, frames.psf_sigma_px, config) for a in accepted):
+        if any(_is_remnant(track, a, stack.psf_sigma_px, config) for a in accepted):
             continue
-        track = without_steady_light(frames, image, counted_where_seen(frames, track, accepted))
-        if track.snr < lowest_snr or not is_plausible(frames, track, config) or not is_moving(frames, image, track):
+        track = without_steady_light(stack, image, counted_where_seen(stack, track, accepted))
+        if track.snr < lowest_snr or not is_plausible(stack, track, config) or not is_moving(stack, image, track):
             continue
-        members = split(frames, image, track)
-        if not all(is_plausible(frames, member, config) for member in members):
+        members = split(stack, image, track)
+        if not all(is_plausible(stack, member, config) for member in members):
             members = [track]  # a particle's hit beside it is no second object
         for member in members:
             accepted.append(member)
-            subtract(frames, image, member)
+            subtract(stack, image, member)
     return accepted, image
 
 
@@ -109,37 +109,37 @@ def _is_remnant(track: Track, accepted: Track, s: float, config: Measure) -> boo
     return apart < config.duplicate_px or (beside and track.snr < REMNANT_FRACTION * accepted.snr)
 
 
-def seen(frames: Stack, track: Track, fraction: float = SEEN_FRACTION) -> np.ndarray:
+def seen(stack: Stack, track: Track, fraction: float = SEEN_FRACTION) -> np.ndarray:
     """Frames (n,) in which the object lies on the detector and ``fraction`` of its template's energy on good pixels.
 
     An object that is plainly there counts with less.
     """
-    ny, nx = frames.image_e.shape[1:]
+    ny, nx = stack.image_e.shape[1:]
     x, y = track.path.T
     inside = (x >= -0.5) & (y >= -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
-    energy = [trail_energy(length, frames.psf_sigma_px) for length in track.trails[:, 0]]
-    full = frames.typical_weight * np.array(energy) / (2.0 * np.sqrt(np.pi) * frames.psf_sigma_px)
+    energy = [trail_energy(length, stack.psf_sigma_px) for length in track.trails[:, 0]]
+    full = stack.typical_weight * np.array(energy) / (2.0 * np.sqrt(np.pi) * stack.psf_sigma_px)
     plain = (track.phi > MEASURABLE_FRACTION * full) & (track.psi > PLAIN_SNR * np.sqrt(np.maximum(track.phi, 0.0)))
     return inside & ((track.phi > fraction * full) | plain)
 
 
-def counted_where_seen(frames: Stack, track: Track, accepted: list[Track]) -> Track:
+def counted_where_seen(stack: Stack, track: Track, accepted: list[Track]) -> Track:
     """The track with the SNR of the frames in which it is seen: a glimpse past the detector's edge proves nothing, nor
     does what the imperfect PSF leaves of a much brighter one that it crosses."""
-    good = seen(frames, track)
+    good = seen(stack, track)
     for other in accepted:
         if track.snr < REMNANT_FRACTION * other.snr:
             frame_snr = np.maximum(other.psi, 0.0) / np.sqrt(np.maximum(other.phi, 1e-30))
-            reach = REMNANT_SIGMAS * frames.psf_sigma_px + 0.5 * other.trails[:, 0]
+            reach = REMNANT_SIGMAS * stack.psf_sigma_px + 0.5 * other.trails[:, 0]
             good = good & ~((_distance(track, other) < reach) & (frame_snr > DAZZLING_SNR))
     phi = float(track.phi[good].sum())
     snr = float(track.psi[good].sum()) / np.sqrt(phi) if phi > 0 else 0.0
     return replace(track, candidate=replace(track.candidate, snr=min(float(snr), track.snr)))
 
 
-def is_plausible(frames: Stack, track: Track, config: Measure) -> bool:
+def is_plausible(stack: Stack, track: Track, config: Measure) -> bool:
     """Seen in enough frames, carried by no single one, moving as it should, spread like light."""
-    good = seen(frames, track)
+    good = seen(stack, track)
     n = int(good.sum())
     if n < config.min_frames or n < config.min_frame_fraction * len(good):
         return False
@@ -158,42 +158,42 @@ def is_plausible(frames: Stack, track: Track, config: Measure) -> bool:
     expected = track.snr * np.sqrt(float(phi[rest].sum() / phi.sum()))
     if without < expected - 3.0 and without < 0.7 * expected:
         return False
-    return not (_stands_still(frames, track, config) or _is_fixed_pixel(frames, track) or _is_fixed_spot(frames, track))
+    return not (_stands_still(stack, track, config) or _is_fixed_pixel(stack, track) or _is_fixed_spot(stack, track))
 
 
-def _is_fixed_pixel(frames: Stack, track: Track) -> bool:
+def _is_fixed_pixel(stack: Stack, track: Track) -> bool:
     """Whether one detector pixel explains the data better than a PSF that follows the track."""
     drift = track.path.max(axis=0) - track.path.min(axis=0)
     if float(drift.max()) > FIXED_DRIFT_PX or float(track.trails[:, 0].max()) > 2.0:
         return False
-    ny, nx = frames.image_e.shape[1:]
+    ny, nx = stack.image_e.shape[1:]
     x, y = (round(float(v)) for v in np.median(track.path, axis=0))
     best = 0.0
     for v in range(max(y - 2, 0), min(y + 3, ny)):
         for u in range(max(x - 2, 0), min(x + 3, nx)):
-            w = frames.weight[:, v, u].astype(float)
+            w = stack.weight[:, v, u].astype(float)
             if w.sum() > 0:
-                best = max(best, float((w * frames.image_e[:, v, u]).sum() / np.sqrt(w.sum())))
+                best = max(best, float((w * stack.image_e[:, v, u]).sum() / np.sqrt(w.sum())))
     return best**2 > track.snr**2 - FIXED_PIXEL_CHI2
 
 
-def _is_fixed_spot(frames: Stack, track: Track) -> bool:
+def _is_fixed_spot(stack: Stack, track: Track) -> bool:
     """Whether a PSF fixed to the detector fits better than one that follows the platform's wander."""
     drift = track.path.max(axis=0) - track.path.min(axis=0)
     if float(drift.max()) > FIXED_DRIFT_PX:
         return False
-    n, s = len(frames.times), frames.psf_sigma_px
+    n, s = len(stack.times), stack.psf_sigma_px
     base = np.repeat(np.median(track.path, axis=0)[None, :], n, axis=0)
     step, summary, psi_phi, normal = np.zeros(4), np.zeros(2), np.zeros(2 * n), np.zeros((5, 5))
     times, trails = np.zeros(n), np.tile([0.0, 1.0, 0.0], (n, 1))
     half = HALF_SIGMAS * s
-    fit_track(frames.image_e, frames.weight, base, times, trails, s, half, ITERATIONS, 1.0, step, summary, psi_phi, normal)
+    fit_track(stack.image_e, stack.weight, base, times, trails, s, half, ITERATIONS, 1.0, step, summary, psi_phi, normal)
     return float(summary[0]) > 0 and float(summary[0]) ** 2 > track.snr**2 + FIXED_SPOT_CHI2
 
 
-def _stands_still(frames: Stack, track: Track, config: Measure) -> bool:
+def _stands_still(stack: Stack, track: Track, config: Measure) -> bool:
     """Nothing real is fixed to the sky once its stars are gone, nor, in a stare, to the detector."""
     c = track.candidate
-    least = config.fixed_motion_px if c.origin == "mover" else REST_PX * frames.psf_sigma_px
-    rates = [np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame) for rest in at_rest(frames)]
-    return bool(span(frames) * min(rates) < least)
+    least = config.fixed_motion_px if c.origin == "mover" else REST_PX * stack.psf_sigma_px
+    rates = [np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame) for rest in at_rest(stack)]
+    return bool(span(stack) * min(rates) < least)

@@ -35,37 +35,37 @@ LARGEST_STEP_SIGMAS = 0.7
 class Cut:
     """The part of a set's pixels that a track's surroundings need, (n, ny, nx), and its corner (2,) x, y [px]."""
 
-    frames: Stack
+    stack: Stack
     image: np.ndarray
     weight: np.ndarray
     corner: np.ndarray
 
     @classmethod
-    def around(cls, frames: Stack, image: np.ndarray, track: Track) -> "Cut":
+    def around(cls, stack: Stack, image: np.ndarray, track: Track) -> "Cut":
         """Everything the light of two sources within reach of the track can touch, and of their neighbours."""
-        reach = 2.0 * (2.0 * HALF_SIGMAS + REACH_SIGMAS) * frames.psf_sigma_px + float(track.trails[:, 0].max())
+        reach = 2.0 * (2.0 * HALF_SIGMAS + REACH_SIGMAS) * stack.psf_sigma_px + float(track.trails[:, 0].max())
         low = np.maximum(np.floor(track.path.min(axis=0) - reach), 0.0).astype(int)
         high = np.maximum(np.ceil(track.path.max(axis=0) + reach), low + 1).astype(int)
         box = np.s_[:, low[1] : high[1], low[0] : high[0]]
-        return cls(frames, image[box].copy(), np.ascontiguousarray(frames.weight[box]), low.astype(float))
+        return cls(stack, image[box].copy(), np.ascontiguousarray(stack.weight[box]), low.astype(float))
 
     def path(self, source: np.ndarray) -> np.ndarray:
         """Places (n, 2) in the cut of a source: x, y, vx, vy and more."""
-        return self.frames.path(*(float(v) for v in source[:4])) - self.corner
+        return self.stack.path(*(float(v) for v in source[:4])) - self.corner
 
     def without(self, tracks: list[Track]) -> "Cut":
         """The cut without some tracks' light."""
         image = self.image.copy()
         for track in tracks:
-            subtract(self.frames, image, track, self.corner)
+            subtract(self.stack, image, track, self.corner)
         return replace(self, image=image)
 
 
-def split(frames: Stack, image: np.ndarray, track: Track) -> list[Track]:
+def split(stack: Stack, image: np.ndarray, track: Track) -> list[Track]:
     """The objects under a track, brightest first: the track itself, or two and more; ``image`` (n, ny, nx) holds their light."""
-    if track.snr < LEAST_SNR or not frames.exposure_fraction > 0:  # of unknown exposure, a trail is a row of points
+    if track.snr < LEAST_SNR or not stack.exposure_fraction > 0:  # of unknown exposure, a trail is a row of points
         return [track]
-    cut = Cut.around(frames, image, track)
+    cut = Cut.around(stack, image, track)
     whole: list[Track] = []
     waiting = [track]
     while waiting:
@@ -80,15 +80,15 @@ def split(frames: Stack, image: np.ndarray, track: Track) -> list[Track]:
     return [replace(one, neighbours=tuple(t for t in whole if t is not one)) for one in whole]
 
 
-def subtract(frames: Stack, image: np.ndarray, track: Track, corner: np.ndarray | None = None) -> None:
+def subtract(stack: Stack, image: np.ndarray, track: Track, corner: np.ndarray | None = None) -> None:
     """Take a track's light out of an image in place, in every frame as much as there is of it."""
     for k in range(len(track.path)):
-        subtract_in(frames, image[k], track, k, corner)
+        subtract_in(stack, image[k], track, k, corner)
 
 
-def subtract_in(frames: Stack, image: np.ndarray, track: Track, k: int, corner: np.ndarray | None = None) -> None:
+def subtract_in(stack: Stack, image: np.ndarray, track: Track, k: int, corner: np.ndarray | None = None) -> None:
     """The same of frame ``k`` alone; ``corner`` (2,) is where the image begins."""
-    s = frames.psf_sigma_px
+    s = stack.psf_sigma_px
     x, y = track.path[k] if corner is None else track.path[k] - corner
     flux = track.psi[k] / track.phi[k] if track.phi[k] > 0 else track.flux_e
     subtract_trail(image, x, y, flux, *track.trails[k], s, 2 * HALF_SIGMAS * s)
@@ -96,7 +96,7 @@ def subtract_in(frames: Stack, image: np.ndarray, track: Track, k: int, corner: 
 
 def _pair(cut: Cut, track: Track) -> list[Track]:
     """The two objects under a track, or the one, flagged if it is elongated."""
-    s = cut.frames.psf_sigma_px
+    s = cut.stack.psf_sigma_px
     one, chi2_one, _ = _fit(cut, _source(track)[None], np.eye(PARAMETERS), track)
     fits = [_fit(cut, start, _common_motion(), track) for start in (_close_start(cut, one[0], track), *_wide_starts(cut, track))]
     two, chi2_two, excess = min(fits, key=lambda fit: fit[1])
@@ -123,7 +123,7 @@ def _source(track: Track) -> np.ndarray:
 
 def _close_start(cut: Cut, one: np.ndarray, track: Track) -> np.ndarray:
     """Two equal sources (2, 5) on either side of one, in the direction in which they fit best."""
-    half = 0.5 * CLOSE_SIGMAS * cut.frames.psf_sigma_px
+    half = 0.5 * CLOSE_SIGMAS * cut.stack.psf_sigma_px
     starts = []
     for angle in np.arange(N_ANGLES) * np.pi / N_ANGLES:
         step = half * np.array([np.cos(angle), np.sin(angle), 0.0, 0.0, 0.0])
@@ -133,7 +133,7 @@ def _close_start(cut: Cut, one: np.ndarray, track: Track) -> np.ndarray:
 
 def _wide_starts(cut: Cut, track: Track) -> list[np.ndarray]:
     """Two sources (2, 5) on a grid around the track with its motion that fit best together; none if no two do."""
-    s = cut.frames.psf_sigma_px
+    s = cut.stack.psf_sigma_px
     n = round(REACH_SIGMAS / GRID_SIGMAS)
     axis = np.arange(-n, n + 1) * GRID_SIGMAS * s
     offsets = np.stack(np.meshgrid(axis, axis, indexing="xy"), axis=-1).reshape(-1, 2)
@@ -198,11 +198,11 @@ def _sums(
     in PSFs, and length in the motion's trails."""
     paths = np.stack([cut.path(source) for source in sources])
     normal, rhs = np.zeros((sources.size, sources.size)), np.zeros(sources.size + 2)
-    s, fluxes = cut.frames.psf_sigma_px, np.ascontiguousarray(sources[:, 4])
+    s, fluxes = cut.stack.psf_sigma_px, np.ascontiguousarray(sources[:, 4])
     half, (width, part) = (HALF_SIGMAS + REACH_SIGMAS) * s, shape
     one = np.column_stack([track.path - cut.corner, track.trails])
     blend_sums(
-        cut.image, cut.weight, paths, cut.frames.times, width * s, part, half, fluxes, one, s, light, MODEL_ERROR, normal, rhs
+        cut.image, cut.weight, paths, cut.stack.times, width * s, part, half, fluxes, one, s, light, MODEL_ERROR, normal, rhs
     )
     return normal + np.tril(normal, -1).T, rhs
 
@@ -212,7 +212,7 @@ def _fit(
 ) -> tuple[np.ndarray, float, float]:  # fmt: skip
     """Sources (m, 5) of least chi-squared near a first guess, that, and how much it is over one a pixel; ``free`` (5 m, p) maps
     what is fitted to parameters."""
-    limit = LARGEST_STEP_SIGMAS * cut.frames.psf_sigma_px
+    limit = LARGEST_STEP_SIGMAS * cut.stack.psf_sigma_px
     normal, rhs = _sums(cut, sources, track, track.flux_e, shape)
     damping = 1e-3
     for _ in range(ITERATIONS):
@@ -246,7 +246,7 @@ def _tracks(cut: Cut, sources: np.ndarray, track: Track) -> list[Track]:
     inverse = np.zeros_like(normal)
     if not invert_symmetric(normal, inverse):
         return [track]
-    s, n = cut.frames.psf_sigma_px, len(cut.frames.times)
+    s, n = cut.stack.psf_sigma_px, len(cut.stack.times)
     paths = [cut.path(source) for source in sources]
     found = []
     for i, (x, y, vx, vy, flux) in enumerate(sources.tolist()):

@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 from sensorproc.config import Register, Search, Stars
 from sensorproc.onboard.pairing import match_nearest
 from sensorproc.onboard.products import Candidate, Registered
-from sensorproc.onboard.search.link_points import linked
+from sensorproc.onboard.search.link import linked
 from sensorproc.onboard.straight_line import straight_line
 
 MIN_FRAMES, ENOUGH_FRAMES = 4, 8

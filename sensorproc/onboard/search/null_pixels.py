@@ -3,6 +3,8 @@
 What each can and cannot see is said in :mod:`sensorproc.onboard.false_alarms`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -13,35 +15,46 @@ from sensorproc.onboard.false_alarms import permutation
 from sensorproc.onboard.image.cosmic_rays import reject_outliers
 from sensorproc.onboard.products import freeze
 from sensorproc.onboard.stack import Stack
+from sensorproc.onboard.stage import Do
 from sensorproc.onboard.threads import each
 
 Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in memory, and their weights
 
 
-def sign_reversed(frames: Stack, warm_snr: np.ndarray | None, config: Match) -> tuple[Stack, list[Hidden]]:
-    """The set, and what earlier ones have shown of its pixels, with their signs changed, the outlier rejection of the real
-    search applied, and what that takes away: of every frame, and of every frame once more where pixels are fixed.
+@contextmanager
+def sign_reversed_pixels(stack: Stack, warm_snr: np.ndarray | None, config: Match, do: Do) -> Iterator[Stack]:
+    """The set with the signs of its pixels changed and the outlier rejection of the real search applied, while the block runs.
 
-    A second set of pixels would need as much memory again: this one lies where ``frames`` do, which hold nothing else until
-    they are :func:`restored`.
+    ``warm_snr`` (ny, nx) is what earlier sets have shown of the pixels; its sign changes, too. A second set of pixels would need
+    as much memory again: this one lies where ``stack`` does, which holds nothing else until the block ends. Then it is as it
+    was, bit for bit.
     """
-    image, weight = frames.image_e, frames.weight
+    hidden = do(sign_reversed, stack, warm_snr, config)
+    try:
+        yield replace(stack)  # a stack of its own, which has not yet computed anything of the other signs
+    finally:
+        _restore(stack, hidden)
+
+
+def sign_reversed(stack: Stack, warm_snr: np.ndarray | None, config: Match) -> list[Hidden]:
+    """Change the signs in the memory of a set, and hide the pixels that the real search would: of every frame those that are
+    sharper than light, and of every frame once more those that are fixed. What was hidden is returned."""
+    image, weight = stack.image_e, stack.weight
     image.setflags(write=True)
     weight.setflags(write=True)
 
     def turn(k: int) -> Hidden:
-        residual = frames.frames[k]
         np.negative(image[k], out=image[k])
         noise = (1.0 / np.sqrt(np.where(weight[k] > 0, weight[k], np.float32(1.0)))).astype(np.float32)
-        flags, _ = reject_outliers(image[k], noise, residual.flags, frames.psf_sigma_px, config)
+        flags, _ = reject_outliers(image[k], noise, stack.frames[k].flags, stack.psf_sigma_px, config)
         return _hide(weight[k], flags != 0)
 
     hidden = each(turn, range(len(image)))
-    fixed = fixed_pixels(list(frames.frames), None if warm_snr is None else -warm_snr)
+    fixed = fixed_pixels(list(stack.frames), None if warm_snr is None else -warm_snr)
     if fixed is not None:
         hidden += [_hide(one, fixed) for one in weight]
     freeze(image, weight)
-    return replace(frames), hidden
+    return hidden
 
 
 def _hide(weight: np.ndarray, what: np.ndarray) -> Hidden:
@@ -52,26 +65,25 @@ def _hide(weight: np.ndarray, what: np.ndarray) -> Hidden:
     return where, values
 
 
-def restored(frames: Stack, hidden: list[Hidden]) -> None:
+def _restore(stack: Stack, hidden: list[Hidden]) -> None:
     """Undo :func:`sign_reversed`, bit for bit."""
-    image, weight = frames.image_e, frames.weight
+    image, weight = stack.image_e, stack.weight
     image.setflags(write=True)
     weight.setflags(write=True)
-
     each(lambda one: np.negative(one, out=one), list(image))
     for k, (where, values) in enumerate(hidden):
         weight[k % len(weight)].ravel()[where] = values
     freeze(image, weight)
 
 
-def permuted(frames: Stack, cleaned: np.ndarray) -> Stack:
+def permuted(stack: Stack, cleaned: np.ndarray) -> Stack:
     """The set without its accepted tracks, ``cleaned`` (n, ny, nx), every frame at the time of another."""
-    order = np.argsort(frames.times, kind="stable")
-    times = np.empty_like(frames.times)
-    times[order] = frames.times[order][permutation(len(order))]
+    order = np.argsort(stack.times, kind="stable")
+    times = np.empty_like(stack.times)
+    times[order] = stack.times[order][permutation(len(order))]
     return replace(
-        frames,
+        stack,
         image_e=cleaned,
         times=times,
-        frames=tuple(replace(frame, image_e=cleaned[k]) for k, frame in enumerate(frames.frames)),
+        frames=tuple(replace(frame, image_e=cleaned[k]) for k, frame in enumerate(stack.frames)),
     )

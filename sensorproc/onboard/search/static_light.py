@@ -18,17 +18,17 @@ APART_SIGMAS = 3.5  # PSF widths beyond which a place no longer sees the object
 LEAST_MOVING_SNR, MOVING_FRACTION = 5.0, 0.5  # of the light that moves: at least, and of what is expected of it
 
 
-def without_steady_light(frames: Stack, image: np.ndarray, track: Track) -> Track:
+def without_steady_light(stack: Stack, image: np.ndarray, track: Track) -> Track:
     """The track with the SNR that is left once light that stays is taken off, as far as it is more than noise.
 
     For every frame the template is put where the track is *then*, in all other frames in which the track is elsewhere.
     The weighted sum S of what it finds has variance V; the estimate S (1 - V / S^2) is subtracted if S is positive and
     significant (James & Stein 1961: noise alone takes next to nothing off).
     """
-    n, s = len(frames.times), frames.psf_sigma_px
+    n, s = len(stack.times), stack.psf_sigma_px
     c = track.candidate
     velocity = np.array([c.vx_px_frame, c.vy_px_frame])
-    places = np.array([c.x_px, c.y_px]) + frames.times[:, None] * velocity  # registered, as seen in every frame
+    places = np.array([c.x_px, c.y_px]) + stack.times[:, None] * velocity  # registered, as seen in every frame
     apart = np.hypot(*(places[:, None, :] - places[None, :, :]).transpose(2, 0, 1))
     length = max(float(track.trails[:, 0].max()), 0.0)
     far = apart > APART_SIGMAS * s + 0.5 * length
@@ -41,9 +41,9 @@ def without_steady_light(frames: Stack, image: np.ndarray, track: Track) -> Trac
         place = np.full((n, 5), -1e6)
         x, y = np.float64(places[k, 0]), np.float64(places[k, 1])
         for j in np.flatnonzero(far[k]):
-            place[j, :2] = frames.registered[j].transform.to_detector(x, y)
+            place[j, :2] = stack.registrations[j].transform.to_detector(x, y)
         psi_phi, normal = np.zeros(2 * n), np.zeros((5, 5))
-        accumulate(image, frames.weight, place, track.trails, s, 0.0, psi_phi, normal, 0, HALF_SIGMAS * s)
+        accumulate(image, stack.weight, place, track.trails, s, 0.0, psi_phi, normal, 0, HALF_SIGMAS * s)
         psi[k], phi[k] = psi_phi[::2], psi_phi[1::2]
     known = phi.sum(axis=1)
     seen = known > 0
@@ -60,24 +60,24 @@ def without_steady_light(frames: Stack, image: np.ndarray, track: Track) -> Trac
     return replace(track, candidate=replace(c, snr=c.snr - steady / float(np.sqrt(track.phi.sum()))))
 
 
-def is_moving(frames: Stack, image: np.ndarray, track: Track) -> bool:
+def is_moving(stack: Stack, image: np.ndarray, track: Track) -> bool:
     """Whether a slow track's light moves: what is left of its SNR once whatever stands still has been given to the sky.
 
     Of a mover it is as much as its motion allows (:func:`sensorproc.theory.static_sky_loss`), of the remains of a star nothing.
     Faster tracks leave the place of their own light: :func:`without_steady_light` sees it.
     """
-    c, s = track.candidate, frames.psf_sigma_px
-    if not is_slow(frames, c) or not track.phi.sum() > 0:
+    c, s = track.candidate, stack.psf_sigma_px
+    if not is_slow(stack, c) or not track.phi.sum() > 0:
         return True
     rate = np.array([c.vx_px_frame, c.vy_px_frame])
-    ends = np.array([[c.x_px, c.y_px] + rate * t for t in (frames.times.min(), frames.times.max())])
+    ends = np.array([[c.x_px, c.y_px] + rate * t for t in (stack.times.min(), stack.times.max())])
     reach = HALF_SIGMAS * s + 0.5 * float(track.trails[:, 0].max())
     low, high = np.floor(ends.min(axis=0) - reach), np.ceil(ends.max(axis=0) + reach)
     x, y = np.meshgrid(np.arange(low[0], high[0] + 1.0), np.arange(low[1], high[1] + 1.0))
-    seen = [np.rint(np.stack(r.transform.to_detector(x.ravel(), y.ravel()), axis=-1)) for r in frames.registered]
+    seen = [np.rint(np.stack(r.transform.to_detector(x.ravel(), y.ravel()), axis=-1)) for r in stack.registrations]
     sums = np.zeros(2)
     pixels = np.ascontiguousarray(np.stack(seen, axis=1).astype(np.int64))
-    static_free(image, frames.weight, pixels, np.ascontiguousarray(track.path), track.trails, s, sums)
+    static_free(image, stack.weight, pixels, np.ascontiguousarray(track.path), track.trails, s, sums)
     if not sums[1] > 0:
         return False
     left = float(sums[0] / np.sqrt(sums[1]))

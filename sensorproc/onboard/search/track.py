@@ -29,3 +29,8 @@ class Track:
     @property
     def snr(self) -> float:
         return self.candidate.snr
+
+    @property
+    def light(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where its light is: path (n, 2) [px] and trails (n, 3), length [px] and direction cosines."""
+        return self.path, self.trails

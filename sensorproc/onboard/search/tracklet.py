@@ -13,7 +13,7 @@ from sensorproc.onboard.false_alarms import FalseAlarms
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.measurement import common_flags, fold_angle, on_sky, united_flags
-from sensorproc.onboard.products import Measurement, Tracklet
+from sensorproc.onboard.products import Measurement, PixelMeasurement, Tracklet
 from sensorproc.onboard.search.accept import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
 from sensorproc.onboard.search.blends import subtract_in
 from sensorproc.onboard.stack import Stack
@@ -27,26 +27,26 @@ LEAST_CURVED, CURVED_CHI2 = 6, 30.0  # frames with a place of their own; of two 
 STREAK_FWHM = 1.25  # trail longer than this many FWHM: the trailed template matters, the object is called a streak
 
 
-def tracklet(frames: Stack, track: Track, false: FalseAlarms, config: Measure) -> Tracklet:
+def tracklet(stack: Stack, track: Track, false: FalseAlarms, config: Measure) -> Tracklet:
     """A tracklet with a measurement in every frame where its pixels are usable."""
     log10_pfa = false.log10(track.snr)
-    visible = [int(k) for k in np.flatnonzero(seen(frames, track, MEASURABLE_FRACTION))]
-    places = [_place(frames, track, k, config.position_floor_px) for k in visible]
+    visible = [int(k) for k in np.flatnonzero(seen(stack, track, MEASURABLE_FRACTION))]
+    places = [_place(stack, track, k, config.position_floor_px) for k in visible]
     scale2 = scatter_over_claim(places, track, visible)
-    extra = track.flags | (int(DetectionFlag.EXTENDED) if is_extended(frames, track, config.extended_ratio) else 0)
-    extra |= int(DetectionFlag.CURVED) if is_curved(places, track.path[visible], frames.times[visible]) else 0
-    members = [_member(frames, track, k, place, scale2, log10_pfa, extra) for k, place in zip(visible, places, strict=True)]
+    extra = track.flags | (int(DetectionFlag.EXTENDED) if is_extended(stack, track, config.extended_ratio) else 0)
+    extra |= int(DetectionFlag.CURVED) if is_curved(places, track.path[visible], stack.times[visible]) else 0
+    members = [_member(stack, track, k, place, scale2, log10_pfa, extra) for k, place in zip(visible, places, strict=True)]
     c = track.candidate
     floor2 = config.position_floor_px**2
-    spread = float(((frames.times - frames.times.mean()) ** 2).sum())
+    spread = float(((stack.times - stack.times.mean()) ** 2).sum())
     cov = scale2 * track.cov + np.diag([floor2 / len(members), floor2 / len(members), floor2 / spread, floor2 / spread])
-    mag, sigma_mag = _mean_magnitude(frames, track)
-    raw = frames.reference.solved.registered.flattened.calibrated.frame
+    mag, sigma_mag = _mean_magnitude(stack, track)
+    epoch = stack.reference.facts
     flux = track.psi[track.phi > 0] - track.flux_e * track.phi[track.phi > 0]
     chi2 = float((flux**2 / track.phi[track.phi > 0]).sum()) / max(int((track.phi > 0).sum()) - 1, 1)
     return Tracklet(
-        detector=raw.detector,
-        epoch_frame=raw.index,
+        detector=epoch.detector,
+        epoch_frame=epoch.index,
         x_px=c.x_px,
         y_px=c.y_px,
         vx_px_frame=c.vx_px_frame,
@@ -63,14 +63,14 @@ def tracklet(frames: Stack, track: Track, false: FalseAlarms, config: Measure) -
     )
 
 
-def is_extended(frames: Stack, track: Track, ratio: float) -> bool:
+def is_extended(stack: Stack, track: Track, ratio: float) -> bool:
     """Whether a PSF ``ratio`` times wider fits a well-seen object better; for a point it has 2 r / (1 + r^2) of the SNR."""
     if track.snr < EXTENDED_SNR or track.neighbours:
         return False
-    n, wide = len(frames.times), ratio * frames.psf_sigma_px
+    n, wide = len(stack.times), ratio * stack.psf_sigma_px
     place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
     place[:, :2] = track.path
-    accumulate(frames.image_e, frames.weight, place, track.trails, wide, 0.0, psi_phi, unused, 0, HALF_SIGMAS * wide)
+    accumulate(stack.image_e, stack.weight, place, track.trails, wide, 0.0, psi_phi, unused, 0, HALF_SIGMAS * wide)
     psi, phi = float(psi_phi[::2].sum()), float(psi_phi[1::2].sum())
     return phi > 0 and psi / math.sqrt(phi) > track.snr
 
@@ -87,12 +87,12 @@ class Place:
     is_own: bool
 
 
-def _place(frames: Stack, track: Track, k: int, floor_px: float) -> Place:
+def _place(stack: Stack, track: Track, k: int, floor_px: float) -> Place:
     psi, phi = float(track.psi[k]), float(track.phi[k])
-    (x, y), t, s = track.path[k], float(frames.times[k]), frames.psf_sigma_px
+    (x, y), t, s = track.path[k], float(stack.times[k]), stack.psf_sigma_px
     step = np.array([[1.0, 0.0, t, 0.0], [0.0, 1.0, 0.0, t]])
     cov = np.einsum("ij,jk,lk->il", step, track.cov, step)
-    own = _own_position(frames, track, k) if psi * math.sqrt(track.share / phi) >= OWN_POSITION_SNR else None
+    own = _own_position(stack, track, k) if psi * math.sqrt(track.share / phi) >= OWN_POSITION_SNR else None
     if own is not None:
         (x, y), psi, phi, cov = own
     shot_px2 = s * s / max(psi / phi, 1.0) if psi > 0 else 0.0  # the object's own photons, which the weights leave out
@@ -136,37 +136,38 @@ def is_curved(places: Sequence[Place], path: np.ndarray, times: np.ndarray) -> b
     return bool(chi2 > CURVED_CHI2 * max(spread / (2 * len(t) - 6), 1.0))
 
 
-def _member(frames: Stack, track: Track, k: int, place: Place, scale2: float, log10_pfa: float, extra_flags: int) -> Measurement:
-    residual, s = frames.frames[k], frames.psf_sigma_px
+def _member(stack: Stack, track: Track, k: int, place: Place, scale2: float, log10_pfa: float, extra_flags: int) -> Measurement:
+    residual, s = stack.frames[k], stack.psf_sigma_px
     length, cos, sin = (float(v) for v in track.trails[k])
     x, y, psi, phi = place.x_px, place.y_px, place.psi, place.phi
-    share = residual.solved.registered.flux_ratio
+    share = residual.registration.flux_ratio
     flux = psi / phi / share
     information = phi * track.share
     sigma_flux = math.sqrt(1.0 / information + max(flux * share, 0.0)) / share
     is_streak = length > STREAK_FWHM * FWHM_PER_SIGMA * s
-    flags = _flags(frames, track, k, x, y, psi, phi, is_streak) | extra_flags
-    angle = math.atan2(sin, cos) if length > 0 else 0.0
-    cov = scale2 * place.cov
-    pixel = x, y, (float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1]))
-    fluxes = flux, sigma_flux, psi * math.sqrt(track.share / phi), log10_pfa
-    return on_sky(residual, *pixel, *fluxes, is_streak, length, fold_angle(angle), flags)
+    flags = _flags(stack, track, k, x, y, psi, phi, is_streak) | extra_flags
+    (xx, xy), (_, yy) = (scale2 * place.cov).tolist()
+    pixel = PixelMeasurement(
+        x, y, (xx, xy, yy), flux, sigma_flux, psi * math.sqrt(track.share / phi), log10_pfa, is_streak, length,
+        fold_angle(math.atan2(sin, cos) if length > 0 else 0.0), flags,
+    )  # fmt: skip
+    return on_sky(residual, pixel)
 
 
-def _own_position(frames: Stack, track: Track, k: int) -> tuple | None:
+def _own_position(stack: Stack, track: Track, k: int) -> tuple | None:
     """Position fitted in frame k alone: (x, y), psi, phi, covariance; None if the fit runs away."""
-    s = frames.psf_sigma_px
+    s = stack.psf_sigma_px
     step, summary, psi_phi, normal = np.zeros(4), np.zeros(2), np.zeros(2), np.zeros((5, 5))
     trail = np.ascontiguousarray(track.trails[k : k + 1])
     reach = 2.0 * HALF_SIGMAS * s + 0.5 * float(trail[0, 0])
     low = np.maximum(np.floor(track.path[k] - reach), 0.0).astype(int)
     high = np.maximum(np.ceil(track.path[k] + reach), low + 1).astype(int)
     box = np.s_[k : k + 1, low[1] : high[1], low[0] : high[0]]
-    image, base = frames.image_e[box].copy(), track.path[k : k + 1] - low
+    image, base = stack.image_e[box].copy(), track.path[k : k + 1] - low
     for other in track.neighbours:
-        subtract_in(frames, image[0], other, k, low)
+        subtract_in(stack, image[0], other, k, low)
     fit_track(
-        image, np.ascontiguousarray(frames.weight[box]), base, np.zeros(1), trail,
+        image, np.ascontiguousarray(stack.weight[box]), base, np.zeros(1), trail,
         s, HALF_SIGMAS * s, ITERATIONS, 0.7, step, summary, psi_phi, normal,
     )  # fmt: skip
     normal[2, 2] = normal[3, 3] = 1.0
@@ -177,8 +178,8 @@ def _own_position(frames: Stack, track: Track, k: int) -> tuple | None:
     return track.path[k] + step[:2], float(psi_phi[0]), float(psi_phi[1]), cov
 
 
-def _flags(frames: Stack, track: Track, k: int, x: float, y: float, psi: float, phi: float, is_streak: bool) -> int:
-    residual, s = frames.frames[k], frames.psf_sigma_px
+def _flags(stack: Stack, track: Track, k: int, x: float, y: float, psi: float, phi: float, is_streak: bool) -> int:
+    residual, s = stack.frames[k], stack.psf_sigma_px
     flags = common_flags(residual)
     length, cos, sin = track.trails[k]
     reach_x, reach_y = 3.0 * s + 0.5 * abs(length * cos), 3.0 * s + 0.5 * abs(length * sin)
@@ -191,7 +192,7 @@ def _flags(frames: Stack, track: Track, k: int, x: float, y: float, psi: float, 
         flags |= DetectionFlag.BLEND
     if (residual.flags[box] & PixelFlag.SATURATED).any():
         flags |= DetectionFlag.SATURATED
-    clean = float(frames.typical_weight[k]) / (noise_pixels(s) * max(1.0, length / (3.5 * s)))
+    clean = float(stack.typical_weight[k]) / (noise_pixels(s) * max(1.0, length / (3.5 * s)))
     if phi < 0.9 * clean and not flags & DetectionFlag.EDGE:
         flags |= DetectionFlag.BAD_PIXELS
     if is_streak:
@@ -203,11 +204,11 @@ def _flags(frames: Stack, track: Track, k: int, x: float, y: float, psi: float, 
     return int(flags)
 
 
-def _mean_magnitude(frames: Stack, track: Track) -> tuple[float | None, float]:
-    zeros = [f.solved.zeropoint_mag for f in frames.frames if f.solved.zeropoint_mag is not None]
-    exposure_s = frames.registered[0].flattened.calibrated.frame.exposure_s
+def _mean_magnitude(stack: Stack, track: Track) -> tuple[float | None, float]:
+    zeros = [f.solution.zeropoint_mag for f in stack.frames if f.solution.zeropoint_mag is not None]
+    exposure_s = stack.frames[0].facts.exposure_s
     if not zeros or track.flux_e <= 0 or exposure_s <= 0:
         return None, 0.0
-    sigma_zero = frames.frames[0].solved.sigma_zeropoint_mag or 0.0
-    flux = track.flux_e / frames.registered[0].flux_ratio
+    sigma_zero = stack.frames[0].solution.sigma_zeropoint_mag or 0.0
+    flux = track.flux_e / stack.registrations[0].flux_ratio
     return float(np.median(zeros)) - 2.5 * math.log10(flux / exposure_s), math.hypot(1.0857 / track.snr, sigma_zero)

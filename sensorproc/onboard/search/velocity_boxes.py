@@ -47,7 +47,7 @@ class Box:
         nx, ny = (int(np.ceil(r / step - 1e-9)) for r in reach)
         return np.arange(-nx, nx + 1) * step, np.arange(-ny, ny + 1) * step
 
-    def wanted(self, frames: Stack, step: float) -> np.ndarray:
+    def wanted(self, stack: Stack, step: float) -> np.ndarray:
         """Which velocities (n_vy, n_vx) uint8 of the grid are searched."""
         x, y = self.grid(step)
         vx, vy = np.meshgrid(self.middle[0] + x, self.middle[1] + y)
@@ -57,8 +57,8 @@ class Box:
             if near else np.zeros(vx.shape, bool)
             for near in (self.centres, self.searched)
         )  # fmt: skip
-        least = REST_PX * frames.psf_sigma_px / span(frames)
-        for c in at_rest(frames):
+        least = REST_PX * stack.psf_sigma_px / span(stack)
+        for c in at_rest(stack):
             inside &= np.hypot(vx - c.vx_px_frame, vy - c.vy_px_frame) > least
         return (inside & ~before).astype(np.uint8)
 
@@ -67,14 +67,14 @@ class Box:
         return min(self.centres, key=lambda c: np.hypot(vx - c.vx_px_frame, vy - c.vy_px_frame)).name
 
 
-def boxes(frames: Stack, cadence_s: float, half: float) -> list[Box]:
+def boxes(stack: Stack, cadence_s: float, half: float) -> list[Box]:
     """Boxes around all centres. A centre within ``half`` of one of a box, on both axes, joins it.
 
     Where the stars sweep by faster than that, their rest has no box: an object there is trailed as they are, and what is left
     of them is all that such a search finds.
     """
     found: list[Box] = []
-    for new in (detector_rest(frames), *co_rotating(frames, cadence_s), Centre("stars", 0.0, 0.0)):
+    for new in (detector_rest(stack), *co_rotating(stack, cadence_s), Centre("stars", 0.0, 0.0)):
         host = next((k for k, box in enumerate(found) if _is_near(new, box)), None)
         if host is None and new.name == "stars":
             continue
@@ -85,43 +85,41 @@ def boxes(frames: Stack, cadence_s: float, half: float) -> list[Box]:
     return found
 
 
-def velocity_area(frames: Stack, found: Sequence[Box], step: float) -> float:
+def velocity_area(stack: Stack, found: Sequence[Box], step: float) -> float:
     """Searched velocities [px^2/frame^2]."""
-    return float(sum(int(box.wanted(frames, step).sum()) for box in found)) * step * step
+    return float(sum(int(box.wanted(stack, step).sum()) for box in found)) * step * step
 
 
-def is_slow(frames: Stack, c: Candidate) -> bool:
+def is_slow(stack: Stack, c: Candidate) -> bool:
     """Whether a candidate moves so little among the stars that one star's remains could carry it; a mover has been seen to."""
-    return (
-        c.origin != "mover" and float(np.hypot(c.vx_px_frame, c.vy_px_frame)) * span(frames) < SLOW_SIGMAS * frames.psf_sigma_px
-    )
+    return c.origin != "mover" and float(np.hypot(c.vx_px_frame, c.vy_px_frame)) * span(stack) < SLOW_SIGMAS * stack.psf_sigma_px
 
 
-def span(frames: Stack) -> float:
+def span(stack: Stack) -> float:
     """Time between the first and the last frame [cadences]."""
-    return float(frames.times.max() - frames.times.min())
+    return float(stack.times.max() - stack.times.min())
 
 
-def at_rest(frames: Stack) -> list[Centre]:
+def at_rest(stack: Stack) -> list[Centre]:
     """Velocities at which nothing is searched: the stars' and, in a stare, the detector's."""
     stars = Centre("stars", 0.0, 0.0)
-    return [stars, detector_rest(frames)] if frames.registered[0].is_stare else [stars]
+    return [stars, detector_rest(stack)] if stack.registrations[0].is_stare else [stars]
 
 
-def detector_rest(frames: Stack) -> Centre:
+def detector_rest(stack: Stack) -> Centre:
     """Velocity at the middle of the field of an object at rest in the detector."""
-    ny, nx = frames.image_e.shape[1:]
-    places = np.array([r.transform.to_registered((nx - 1) / 2, (ny - 1) / 2) for r in frames.registered])
-    t = frames.times - frames.times.mean()
+    ny, nx = stack.image_e.shape[1:]
+    places = np.array([r.transform.to_registered((nx - 1) / 2, (ny - 1) / 2) for r in stack.registrations])
+    t = stack.times - stack.times.mean()
     spread = float((t * t).sum())
     vx, vy = (t[:, None] * places).sum(axis=0) / spread if spread > 0 else (0.0, 0.0)
     return Centre("detector", float(vx), float(vy))
 
 
-def co_rotating(frames: Stack, cadence_s: float) -> list[Centre]:
+def co_rotating(stack: Stack, cadence_s: float) -> list[Centre]:
     """Velocity of a line of sight that turns with the Earth: any geostationary object seen from geostationary orbit."""
-    reference = int(np.argmin(np.abs(frames.times)))
-    camera, observer = frames.frames[reference].solved.camera, frames.registered[0].flattened.calibrated.frame.observer
+    reference = int(np.argmin(np.abs(stack.times)))
+    camera, observer = stack.frames[reference].solution.camera, stack.frames[0].facts.observer
     if camera is None or observer is None:
         return []
     radius = float(np.sqrt((np.array(observer.position_km) ** 2).sum()))

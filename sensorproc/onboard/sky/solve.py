@@ -70,10 +70,10 @@ class _Field:
     def __init__(self, frame: Registered, table: StarTable | None, config: Solve):
         self.frame, self.table, self.config = frame, table, config
         self.stars = sky_stars(frame)
-        self.raw = frame.flattened.calibrated.frame
-        self.shape = self.raw.data_dn.shape
+        self.facts = frame.facts
+        self.shape = self.facts.shape
         self.half_px = 0.5 * math.hypot(*self.shape)
-        self.velocity = earth_velocity_km_s(self.raw.t_mid_tai_ns)
+        self.velocity = earth_velocity_km_s(self.facts.t_mid_tai_ns)
         self.reason = "" if table is not None else "NO_STAR_TABLE"
 
     def tracked(self, before: Camera | None, optics: Optics | None) -> Plate | None:
@@ -85,7 +85,7 @@ class _Field:
             return None
         priors = (
             (before, self.config.step_deg, STEP_ROLL_DEG),
-            (self.raw.camera, self.config.prior_error_deg, self.config.prior_roll_deg),
+            (self.facts.camera, self.config.prior_error_deg, self.config.prior_roll_deg),
         )
         plates = (self._tracked(prior, reach, roll, optics) for prior, reach, roll in priors if prior)
         return next((plate for plate in plates if plate), None)
@@ -98,19 +98,19 @@ class _Field:
     def solved(self, plate: Plate | None) -> Solved:
         """The product, from stars or from the header alone."""
         if plate is None:
-            return Solved(
-                self.frame, self.raw.camera, False, 0, 0.0, self._prior_cov(), *known_zero(self.frame), reason=self.reason
-            )
+            zero = known_zero(self.facts)
+            unsolved = self.facts.camera, False, 0, 0.0, self._prior_cov(), *zero, self.reason
+            return Solved(*unsolved, registered=self.frame)
         zero = first_zero_point(self.frame, self.stars[plate.here], plate.mag)
         cov = plate.cov + LEAST_SIGMA_PX**2 * np.diag([1.0, 1.0, 0.0, 0.0])
         table_px = self._table_px(plate.camera)
-        return Solved(self.frame, plate.camera, True, len(plate.here), plate.rms_px, cov, *zero, table_px=table_px)
+        return Solved(plate.camera, True, len(plate.here), plate.rms_px, cov, *zero, table_px=table_px, registered=self.frame)
 
     def _prior_cov(self) -> np.ndarray:
         """Covariance of a header's pointing."""
-        if self.raw.camera is None:
+        if self.facts.camera is None:
             return np.zeros((4, 4))
-        sigma_px = self.config.prior_sigma_arcsec / (self.raw.camera.ifov_rad * ARCSEC_PER_RAD)
+        sigma_px = self.config.prior_sigma_arcsec / (self.facts.camera.ifov_rad * ARCSEC_PER_RAD)
         return np.diag(np.array([sigma_px, sigma_px, PRIOR_ROLL_SIGMA_RAD, 0.0]) ** 2)
 
     def _tracked(self, prior: Camera, reach_deg: float, roll_deg: float, optics: Optics | None) -> Plate | None:
@@ -132,10 +132,10 @@ class _Field:
         """The solution from the stars and the camera's scale alone."""
         if not self.config.lost_in_space or self.table is None or len(self.stars) < self.config.min_matched:
             return None
-        table, camera = self.table, self.raw.camera
+        table, camera = self.table, self.facts.camera
         ifov_rad = optics.ifov_rad if optics else camera.ifov_rad if camera else self._known_ifov()
         if table.patterns is None or ifov_rad is None:
-            self.reason = "NO_MATCH" if self.raw.camera else "NO_SCALE" if ifov_rad is None else "NO_PATTERNS"
+            self.reason = "NO_MATCH" if self.facts.camera else "NO_SCALE" if ifov_rad is None else "NO_PATTERNS"
             return None
         ny, nx = self.shape
         x0, y0 = ((nx - 1) / 2.0, (ny - 1) / 2.0) if camera is None else (camera.x0_px, camera.y0_px)
@@ -194,7 +194,7 @@ class _Field:
         assert table is not None
         if table.around is not None:
             radius = math.atan((self.half_px + margin_px) * camera.ifov_rad) * 1.02
-            table = table.around(camera.dcm[:, 2], radius, self.raw.t_mid_tai_ns)
+            table = table.around(camera.dcm[:, 2], radius, self.facts.t_mid_tai_ns)
         table = table.chosen(slice(MOST_TABLE * (len(self.stars) + self.config.min_matched)))
         unit = aberrate(table.unit, self.velocity)
         x, y = camera.pixel(unit)
@@ -206,5 +206,5 @@ class _Field:
         return LATER_SCALE_SIGMA if optics else FIRST_SCALE_SIGMA
 
     def _known_ifov(self) -> float | None:
-        arcsec = self.raw.facts.ifov_arcsec
+        arcsec = self.facts.sensor.ifov_arcsec
         return arcsec / ARCSEC_PER_RAD if arcsec else None

@@ -13,7 +13,7 @@ import numpy as np
 
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.pairing import match_nearest
-from sensorproc.onboard.products import Registered, Solved
+from sensorproc.onboard.products import FrameFacts, Registered, Solved
 from sensorproc.theory import snr_streak
 
 PLAIN_SNR = 15.0  # of stars whose light is more than noise
@@ -57,7 +57,7 @@ def with_model_fluxes(frames: Sequence[Solved], paths: np.ndarray, flux_e: np.nd
     table's; the others as they are."""
     found = []
     for k, frame in enumerate(frames):
-        exposure_s = frame.registered.flattened.calibrated.frame.exposure_s
+        exposure_s = frame.facts.exposure_s
         zero = None
         if frame.table_px is not None and exposure_s > 0 and len(flux_e):
             here, there = match_nearest(paths[:, k], frame.table_px[:, :2], SAME_PX)
@@ -69,21 +69,22 @@ def with_model_fluxes(frames: Sequence[Solved], paths: np.ndarray, flux_e: np.nd
 def first_zero_point(frame: Registered, stars: np.ndarray, mag: np.ndarray) -> tuple[float | None, float | None]:
     """Zero point and sigma from matched detections (n, 3) with magnitudes (n,), before stars are modelled."""
     flux = flux_of_snr(frame, stars)
-    exposure_s = frame.flattened.calibrated.frame.exposure_s
+    exposure_s = frame.facts.exposure_s
     usable = (stars[:, 2] > PLAIN_SNR) & (flux > 0)
     zero = zero_point(flux[usable] / exposure_s, mag[usable], np.full(int(usable.sum()), np.nan)) if exposure_s > 0 else None
-    return zero or known_zero(frame)
+    return zero or known_zero(frame.facts)
 
 
-def known_zero(frame: Registered) -> tuple[float | None, float | None]:
+def known_zero(frame: FrameFacts) -> tuple[float | None, float | None]:
     """The zero point that was given with the sensor, if one was."""
-    zero = frame.flattened.calibrated.frame.facts.zeropoint_mag
+    zero = frame.sensor.zeropoint_mag
     return zero, (KNOWN_SIGMA_MAG if zero is not None else None)
 
 
 def flux_of_snr(frame: Registered, stars: np.ndarray) -> np.ndarray:
     """Flux [e-] of matched-filter detections: SNR times the noise of the template's equivalent area."""
     s, length = frame.psf_sigma_px, frame.trail.length_px
-    y = np.clip(np.round(stars[:, 1]).astype(int), 0, frame.flattened.sigma_e.shape[0] - 1)
-    x = np.clip(np.round(stars[:, 0]).astype(int), 0, frame.flattened.sigma_e.shape[1] - 1)
-    return stars[:, 2] * frame.flattened.sigma_e[y, x] / snr_streak(1.0, 1.0, length, s)
+    sigma_e = frame.flattened.sigma_e
+    y = np.clip(np.round(stars[:, 1]).astype(int), 0, sigma_e.shape[0] - 1)
+    x = np.clip(np.round(stars[:, 0]).astype(int), 0, sigma_e.shape[1] - 1)
+    return stars[:, 2] * sigma_e[y, x] / snr_streak(1.0, 1.0, length, s)

@@ -16,7 +16,7 @@ from sensorproc.onboard.image.cosmic_rays import reject_outliers, spikes
 from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
 from sensorproc.onboard.kernels.filtered import weights
 from sensorproc.onboard.kernels.gather import scatter_plane
-from sensorproc.onboard.products import Candidate, Flattened, Registered, Residual, Solved, Trail, freeze, without_pixels
+from sensorproc.onboard.products import Candidate, Flattened, HandOver, Registered, Residual, Solved, Trail, freeze
 from sensorproc.onboard.sky.zero_point import PLAIN_SNR, with_model_fluxes
 from sensorproc.onboard.stars.psf import Psf, measure_psf
 from sensorproc.onboard.stars.star_model import StarModel, is_saturated, model_stars, point_noise
@@ -40,34 +40,34 @@ EXCESS_NOISE = 1.08  # of the filtered image, below which it is chance
 
 
 def subtract_stars(
-    frames: list[Solved], movers: list[Candidate], passing: list[Candidate], config: Stars, match: Match, flatten: Flatten
+    frames: HandOver[Solved], movers: list[Candidate], passing: list[Candidate], config: Stars, match: Match, flatten: Flatten
 ) -> list[Residual]:
     """Frames without stars, their weights and outlier flags. Sets too short to tell stars from objects keep them all.
 
     No star is where ``movers`` are in any frame; where ``passing`` objects are in a frame, that frame tells nothing of stars.
-    ``frames`` give up their pixels: of each only what is known of it is left when its residual exists.
+    The pixels of ``frames`` are taken over: those of each are gone when its residual exists.
     """
-    registered = [f.registered for f in frames]
+    solved = frames.take()
+    registered = [f.registered for f in solved]
     psf = measure_psf(registered, registered[0].psf_sigma_px)
     cleaned = each(lambda f: spikes(f.flattened, f.psf_sigma_px), registered)
     weight = np.stack([inverse_variance(f.flattened.sigma_e, flags) for f, flags in zip(registered, cleaned, strict=True)])
     del cleaned
-    _hide(weight, passing, registered, len(frames) - config.min_overlap_frames)
+    _hide(weight, passing, registered, len(solved) - config.min_overlap_frames)
     model, error, least = None, 0.0, 0
-    if len(frames) >= config.min_overlap_frames:
+    if len(solved) >= config.min_overlap_frames:
         least = config.min_overlap_frames
         model = model_stars(registered, weight, psf, movers, config, flatten)
         error = model_error(registered, model, weight)
-        frames[:] = _with_zero_points(frames, registered, model, weight)
+        solved = _with_zero_points(solved, registered, model, weight)
     cube = model.cube if model else np.stack([f.flattened.image_e for f in registered])
-    del registered
+    n, waiting = len(solved), dict(enumerate(solved))
+    del solved, registered
 
     def finish(k: int) -> Residual:
-        residual = _residual(frames[k], cube[k], weight[k], model, psf, error, least, match, flatten)
-        frames[k] = residual.solved
-        return residual
+        return _residual(waiting.pop(k), cube[k], weight[k], model, psf, error, least, match, flatten)
 
-    return each(finish, range(len(frames)))
+    return each(finish, range(n))
 
 
 def _with_zero_points(frames: list[Solved], registered: list[Registered], model: StarModel, weight: np.ndarray) -> list[Solved]:
@@ -130,13 +130,14 @@ def _residual(
     match: Match, flatten: Flatten,
 ) -> Residual:  # fmt: skip
     """What is left of a frame, in the arrays of its ``image`` without stars and its ``weight``."""
-    flat = solved.registered.flattened
+    registered = solved.registered
+    flat = registered.flattened
     light = np.subtract(flat.image_e, image)  # exactly what was subtracted
     np.maximum(light, 0.0, out=light)
     clutter, flags = np.zeros_like(light), flat.flags
     if model is not None:
         seen = np.empty(light.shape, np.uint8)
-        to_registered = np.array(solved.registered.transform.matrix)
+        to_registered = np.array(registered.transform.matrix)
         scatter_plane(model.clutter_e, model.plane.count, model.plane.x0, model.plane.y0, to_registered, clutter, seen)
         # where too few frames overlap nothing tells a star from an object
         flags = flags | (seen < min_overlap).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
@@ -144,18 +145,17 @@ def _residual(
     star_free = flags | ((light > STAR_FREE_SIGMA * flat.sigma_e) | (clutter != 0)).astype(np.uint8)
     subtract_stripes(image, star_free)
     image -= residual_maps(image, star_free, flatten)[0]
-    star_snr = (light / np.float32(flat.noise_e)).astype(np.float16)
+    star_snr = (light / np.float32(flat.facts.noise_e)).astype(np.float16)
     scale = _noise_scale(image, flat.sigma_e, star_free)
     noise = _noise(flat, scale, light, clutter, error)
     del light, clutter, star_free
-    flat = without_pixels(flat)
     s = psf.filter_px
     flags, n_outliers = reject_outliers(image, noise, flags, s, match)
     weights(noise, flags, weight)
     weight /= filtered_noise(image, weight, flags, s, flatten) ** 2
     freeze(image, weight, flags, star_snr)
-    solved = replace(solved, registered=replace(solved.registered, flattened=flat, psf_sigma_px=s, flux_ratio=psf.flux_ratio))
-    return Residual(solved, image, weight, flags, star_snr, n_outliers)
+    registration = replace(registered.registration, psf_sigma_px=s, flux_ratio=psf.flux_ratio)
+    return Residual(flat.facts, registration, solved.solution, image, weight, flags, star_snr, n_outliers)
 
 
 def _noise(flat: Flattened, scale: float, light: np.ndarray, clutter: np.ndarray, error: float) -> np.ndarray:

@@ -4,6 +4,7 @@ The search only decides what is fitted: its pieces miss a streak by up to a deci
 fitted streak explains is taken out before the next one is fitted, so that crossing streaks are both whole.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -14,9 +15,10 @@ from sensorproc.config import Streaks
 from sensorproc.onboard.image.matched_filter import matched_filter
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.products import Residual, Trail
+from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.streaks.fit import Streak, fit_line, subtract
 from sensorproc.onboard.streaks.line_search import Line, search_lines
-from sensorproc.onboard.streaks.plausible import is_fixed, is_like_light, is_stars, lies_along
+from sensorproc.onboard.streaks.plausible import is_fixed, is_like_light, is_stars, lies_along, lies_on
 from sensorproc.onboard.threads import each
 
 MIN_FRAMES = 3
@@ -27,7 +29,27 @@ MAX_STREAKS = 12  # per frame; more is not a sky but a disturbance
 MAX_FITS = 60  # of candidates
 UNCLIPPED = 1e6
 NULL_RATIO = 1.2  # by which a streak must beat the best dark line of its frame
+TRAIL_SIGMAS = 4.0  # PSF widths around the trail of an accepted track in which a streak is what its model left
 REMNANT_SIGMAS, REMNANT_FRACTION = 6.0, 0.25  # beside a streak so much stronger, what its model left
+
+
+def single_streaks(
+    stack: Stack, cleaned: np.ndarray, tracked: Sequence[tuple[np.ndarray, np.ndarray]], config: Streaks
+) -> list[tuple[int, Streak]]:
+    """Streaks of every frame (frame of the set, streak), strongest first in each.
+
+    They are looked for on ``cleaned`` (n, ny, nx), the pixels without the accepted tracks. What a track's model has left along
+    its trail is no streak: ``tracked`` are their paths (n, 2) and trails (n, 3).
+    """
+    if not config.enabled:
+        return []
+    without = [replace(residual, image_e=cleaned[k]) for k, residual in enumerate(stack.frames)]
+    margin = TRAIL_SIGMAS * stack.psf_sigma_px
+    return [
+        (k, streak)
+        for k, streak in find_streaks(without, config)
+        if not any(lies_on(streak, path[k], trails[k], margin) for path, trails in tracked)
+    ]
 
 
 def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, Streak]]:
@@ -37,7 +59,7 @@ def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, 
     """
     maps = each(lambda r: np.where(r.weight > 0, matched_filter(r, Trail(), UNCLIPPED), np.float32(0.0)), residuals)
     if len(residuals) < MIN_FRAMES:  # too few to take the stars out: at least their cores must not line up
-        maps = [_without_points(snr, r.solved.registered.psf_sigma_px) for snr, r in zip(maps, residuals, strict=True)]
+        maps = [_without_points(snr, r.registration.psf_sigma_px) for snr, r in zip(maps, residuals, strict=True)]
         residuals = [
             replace(r, weight=np.where(snr != 0, r.weight, np.float32(0.0))) for snr, r in zip(maps, residuals, strict=True)
         ]
@@ -77,7 +99,7 @@ def _without_points(snr: np.ndarray, s: float) -> np.ndarray:
 
 
 def _streaks_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], config: Streaks) -> list[Streak]:
-    s = residual.solved.registered.psf_sigma_px
+    s = residual.registration.psf_sigma_px
     candidates = search_lines(np.clip(mine, -config.clip_snr, config.clip_snr), s, config)
     image, weight = residual.image_e.copy(), residual.weight
     found: list[Streak] = []

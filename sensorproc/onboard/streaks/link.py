@@ -41,49 +41,49 @@ class StreakTrack:
     line: StraightLine
 
 
-def link_streaks(found: Sequence[Numbered], frames: Stack) -> tuple[list[StreakTrack], list[Numbered]]:
+def link_streaks(found: Sequence[Numbered], stack: Stack) -> tuple[list[StreakTrack], list[Numbered]]:
     """Tracks through streaks of two frames and more, strongest first, and the streaks left alone."""
-    if not frames.exposure_fraction > 0:  # of unknown exposure, a length is no rate
+    if not stack.exposure_fraction > 0:  # of unknown exposure, a length is no rate
         return [], list(found)
     tracks: list[StreakTrack] = []
     waiting = sorted(found, key=lambda item: (-item[1].snr, item[0], item[1].x0))
     for seed in list(waiting):
-        if seed not in waiting or _cut_ends(seed[1], frames).any():
+        if seed not in waiting or _cut_ends(seed[1], stack).any():
             continue
-        followed = (_followed(seed, sign, [w for w in waiting if w[0] != seed[0]], frames) for sign in (1.0, -1.0))
+        followed = (_followed(seed, sign, [w for w in waiting if w[0] != seed[0]], stack) for sign in (1.0, -1.0))
         best = max(followed, key=lambda members: (len(members), sum(m.streak.snr for m in members)))
         if len(best) > 1:
             members = tuple(sorted(best, key=lambda m: m.frame))
-            tracks.append(StreakTrack(members, _line(members, frames)))
+            tracks.append(StreakTrack(members, _line(members, stack)))
             taken = [m.streak for m in members]
             waiting = [w for w in waiting if w[1] not in taken]
     return tracks, sorted(waiting, key=lambda item: (item[0], -item[1].snr, item[1].x0))
 
 
-def _followed(seed: Numbered, sign: float, others: list[Numbered], frames: Stack) -> list[Member]:
+def _followed(seed: Numbered, sign: float, others: list[Numbered], stack: Stack) -> list[Member]:
     """Streaks on the motion that one of them shows, nearest frames first; each makes the motion better known."""
     k, streak = seed
     members = [Member(k, streak, np.array(streak.middle), streak.cov[:2, :2])]
-    motion, cov = _of_streak(k, streak, sign, frames)
-    for j in sorted({w[0] for w in others}, key=lambda j: (abs(frames.times[j] - frames.times[k]), j)):
-        fits = [m for w in others if w[0] == j and (m := _member(j, w[1], motion, cov, members, frames)) is not None]
+    motion, cov = _of_streak(k, streak, sign, stack)
+    for j in sorted({w[0] for w in others}, key=lambda j: (abs(stack.times[j] - stack.times[k]), j)):
+        fits = [m for w in others if w[0] == j and (m := _member(j, w[1], motion, cov, members, stack)) is not None]
         if fits:
             members.append(max(fits, key=lambda m: m.streak.snr))
-            line = _line(members, frames)
+            line = _line(members, stack)
             motion, cov = line.motion, line.cov
     return members
 
 
-def _of_streak(k: int, streak: Streak, sign: float, frames: Stack) -> tuple[np.ndarray, np.ndarray]:
+def _of_streak(k: int, streak: Streak, sign: float, stack: Stack) -> tuple[np.ndarray, np.ndarray]:
     """Motion (4,) at t = 0 that one streak shows and its covariance (4, 4): its own length less that of the stars."""
-    registered, fraction = frames.registered[k], frames.exposure_fraction
+    registered, fraction = stack.registrations[k], stack.exposure_fraction
     trail = registered.trail
     cos, sin = streak.direction
     x, y = streak.middle
     dx = (sign * streak.length_px * cos - trail.dx_px) / fraction
     dy = (sign * streak.length_px * sin - trail.dy_px) / fraction
     u, v = registered.transform.to_registered(np.array([x, x + dx]), np.array([y, y + dy]))
-    t = float(frames.times[k])
+    t = float(stack.times[k])
     motion = np.array([u[0], v[0], u[1] - u[0], v[1] - v[0]])
     motion[:2] -= t * motion[2:]
     along, across = np.array([cos, sin]), np.array([-sin, cos])
@@ -93,10 +93,10 @@ def _of_streak(k: int, streak: Streak, sign: float, frames: Stack) -> tuple[np.n
     return motion, cov
 
 
-def _member(j: int, streak: Streak, motion: np.ndarray, cov: np.ndarray, members: list[Member], frames: Stack) -> Member | None:
+def _member(j: int, streak: Streak, motion: np.ndarray, cov: np.ndarray, members: list[Member], stack: Stack) -> Member | None:
     """The streak with its place, if it is where the motion leads and as long and as bright as it makes it."""
-    t, fraction = float(frames.times[j]), frames.exposure_fraction
-    length, cos, sin = (float(value) for value in frames.trails(motion[2], motion[3])[j])
+    t, fraction = float(stack.times[j]), stack.exposure_fraction
+    length, cos, sin = (float(value) for value in stack.trails(motion[2], motion[3])[j])
     if length < LEAST_STEP:
         return None
     along, across = np.array([cos, sin]), np.array([-sin, cos])
@@ -108,11 +108,11 @@ def _member(j: int, streak: Streak, motion: np.ndarray, cov: np.ndarray, members
     if abs(own @ across) > TRAIL_SIGMAS * aside + TRAIL_FLOOR_PX or not 1.0 / MOST_RATIO < ratio < MOST_RATIO:
         return None
     excess = abs(float(own @ along)) - length
-    cut = _cut_ends(streak, frames)
+    cut = _cut_ends(streak, stack)
     most = TRAIL_SIGMAS * longer + TRAIL_FLOOR_PX
     if cut.all() or excess > most or (not cut.any() and -excess > most):
         return None
-    expected = frames.path(*(float(value) for value in motion))[j]
+    expected = stack.path(*(float(value) for value in motion))[j]
     step = np.block([np.eye(2), t * np.eye(2)])
     predicted = step @ cov @ step.T
     place, variance = _place(streak, cut, length, along, float(along @ rate @ along))
@@ -132,10 +132,10 @@ def _place(
     return np.array(end) + 0.5 * length * inward, variance
 
 
-def _cut_ends(streak: Streak, frames: Stack) -> np.ndarray:
+def _cut_ends(streak: Streak, stack: Stack) -> np.ndarray:
     """Which of its ends (2,) lie at the detector's edge."""
-    ny, nx = frames.image_e.shape[1:]
-    return is_cut(streak, (ny, nx), frames.psf_sigma_px)
+    ny, nx = stack.image_e.shape[1:]
+    return is_cut(streak, (ny, nx), stack.psf_sigma_px)
 
 
 def is_cut(streak: Streak, shape: tuple[int, int], s: float) -> np.ndarray:
@@ -144,11 +144,11 @@ def is_cut(streak: Streak, shape: tuple[int, int], s: float) -> np.ndarray:
     return np.asarray(((ends < margin) | (ends > np.array(shape[::-1]) - 1.0 - margin)).any(axis=1))
 
 
-def _line(members: Sequence[Member], frames: Stack) -> StraightLine:
+def _line(members: Sequence[Member], stack: Stack) -> StraightLine:
     """The straight motion through the members' places."""
     places = [
-        np.stack(frames.registered[m.frame].transform.to_registered(np.float64(m.place[0]), np.float64(m.place[1])))
+        np.stack(stack.registrations[m.frame].transform.to_registered(np.float64(m.place[0]), np.float64(m.place[1])))
         for m in members
     ]
     variance = np.array([np.diag(m.cov) for m in members]) + PLACE_FLOOR_PX**2
-    return straight_line(frames.times[[m.frame for m in members]], np.array(places), variance)
+    return straight_line(stack.times[[m.frame for m in members]], np.array(places), variance)

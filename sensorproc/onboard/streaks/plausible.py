@@ -55,12 +55,12 @@ def is_fixed(others: list[np.ndarray], mine: np.ndarray, streak: Streak) -> bool
 
 def is_stars(residual: Residual, streak: Streak) -> bool:
     """Whether the line is what the model of stars left: beside one far brighter, or along their trails and over their light."""
-    (ux, uy), trail = streak.direction, residual.solved.registered.trail
+    (ux, uy), trail = streak.direction, residual.registration.trail
     px, py = points(streak)
     ny, nx = residual.star_snr.shape
     snr = residual.star_snr[np.rint(py).astype(int).clip(0, ny - 1), np.rint(px).astype(int).clip(0, nx - 1)].astype(float)
-    crest = streak.bright_e_px / (np.sqrt(2.0 * np.pi) * residual.solved.registered.psf_sigma_px)
-    if float(np.mean(snr)) * residual.solved.registered.flattened.noise_e > DAZZLING * crest:
+    crest = streak.bright_e_px / (np.sqrt(2.0 * np.pi) * residual.registration.psf_sigma_px)
+    if float(np.mean(snr)) * residual.facts.noise_e > DAZZLING * crest:
         return True
     along = abs(ux * trail.direction[0] + uy * trail.direction[1]) > PARALLEL
     lit = float(np.mean(snr > LIT_SIGMA))

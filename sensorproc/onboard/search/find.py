@@ -7,48 +7,51 @@ hypothesis is bound to its velocity.
 import cv2
 import numpy as np
 
-from sensorproc.config import Search
-from sensorproc.onboard.false_alarms import FalseAlarms
+from sensorproc.config import Config, Search
 from sensorproc.onboard.image.matched_filter import matched_filter
 from sensorproc.onboard.kernels.filtered import quantise
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.shift_add import climb, shift_add
 from sensorproc.onboard.products import Candidate, Trail
-from sensorproc.onboard.search.velocity_boxes import Box, span, velocity_area
+from sensorproc.onboard.search.velocity_boxes import Box, span
 from sensorproc.onboard.stack import Stack
+from sensorproc.onboard.stage import Do
 from sensorproc.onboard.threads import each, in_rows
-from sensorproc.theory import search_curvatures
 
 HALFWAY = np.array([1.0]), np.array([0.0, -0.0625, 0.5625, 0.5625, -0.0625])  # at a pixel, and half a pixel on: cubic
 LEVELS_PER_SIGMA = 16  # int8 quantisation of filtered images: 0.006 dB
 
 
-def false_alarms(frames: Stack, found: list[Box], config: Search, skewness: float) -> FalseAlarms:
-    """By theory, for the unmasked area and the velocities of all boxes."""
-    area = float(np.mean([(w > 0).sum() for w in frames.weight]))
-    searched = velocity_area(frames, found, _step(frames, config)) if span(frames) > 0 else 0.0
-    return FalseAlarms(search_curvatures(max(area, 1.0), frames.psf_sigma_px, frames.times.tolist(), searched), skewness)
+def find(stack: Stack, found: list[Box], config: Config, lowest_snr: float, do: Do) -> tuple[list[Candidate], int]:
+    """Candidates above ``lowest_snr`` of every box, and the number of velocities summed."""
+    candidates, n_velocities = [], 0
+    for box in found:
+        near, n = do(search, stack, box, config.search, config.match.clip_snr, lowest_snr)
+        candidates += near
+        n_velocities += n
+    return candidates, n_velocities
 
 
-def _step(frames: Stack, config: Search) -> float:
-    return config.max_smear_px / span(frames)
+def velocity_step(stack: Stack, config: Search) -> float:
+    """Distance of neighbouring velocities of the grid [px/frame]."""
+    return config.max_smear_px / span(stack)
 
 
-def search(frames: Stack, box: Box, config: Search, clip_snr: float, lowest_snr: float) -> tuple[list[Candidate], int]:
+def search(stack: Stack, box: Box, config: Search, clip_snr: float, lowest_snr: float) -> tuple[list[Candidate], int]:
     """Candidates in one box above ``lowest_snr``, strongest first, and the number of velocities summed.
 
     Coarse to fine: the grid's best sums, which may miss an object by a good part of its SNR, are walked uphill between the
     grid's points; what then stays below ``lowest_snr`` is not worth a fit on the pixels.
     """
-    if span(frames) <= 0:
+    if span(stack) <= 0:
         return [], 0
-    t, step = frames.times, _step(frames, config)
+    t, step = stack.times, velocity_step(stack, config)
     grid_x, grid_y = box.grid(step)
     shift_x, shift_y = (np.rint(2.0 * grid[:, None] * t[None, :]).astype(np.int64) for grid in (grid_x, grid_y))
     margin = int(max(np.abs(shift_x).max(), np.abs(shift_y).max())) // 2 + 1
-    phases = _phases(frames, box, clip_snr, margin)
-    wanted = box.wanted(frames, step)
-    ny, nx = frames.image_e.shape[1:]
+    phases = _phases(stack, box, clip_snr, margin)
+    wanted = box.wanted(stack, step)
+    ny, nx = stack.image_e.shape[1:]
     scale = LEVELS_PER_SIGMA * float(np.sqrt(len(t)))
     best, index = np.empty((ny, nx), np.int16), np.empty((ny, nx), np.int32)
     lowest = int((lowest_snr - config.grid_margin) * scale)
@@ -68,20 +71,20 @@ def search(frames: Stack, box: Box, config: Search, clip_snr: float, lowest_snr:
     return candidates, int(wanted.sum())
 
 
-def _phases(frames: Stack, box: Box, clip_snr: float, margin: int) -> np.ndarray:
+def _phases(stack: Stack, box: Box, clip_snr: float, margin: int) -> np.ndarray:
     """Filtered images resampled so that an object at the middle's velocity stands still: (2, 2, n, ny, nx) int8 with a
     ``margin`` of zeros all around, displaced by half a pixel in y and x."""
-    n, ny, nx = frames.image_e.shape
+    n, ny, nx = stack.image_e.shape
     phases = np.zeros((2, 2, n, ny + 2 * margin, nx + 2 * margin), np.int8)
     rate = box.middle
-    trails = frames.trails(*rate)
+    trails = stack.trails(*rate)
 
     def fill(k: int) -> None:
         length, cos, sin = trails[k]
-        snr = matched_filter(frames.frames[k], Trail(length * cos, length * sin), clip_snr)
-        x, y = rate * frames.times[k]
+        snr = matched_filter(stack.frames[k], Trail(length * cos, length * sin), clip_snr)
+        x, y = rate * stack.times[k]
         move = np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
-        to_detector = np.einsum("ij,jk->ik", np.array(frames.registered[k].transform.inverse), move)
+        to_detector = np.einsum("ij,jk->ik", np.array(stack.registrations[k].transform.inverse), move)
         moved = cv2.warpPerspective(snr, to_detector, (nx, ny), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
         for py in (0, 1):
             for px in (0, 1):

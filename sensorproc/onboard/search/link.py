@@ -15,12 +15,12 @@ MIN_FRAMES = 4
 MIN_FRACTION = 0.6  # of the frames of a set
 
 
-def link_points(frames: Stack, config: Search) -> list[Candidate]:
+def link_points(stack: Stack, config: Search) -> list[Candidate]:
     """Candidates supported by points in most frames, strongest first."""
-    if len(frames.times) < MIN_FRAMES:
+    if len(stack.times) < MIN_FRAMES:
         return []
-    clouds = [bright_points(frames, k, config) for k in range(len(frames.times))]
-    return linked(clouds, frames.times, REST_PX * frames.psf_sigma_px / span(frames), config)
+    clouds = [bright_points(stack, k, config) for k in range(len(stack.times))]
+    return linked(clouds, stack.times, REST_PX * stack.psf_sigma_px / span(stack), config)
 
 
 def linked(clouds: list[np.ndarray], t: np.ndarray, slowest: float, config: Search) -> list[Candidate]:
@@ -51,14 +51,14 @@ def linked(clouds: list[np.ndarray], t: np.ndarray, slowest: float, config: Sear
     return sorted(found, key=lambda c: (-c.snr, c.x_px, c.y_px))
 
 
-def bright_points(frames: Stack, k: int, config: Search) -> np.ndarray:
+def bright_points(stack: Stack, k: int, config: Search) -> np.ndarray:
     """Registered x, y and SNR (m, 3) of a frame's bright points, brightest first."""
-    snr = matched_filter(frames.frames[k], Trail(), 1e6)
+    snr = matched_filter(stack.frames[k], Trail(), 1e6)
     found = np.empty((4000, 2), np.int64)
     count = min(local_maxima(snr, config.point_snr, 3, found), len(found))
     y, x = found[:count, 0], found[:count, 1]
     order = np.lexsort((x, y, -snr[y, x]))[: config.max_points_per_frame]
-    u, v = frames.registered[k].transform.to_registered(x[order].astype(float), y[order].astype(float))
+    u, v = stack.registrations[k].transform.to_registered(x[order].astype(float), y[order].astype(float))
     return np.stack([u, v, snr[y[order], x[order]].astype(float)], axis=1)
 
 

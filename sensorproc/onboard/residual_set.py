@@ -1,0 +1,107 @@
+"""From prepared frames to what may be searched: a set without its stars and without the structure of its detector."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensorproc.config import Config
+from sensorproc.errors import FrameSetRejected
+from sensorproc.frames import Rejection
+from sensorproc.onboard.detector.defects import fill_shadows, level_glow, mask_dead_columns, mask_fixed_pixels
+from sensorproc.onboard.detector.fixed_pattern import subtract_fixed_pattern
+from sensorproc.onboard.patches.link import BrightTrack, bright_objects
+from sensorproc.onboard.products import Candidate, Flattened, HandOver, Prepared, Registered
+from sensorproc.onboard.registration.exposure_time import exposure_bias
+from sensorproc.onboard.registration.register import register
+from sensorproc.onboard.search.early_movers import bright_movers, slow_movers
+from sensorproc.onboard.sky.solve import solve
+from sensorproc.onboard.stack import Stack, stack
+from sensorproc.onboard.stage import Do
+from sensorproc.onboard.star_table import StarTable
+from sensorproc.onboard.stars.subtract import subtract_stars
+from sensorproc.onboard.state import Optics, PayloadState
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualSet:
+    """What is left of a set, and what was learnt on the way.
+
+    ``movers`` are so slow that they look like stars, ``bright`` objects are no points, ``unplaced`` frames could not be
+    registered; ``warm_snr`` is what every pixel has shown of itself so far; ``exposure_bias_s`` and its sigma are those of
+    :func:`~sensorproc.onboard.registration.exposure_time.exposure_bias`.
+    """
+
+    stack: Stack
+    movers: list[Candidate]
+    bright: list[BrightTrack]
+    unplaced: list[Rejection]
+    warm_snr: np.ndarray | None
+    optics: Optics | None
+    exposure_bias_s: tuple[float, float]
+
+
+def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTable | None, config: Config, do: Do) -> ResidualSet:
+    """Register and solve the frames, take out their stars and their detector's structure. The frames are taken over.
+
+    Raises
+    ------
+    FrameSetRejected
+        If no frame can be used, if their times are all the same, or if they cannot be registered.
+    """
+    cadence_s = set_cadence_s(frames, config)
+    usable = HandOver(frame for frame in frames.take() if isinstance(frame, Flattened))
+    _demand_times(usable, cadence_s)
+    registered, unplaced = register_set(usable, state, config, cadence_s, do)
+    bias = do(exposure_bias, registered)
+    bright, registered = do(bright_objects, registered)
+    solved, optics = do(solve, registered, table, config.solve, state.optics)
+    movers = do(slow_movers, registered, config.stars, config.register)
+    passing = do(bright_movers, registered, config.search)
+    starry = HandOver(solved)
+    del solved, registered  # the pixels belong to the next stage alone
+    residuals = do(subtract_stars, starry, movers, passing, config.stars, config.match, config.flatten)
+    residuals = do(mask_dead_columns, residuals)
+    residuals = do(fill_shadows, residuals)
+    residuals = do(level_glow, residuals)
+    residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
+    return ResidualSet(do(stack, residuals, cadence_s), movers, bright, unplaced, warm_snr, optics, bias)
+
+
+def set_cadence_s(frames: HandOver[Prepared], config: Config) -> float:
+    """Time between the frames of a set [s], lost ones counted: as configured, else their median; the exposure time of a single
+    frame."""
+    times = np.array([frame.t_mid_tai_ns for frame in frames], np.int64)
+    exposures = [frame.facts.exposure_s for frame in frames if isinstance(frame, Flattened)]
+    measured = float(np.median(np.diff(times))) * 1e-9 if len(times) > 1 else max([*exposures, 1e-3])
+    return config.sensor.cadence_s or measured
+
+
+def _demand_times(frames: HandOver[Flattened], cadence_s: float) -> None:
+    if not len(frames):
+        raise FrameSetRejected("NO_FRAMES")
+    if len(frames) > 1 and (cadence_s <= 0.0 or np.median(np.diff([frame.t_mid_tai_ns for frame in frames])) <= 0):
+        raise FrameSetRejected("SAME_TIME")
+
+
+def register_set(
+    frames: HandOver[Flattened], state: PayloadState, config: Config, cadence_s: float, do: Do
+) -> tuple[list[Registered], list[Rejection]]:
+    """Frames in one plane. A stare without a dark map is registered again once its fixed pattern is gone.
+
+    Where stars trail, an object may stand still over the detector as the pattern does, and the pattern is left alone. The frames
+    are taken over.
+    """
+    flattened = frames.take()
+    camera, fwhm_px = flattened[0].facts.camera, config.sensor.psf_fwhm_px
+    ifov_rad = camera.ifov_rad if camera else None
+    try:
+        registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
+        if state.dark_e_s is not None or not registered[0].is_stare:
+            return registered, unplaced
+        del registered  # gives its frames back
+    except FrameSetRejected:
+        if state.dark_e_s is not None:
+            raise  # else hot pixels may hide the stars
+    flattened = do(subtract_fixed_pattern, flattened, config.flatten, fwhm_px or config.register.default_fwhm_px)
+    registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
+    return registered, unplaced
