@@ -2,13 +2,13 @@
 
     python -m benchmarks.walk [RECORDING]
 
-The reader follows the sentence: the function that searches a set, and what it calls outside its own file, down to the packets.
-Whenever the first call of a function leads to another file, that file is opened. A *return* is a stay in a file that was left
-before: something there should have been read earlier, or lives in the wrong place.
+The reader follows the sentence: the functions that tell the order of the stages, which are those that are given ``do``, and
+every function that these name, in the order in which they are first called, down to the packets. Whenever that leads to another
+file, it is opened. A *return* is a stay in a file that was left before: something there should have been read earlier, or lives
+in the wrong place.
 
-Every function counts once, at its first call. What a stage calls in turn is inside the stage and not followed: only functions
-at most one change of file below the sentence count. Kernels, products and their properties, settings and errors are no stays.
-The set is searched for real, on one thread, so what is counted is what runs.
+What a stage calls in turn is inside the stage and not followed. Kernels, products and their properties, settings and errors are no
+stays. The set is searched for real, on one thread, so what is counted is what runs.
 """
 
 import sys
@@ -67,7 +67,7 @@ class Walk:
             self.is_on = False
         if self.is_on and event == "call" and code not in self.seen and _is_step(code):
             self.seen.add(code)
-            if _depth(frame) <= 1:
+            if _is_named_by_a_sentence(frame):
                 self.steps.append((str(Path(code.co_filename).relative_to(ROOT)), code.co_name))
 
     def stays(self) -> list[tuple[str, list[str]]]:
@@ -86,16 +86,17 @@ def _is_step(code: CodeType) -> bool:
     return is_ours and not code.co_name.startswith("<") and code.co_name != "call"
 
 
-def _depth(frame: FrameType) -> int:
-    """Changes of file between the sentence and a function it has led to."""
-    depth, file, caller = 0, frame.f_code.co_filename, frame.f_back
-    while caller is not None and frame.f_code.co_name not in (FIRST, RUN):
-        if _is_step(caller.f_code) and caller.f_code.co_filename != file:
-            depth, file = depth + 1, caller.f_code.co_filename
-        if caller.f_code.co_name in (FIRST, RUN):
-            break
+def _is_sentence(code: CodeType) -> bool:
+    """Whether a function tells the order of stages: it is given ``do``, which runs them."""
+    return "do" in code.co_varnames[: code.co_argcount] or code.co_name == RUN
+
+
+def _is_named_by_a_sentence(frame: FrameType) -> bool:
+    """Whether a function is a sentence itself or called by one, straight or through ``do``."""
+    caller = frame.f_back
+    while caller is not None and (caller.f_code.co_name == "call" or caller.f_code.co_name.startswith("<")):
         caller = caller.f_back
-    return depth
+    return _is_sentence(frame.f_code) or (caller is not None and _is_sentence(caller.f_code))
 
 
 def main(recording: Path) -> int:

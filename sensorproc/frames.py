@@ -1,11 +1,12 @@
 """One exposure as it was read, the facts that came with it, and why a frame could not be used."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from sensorproc.errors import FrameSetRejected
+from sensorproc.errors import FrameSetRejected, ShapeError
 from sensorproc.geometry import Camera
 
 
@@ -91,3 +92,15 @@ class Rejection:
     def of(cls, frame: "Taken", error: FrameSetRejected) -> "Rejection":
         """A frame, or what is known of it, that an error has rejected."""
         return cls(frame.index, frame.detector, frame.t_mid_tai_ns, error.reason, tuple(sorted(error.numbers.items())))
+
+
+def demand_one_shape(shapes: Sequence[tuple[int, ...]]) -> None:
+    """Frames of one set have one size.
+
+    Raises
+    ------
+    ShapeError
+        If they have not.
+    """
+    if len(set(shapes)) > 1:
+        raise ShapeError(f"frames of one set have shapes {sorted(set(shapes))}: pad them to one")

@@ -7,9 +7,8 @@ charges time and injects faults between stages.
 from collections.abc import Sequence
 
 from sensorproc.config import Config
-from sensorproc.errors import FrameSetRejected, ShapeError
-from sensorproc.frames import Frame, Rejection
-from sensorproc.onboard.false_alarms import FalseAlarms
+from sensorproc.errors import FrameSetRejected
+from sensorproc.frames import Frame, Rejection, demand_one_shape
 from sensorproc.onboard.frame.calibrate import calibrate
 from sensorproc.onboard.frame.flatten import flatten
 from sensorproc.onboard.frame.slewing import is_slewing
@@ -20,16 +19,16 @@ from sensorproc.onboard.residual_set import ResidualSet, residual_set
 from sensorproc.onboard.search.accept import accept
 from sensorproc.onboard.search.find import find
 from sensorproc.onboard.search.link import link_points
-from sensorproc.onboard.search.threshold import decide_threshold, permuted_null_search
+from sensorproc.onboard.search.null_search import permuted_null_search
+from sensorproc.onboard.search.threshold import decide_threshold
 from sensorproc.onboard.search.tracklet import tracklet
 from sensorproc.onboard.search.velocity_boxes import boxes
 from sensorproc.onboard.stage import Do, call
 from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import PayloadState
 from sensorproc.onboard.streaks.find import single_streaks
-from sensorproc.onboard.streaks.line_search import curvatures
 from sensorproc.onboard.streaks.link import link_streaks
-from sensorproc.onboard.streaks.tracklet import streak_measurement, streak_tracklet
+from sensorproc.onboard.streaks.tracklet import streak_false_alarms, streak_measurement, streak_tracklet
 
 
 def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Flattened:
@@ -58,6 +57,7 @@ def process_set(
     frames: Sequence[Frame], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
 ) -> tuple[Processed, PayloadState]:
     """All frames of one detector's set to tracklets and streaks, and the state for the next set; raises as :func:`search_set`."""
+    demand_one_shape([frame.data_dn.shape for frame in frames])
     return search_set(HandOver(prepared(frame, state, config, do) for frame in frames), state, table, config, do)
 
 
@@ -75,8 +75,7 @@ def search_set(
     usable = [frame.facts for frame in frames if isinstance(frame, Flattened)]
     rejected = [frame for frame in frames if isinstance(frame, Rejection)]
     detector = next(iter(frames)).detector
-    if len(shapes := {facts.shape for facts in usable}) > 1:
-        raise ShapeError(f"frames of one set have shapes {sorted(shapes)}: pad them to one")
+    demand_one_shape([facts.shape for facts in usable])
     try:
         residuals = residual_set(frames, state, table, config, do)
         rejections = tuple(sorted([*rejected, *residuals.unplaced], key=lambda r: r.frame_index))
@@ -99,11 +98,11 @@ def search_stack(
     candidates = [*residuals.movers, *do(link_points, stack, config.search), *faint]
     tracks, cleaned = do(accept, stack, candidates, threshold.snr, measure)
     tracks = [track for track in tracks if not is_beside(track.path, stack.psf_sigma_px, residuals.bright)]
-    permuted = permuted_null_search(stack, cleaned, found, threshold, state, config, do)
+    permuted = permuted_null_search(stack, cleaned, found, threshold.lowest_permuted, state, config, do)
     streaks = do(single_streaks, stack, cleaned, [track.light for track in tracks], config.streaks)
     linked, alone = do(link_streaks, streaks, stack)
 
-    by_chance = FalseAlarms(curvatures(stack.shape, stack.psf_sigma_px, config.streaks), 0.0)
+    by_chance = streak_false_alarms(stack, config.streaks)
     bright_ones = [bright_tracklet(stack, track, measure) for track in residuals.bright]
     faint_ones = [tracklet(stack, track, threshold.false_alarms, measure) for track in tracks]
     linked_ones = [streak_tracklet(stack, track, by_chance, measure) for track in linked]

@@ -22,12 +22,6 @@ class Stack:
     psf_sigma_px: float
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Of one frame (ny, nx)."""
-        ny, nx = self.image_e.shape[1:]
-        return ny, nx
-
-    @property
     def registrations(self) -> list[Registration]:
         """Place of every frame in the set."""
         return [frame.registration for frame in self.frames]

@@ -8,7 +8,7 @@ import pytest
 from sensorproc.config import Config, parse
 from sensorproc.onboard.pipeline import prepared, process_set, search_set
 from sensorproc.onboard.products import HandOver
-from sensorproc.onboard.search.null_pixels import sign_reversed_pixels
+from sensorproc.onboard.search.null_search import sign_reversed_pixels
 from sensorproc.onboard.stage import call
 from sensorproc.onboard.state import PayloadState
 from tests.skies.cases import SIDEREAL

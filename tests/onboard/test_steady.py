@@ -37,7 +37,7 @@ def with_light(stack, flux_e, rate):
     """The stack's pixels with a point that moves at ``rate`` through the middle of the registered plane, or stands still."""
     image = stack.image_e.copy()
     for k, t in enumerate(stack.times):
-        x, y = stack.registered[k].transform.to_detector(np.float64(80.0 + rate * t), np.float64(80.0))
+        x, y = stack.registrations[k].transform.to_detector(np.float64(80.0 + rate * t), np.float64(80.0))
         subtract_trail(image[k], float(x), float(y), -flux_e, 0.0, 1.0, 0.0, stack.psf_sigma_px, 8.0)
     return image
 

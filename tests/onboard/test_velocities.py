@@ -29,7 +29,7 @@ class Moving:
     psf_sigma_px: float = 0.9
 
     @property
-    def registered(self):
+    def registrations(self):
         return [SimpleNamespace(transform=_moved(self.vx * t, self.vy * t), is_stare=self.is_stare) for t in self.times]
 
 

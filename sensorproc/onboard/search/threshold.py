@@ -7,9 +7,8 @@ import numpy as np
 
 from sensorproc.config import Config
 from sensorproc.onboard.false_alarms import FalseAlarms, running_excess
-from sensorproc.onboard.search.accept import accept
-from sensorproc.onboard.search.find import find, velocity_step
-from sensorproc.onboard.search.null_pixels import permuted, sign_reversed_pixels
+from sensorproc.onboard.search.find import velocity_step
+from sensorproc.onboard.search.null_search import null_search, sign_reversed_pixels
 from sensorproc.onboard.search.velocity_boxes import Box, span, velocity_area
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import Do
@@ -21,15 +20,15 @@ from sensorproc.theory import poisson_skewness, search_curvatures
 class Threshold:
     """The SNR above which a track is reported, and the false alarms expected of the search.
 
-    ``by_theory`` are those before any null search; ``null_snrs`` the tracks of the sign-reversed search, ``n_null`` of them above
-    theory's own threshold.
+    ``null_snrs`` are the tracks of the sign-reversed search, ``n_null`` of them above theory's own threshold;
+    ``lowest_permuted`` is the SNR from which tracks of a search in a wrong order of time count.
     """
 
     snr: float
     false_alarms: FalseAlarms
-    by_theory: FalseAlarms
     null_snrs: Sequence[float]
     n_null: int
+    lowest_permuted: float
 
 
 def decide_threshold(stack: Stack, found: list[Box], state: PayloadState, config: Config, do: Do) -> Threshold:
@@ -41,13 +40,15 @@ def decide_threshold(stack: Stack, found: list[Box], state: PayloadState, config
     """
     asked, margin = config.search.false_alarms_per_set, config.search.margin_snr
     theory = theoretical_false_alarms(stack, found, config)
-    reverse = theory.reversed()
+    reverse = theory.reversed()  # the skewness of photons changes its sign with the pixels
+    counted = config.search.null_false_alarms  # expected tracks, down to which null tracks are counted
+    lowest, lowest_permuted = reverse.threshold(counted), theory.threshold(counted)
     with sign_reversed_pixels(stack, state.warm_snr, config.match, do) as pixels:
-        null_snrs = null_search(pixels, found, reverse, config, do)
+        null_snrs = null_search(pixels, found, lowest, config, do)
     plain = reverse.threshold(asked) + margin
     corrected = theory.with_null(reverse, null_snrs, running_excess(state.null_found, state.null_expected))
     snr = corrected.threshold(asked) + margin
-    return Threshold(snr, corrected, theory, null_snrs, sum(snr > plain for snr in null_snrs))
+    return Threshold(snr, corrected, null_snrs, sum(snr > plain for snr in null_snrs), lowest_permuted)
 
 
 def theoretical_false_alarms(stack: Stack, found: list[Box], config: Config) -> FalseAlarms:
@@ -56,25 +57,6 @@ def theoretical_false_alarms(stack: Stack, found: list[Box], config: Config) -> 
     searched = velocity_area(stack, found, velocity_step(stack, config.search)) if span(stack) > 0 else 0.0
     curvatures = search_curvatures(max(area, 1.0), stack.psf_sigma_px, stack.times.tolist(), searched)
     return FalseAlarms(curvatures, _skewness(stack))
-
-
-def null_search(stack: Stack, found: list[Box], false: FalseAlarms, config: Config, do: Do) -> list[float]:
-    """SNRs of the tracks that the same search finds where no object is, down to a few tenths of an expected one."""
-    lowest = false.threshold(config.search.null_false_alarms)
-    candidates, _ = find(stack, found, config, lowest - config.search.candidate_margin, do)
-    tracks, _ = do(accept, stack, candidates, lowest, config.measure)
-    return [track.snr for track in tracks]
-
-
-def permuted_null_search(
-    stack: Stack, cleaned: np.ndarray, found: list[Box], threshold: Threshold, state: PayloadState, config: Config, do: Do
-) -> list[float] | None:
-    """The null search in a wrong order of time, without the accepted tracks, in every ``search.permuted_every``-th set; None in
-    the others. ``cleaned`` (n, ny, nx) are the pixels without the tracks."""
-    every = config.search.permuted_every
-    if not every or state.n_sets % every != every - 1:
-        return None
-    return null_search(do(permuted, stack, cleaned), found, threshold.by_theory, config, do)
 
 
 def _skewness(stack: Stack) -> float:

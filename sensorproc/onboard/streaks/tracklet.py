@@ -4,14 +4,20 @@ import math
 
 import numpy as np
 
-from sensorproc.config import Measure
+from sensorproc.config import Measure, Streaks
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.false_alarms import LOWEST_LOG10, FalseAlarms
 from sensorproc.onboard.measurement import common_flags, fold_angle, mean_magnitude, on_sky, united_flags
 from sensorproc.onboard.products import Measurement, PixelMeasurement, Residual, Tracklet
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.streaks.fit import Streak
+from sensorproc.onboard.streaks.line_search import curvatures
 from sensorproc.onboard.streaks.link import Member, StreakTrack, is_cut
+
+
+def streak_false_alarms(stack: Stack, config: Streaks) -> FalseAlarms:
+    """Streaks expected by chance in one frame of a set, by theory."""
+    return FalseAlarms(curvatures(stack.image_e.shape[1:], stack.psf_sigma_px, config), 0.0)
 
 
 def streak_measurement(residual: Residual, streak: Streak, false: FalseAlarms, floor_px: float) -> Measurement:

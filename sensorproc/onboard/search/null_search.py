@@ -1,4 +1,4 @@
-"""Pixels without objects, to search as the real ones are: sign-reversed, and in a wrong order of time.
+"""Null searches: the search of a set on pixels that hold no object, sign-reversed ones or ones in a wrong order of time.
 
 What each can and cannot see is said in :mod:`sensorproc.onboard.false_alarms`.
 """
@@ -9,13 +9,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from sensorproc.config import Match
+from sensorproc.config import Config, Match
 from sensorproc.onboard.detector.defects import fixed_pixels
 from sensorproc.onboard.false_alarms import permutation
 from sensorproc.onboard.image.cosmic_rays import reject_outliers
 from sensorproc.onboard.products import freeze
+from sensorproc.onboard.search.accept import accept
+from sensorproc.onboard.search.find import find
+from sensorproc.onboard.search.velocity_boxes import Box
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import Do
+from sensorproc.onboard.state import PayloadState
 from sensorproc.onboard.threads import each
 
 Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in memory, and their weights
@@ -87,3 +91,21 @@ def permuted(stack: Stack, cleaned: np.ndarray) -> Stack:
         times=times,
         frames=tuple(replace(frame, image_e=cleaned[k]) for k, frame in enumerate(stack.frames)),
     )
+
+
+def null_search(stack: Stack, found: list[Box], lowest: float, config: Config, do: Do) -> list[float]:
+    """SNRs of the tracks above ``lowest`` that the real search finds in a stack that holds no object."""
+    candidates, _ = find(stack, found, config, lowest - config.search.candidate_margin, do)
+    tracks, _ = do(accept, stack, candidates, lowest, config.measure)
+    return [track.snr for track in tracks]
+
+
+def permuted_null_search(
+    stack: Stack, cleaned: np.ndarray, found: list[Box], lowest: float, state: PayloadState, config: Config, do: Do
+) -> list[float] | None:
+    """The null search in a wrong order of time, without the accepted tracks, in every ``search.permuted_every``-th set; None in
+    the others. ``cleaned`` (n, ny, nx) are the pixels without the tracks."""
+    every = config.search.permuted_every
+    if not every or state.n_sets % every != every - 1:
+        return None
+    return null_search(do(permuted, stack, cleaned), found, lowest, config, do)
