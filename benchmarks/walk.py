@@ -7,8 +7,8 @@ every function that these name, in the order in which they are first called, dow
 file, it is opened. A *return* is a stay in a file that was left before: something there should have been read earlier, or lives
 in the wrong place.
 
-What a stage calls in turn is inside the stage and not followed. Kernels, products and their properties, settings and errors are no
-stays. The set is searched for real, on one thread, so what is counted is what runs.
+What a stage calls in turn is inside the stage and not followed. Kernels, products and their properties, settings and errors are
+no stays. The set is searched for real, on one thread, so what is counted is what runs.
 """
 
 import sys

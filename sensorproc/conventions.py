@@ -38,3 +38,4 @@ FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 FITS_ORIGIN = 1  # FITS pixel coordinate of the centre of the first pixel
 EARTH_RATE_RAD_S = 7.292115e-5  # inertial rotation rate of the Earth, IERS 2010 table 1.2
 SPEED_OF_LIGHT_KM_S = 299792.458
+SUN_COLOUR = 0.82  # BP-RP of the Sun [mag] (Casagrande & VandenBerg 2018)

@@ -4,6 +4,8 @@ A :class:`SensorprocError` carries the exit code a command returns for it. Anyth
 defect of ours (exit code 1).
 """
 
+ACCURACY_FAILED = 5
+
 
 class SensorprocError(Exception):
     """Base of every error a user can cause or meet. Its text says what was given, what is allowed, what to do."""

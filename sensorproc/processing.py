@@ -42,14 +42,21 @@ class Outcome:
     missing: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Onlookers:
+    """Who follows a run: ``progress`` is told of every set that begins, ``see`` is given every set that is done. With
+    ``keeps_stages`` what every set went through is kept in ``stages`` beside the products."""
+
+    progress: Progress = lambda stage, done, total: None
+    see: See = unseen
+    keeps_stages: bool = False
+
+
 def process(
     recording: Recording, config: Config, table: StarTable | None, mark: Marking | None, out: Path, argv: list[str],
-    progress: Progress = lambda stage, done, total: None, keep_stages: bool = False,
-    see: See = unseen,
+    onlookers: Onlookers | None = None,
 ) -> Outcome:  # fmt: skip
-    """Process a recording into ``out``; with ``keep_stages``, what every set went through as well, in ``out/stages``.
-
-    Pixels are kept for one set at a time; ``see`` is called with every set when it is done.
+    """Process a recording into ``out``. Pixels are kept for one set at a time.
 
     Raises
     ------
@@ -58,6 +65,7 @@ def process(
     ReleaseError
         If frames that are not real would be released as such.
     """
+    onlookers = onlookers or Onlookers()
     check_mode(mark, recording.data_mode)
     out.mkdir(parents=True, exist_ok=True)
     run = run_facts(recording, config, argv)
@@ -77,10 +85,10 @@ def process(
     for k, entries in enumerate(sets):
         frames, unreadable = read_frames(entries, recording, config)
         problems += [text for _, text in unreadable]
-        progress("set", k, len(sets))
+        onlookers.progress("set", k, len(sets))
         n_read += len(frames)
         missing |= dict.fromkeys(text for frame in frames for text in frame.missing)
-        kept = StageKeeper() if keep_stages else None
+        kept = StageKeeper() if onlookers.keeps_stages else None
         items = _in_order([processor.prepare(frame) for frame in frames], [rejection for rejection, _ in unreadable])
         lost = unopened(recording, sets) if k == 0 else []
         searched = processor.search(items, frames, kept.do if kept else call, lost)
@@ -94,10 +102,10 @@ def process(
             searched.records(n_tracklets), searched.set_values(taken) | marking, last_ns, k == len(sets) - 1
         )
         n_processed, n_tracklets = n_processed + searched.n_processed, n_tracklets + len(searched.processed.tracklets)
-        see(k, searched.processed)
+        onlookers.see(k, searched.processed)
     if n_read == 0:
         raise InputError("\n".join(problems) or f"{recording.path}: no frame could be read")
-    progress("set", len(sets), len(sets))
+    onlookers.progress("set", len(sets), len(sets))
     data = b"".join(stream)
     (out / "downlink.bin").write_bytes(data)
     decoded = write_products(data, out, mark)

@@ -13,6 +13,7 @@ from sensorproc.errors import InputError
 EPOCH = date(1958, 1, 1)
 LAST_DAY = date(2090, 1, 1)  # 4 octets of seconds since 1958 end in 2094
 NS_PER_S = 1_000_000_000
+MINUTE_NS = 60 * NS_PER_S
 
 # (first UTC day, TAI - UTC in s), IERS Bulletin C. No leap second has been announced after 2017-01-01.
 LEAP_SECONDS: tuple[tuple[date, int], ...] = tuple(

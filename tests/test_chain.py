@@ -16,7 +16,7 @@ from sensorproc.errors import ShapeError
 from sensorproc.ground.table_reader import read_table
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.state import PayloadState
-from sensorproc.processing import process
+from sensorproc.processing import Onlookers, process
 from sensorproc.recording import open_recording
 from sensorproc.review import view
 from sensorproc.review.report import write_report
@@ -50,7 +50,7 @@ def test_a_long_recording_is_held_a_set_at_a_time_and_drawn_to_a_limit(recording
         alive.append(sum(one() is not None for one in seen))
 
     config = parse({"frame_set": {"max_frames": 2}})
-    outcome = process(open_recording(recordings / "EMPTY"), config, None, None, tmp_path, [], see=see)
+    outcome = process(open_recording(recordings / "EMPTY"), config, None, None, tmp_path, [], Onlookers(see=see))
     assert outcome.n_sets == len(seen) == 4
     assert max(alive) <= 2
     write_report(tmp_path / "report.html", "four sets", outcome, views)

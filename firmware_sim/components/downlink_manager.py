@@ -10,10 +10,9 @@ from firmware_sim.scan.dwell_ledger import DwellLedger
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.downlink.packets import apid_of, n_records
-from sensorproc.timescales import NS_PER_S
+from sensorproc.timescales import MINUTE_NS, NS_PER_S
 
 ANSWERS_A_MINUTE = 60
-MINUTE_NS = 60 * NS_PER_S
 MOST_SILENT_NS = 5 * MINUTE_NS
 
 

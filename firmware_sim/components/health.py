@@ -17,10 +17,9 @@ from sensorproc.downlink.dictionary import Severity
 from sensorproc.downlink.records import EVENT, HEALTH, NO_SET
 from sensorproc.events import Event
 from sensorproc.onboard.records import event_values
-from sensorproc.timescales import NS_PER_S
+from sensorproc.timescales import MINUTE_NS, NS_PER_S
 
 EVENTS_A_MINUTE = 20  # of one kind
-MINUTE_NS = 60 * NS_PER_S
 WARN_NS, FATAL_NS = 3 * NS_PER_S, 6 * NS_PER_S  # over the time a stage may take
 MOST_SAMPLES = 100_000
 DataPoint = dict[str, float]

@@ -13,7 +13,11 @@ import numpy as np
 from firmware_sim.injection.real_sky import RealSky, electrons_of, look, noise_dn, place_of
 from firmware_sim.injection.settings import Injection, Placed
 from firmware_sim.scene.camera.optics import point_noise_e
+from firmware_sim.scene.camera.radiation import STEP_PX
+from firmware_sim.scene.camera.readout import MOST_DN
 from firmware_sim.scene.kernels.deposit import deposit
+from firmware_sim.scene.objects.drawn import TRIES
+from firmware_sim.scene.truth import EDGE_PX
 from sensorproc.errors import UsageError
 from sensorproc.recording import Entry, Recording
 from sensorproc.recording.fits import header_of
@@ -23,10 +27,6 @@ from sensorproc.recording.writer import write_frame
 from sensorproc.timescales import NS_PER_S, utc_from_tai_ns
 
 Progress = Callable[[str, int, int], None]
-STEP_PX = 0.25  # of a trail between samples
-EDGE_PX = 3.0
-TRIES = 300
-MOST_DN = 65535
 AROUND_PX = 15  # half-width of the surroundings whose noise a target's SNR counts against
 REACH = 6.0  # of a target's image, in sigmas
 TEXT_CARDS = ("COMMENT", "HISTORY", "")

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from firmware_sim.faults.kinds import KINDS, PIXEL_FAULTS
 from firmware_sim.scan.table import MOST_ENTRIES
+from firmware_sim.scene.settings.ranges import STRICT
 from sensorproc.downlink.telecommands import ARGUMENTS, Mode, Operation
 
 MOST = {"u1": 2**8 - 1, "u2": 2**16 - 1, "u4": 2**32 - 1}
 FAULTS = tuple(KINDS)
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 NotNegative = Annotated[float, Field(ge=0, le=1e8)]
 
 

@@ -6,10 +6,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from firmware_sim.scenarios.operations import FAULTS, Fault, Operations
+from firmware_sim.scene.settings.ranges import STRICT
 from firmware_sim.scene.settings.scene import Scene, Sensor
 from sensorproc import config as payload_config
 from sensorproc.config import Config, describe, merged
@@ -17,7 +18,6 @@ from sensorproc.errors import ConfigError, InputError, UsageError
 from sensorproc.timescales import tai_ns_from_utc, utc_from_tai_ns
 from sensorproc.toml_file import read_named
 
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 FOLDER = resources.files("firmware_sim").joinpath("scenarios", "shipped")
 SCENARIOS = tuple(sorted(p.name.removesuffix(".toml") for p in FOLDER.iterdir() if p.name.endswith(".toml")))
 

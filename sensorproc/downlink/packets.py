@@ -11,13 +11,13 @@ from spacepackets.ccsds import PacketType, SequenceFlags, SpacePacketHeader
 
 from sensorproc.downlink.fields import RecordType
 from sensorproc.errors import PacketError
+from sensorproc.timescales import NS_PER_S
 
 P_FIELD = 0x1F  # level 1 epoch 1958-01-01 TAI, 4 octets of seconds, 3 of fractions: 59.6 ns
 APID_MASK = 0x7FF
 SEQUENCE_COUNTS = 1 << 14
 PRIMARY_BYTES, TIME_BYTES, COUNT_BYTES, CRC_BYTES = 6, 8, 2, 2
 OVERHEAD_BYTES = PRIMARY_BYTES + TIME_BYTES + COUNT_BYTES + CRC_BYTES
-NS_PER_S = 1_000_000_000
 
 
 def cuc_from_tai_ns(tai_ns: int) -> bytes:

@@ -109,7 +109,7 @@ def search_stack(
     single = [streak_measurement(stack.frames[k], streak, by_chance, measure.position_floor_px) for k, streak in alone]
     nulls = [snrs for snrs in (threshold.null_snrs, permuted) if snrs is not None]
     return Processed(
-        detector=stack.reference.facts.detector, residuals=stack.frames, rejections=rejections,
+        detector=stack.facts.detector, residuals=stack.frames, rejections=rejections,
         tracklets=(*bright_ones, *faint_ones, *linked_ones), streaks=tuple(single),
         threshold_snr=threshold.snr, expected_false_alarms=config.search.false_alarms_per_set,
         n_velocities=n_velocities, n_candidates=len(candidates), n_null=threshold.n_null, excess=threshold.false_alarms.excess,

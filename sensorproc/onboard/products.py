@@ -14,6 +14,7 @@ from sensorproc.frames import Frame, ObserverState, Rejection, SensorFacts
 from sensorproc.geometry import Camera, Coordinate
 
 Item = TypeVar("Item")
+MIN_FRAMES = 3  # Fewer frames do not tell what lasts over a set from what happens in one of them.
 Image = np.ndarray  # (ny, nx) float32, C-contiguous, read-only
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sensorproc.onboard.products import Registration, Residual, freeze
+from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +20,11 @@ class Stack:
     cadence_s: float
     exposure_fraction: float  # exposure over cadence
     psf_sigma_px: float
+
+    @property
+    def facts(self) -> FrameFacts:
+        """Facts of the first frame, for those that all frames share."""
+        return self.frames[0].facts
 
     @property
     def registrations(self) -> list[Registration]:

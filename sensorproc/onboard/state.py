@@ -8,7 +8,7 @@ import numpy as np
 from sensorproc.geometry import Camera
 from sensorproc.onboard.products import freeze
 
-FADING = 0.97  # of a null search's counts from set to set: about thirty sets are remembered
+FADING = 0.97  # What earlier sets have shown counts so much less with every set: about thirty are remembered.
 
 
 @dataclass(frozen=True, eq=False)

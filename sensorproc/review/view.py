@@ -59,7 +59,8 @@ def _moving_light(processed: Processed) -> np.ndarray:
     for residual in processed.residuals:
         ny, nx = residual.image_e.shape
         clean = np.where(residual.weight > 0, residual.image_e, np.float32(0.0))
-        matrix = np.array(residual.registration.transform.matrix)
+        place = residual.registration
+        matrix = np.array(place.transform.matrix)
         moved = cv2.warpPerspective(clean, matrix, (nx, ny), flags=cv2.INTER_LINEAR)
         best = moved if best is None else np.maximum(best, moved)
     assert best is not None

@@ -66,7 +66,7 @@ def process(
         note(f"using {text}")
     views = SetViews()
     with progress("processing") as report:
-        outcome = processing.process(source, config, table, mark, out, argv, report, keep_stages, views)
+        outcome = processing.process(source, config, table, mark, out, argv, processing.Onlookers(report, views, keep_stages))
     write_report(out / "report.html", source.path.name, outcome, views)
     rejected = [row for row in outcome.decoded.tables["events"] if row["severity"].startswith("WARNING")]
     reasons = [f"frame {row['frame']} rejected: {row['event']}" for row in rejected if row["event"] != "UNREADABLE"]

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from sensorproc.errors import ACCURACY_FAILED
 from sensorproc.verbs.console import emit_json, note
 
-ACCURACY_FAILED = 5
 MOST_SHOWN = 12  # strips of each kind in a gallery
 
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from sensorproc.errors import ACCURACY_FAILED
 from sensorproc.verbs.console import emit_json, note, progress
 
-ACCURACY_FAILED, DEFECT = 5, 1
+DEFECT = 1
 USED_BY_RUN = 2  # processes by default: what the smallest machine of CI has
 
 

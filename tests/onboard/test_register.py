@@ -16,14 +16,14 @@ def test_one_wrong_step_loses_no_frame(monkeypatch):
     """Steps of whole pixels, one of them to hot pixels at rest: every frame is placed all the same, to a tenth of a pixel."""
     frames = made_up_frames(256, 12, replace(BODY_FIXED, targets=(), star_rate=(1.4, 0.6)))
     flattened = [prepared(frame, PayloadState(), Config()) for frame in frames]
-    true = room._successive_shifts
+    true = room.successive_shifts
 
     def stumbling(*arguments):
         shifts = np.rint(true(*arguments))
         shifts[8] = (9.0, -7.0)
         return shifts
 
-    monkeypatch.setattr(room, "_successive_shifts", stumbling)
+    monkeypatch.setattr(room, "successive_shifts", stumbling)
     placed, rejected = room.register(flattened, Config().register, None, None, 1.0)
     assert not rejected
     centre = np.array([r.transform.to_detector(128.0, 128.0) for r in placed])

@@ -8,11 +8,10 @@ import numpy as np
 from firmware_sim.scene.camera.optics import point_noise_e
 from firmware_sim.scene.settings.scene import Sensor, Sky
 from sensorproc.catalog.stars import StarCatalog
-from sensorproc.conventions import FWHM_PER_SIGMA
+from sensorproc.conventions import FWHM_PER_SIGMA, SUN_COLOUR
 
 COUNTED_MAG = 10.5  # the table is complete to here: fainter counts continue from it
 MARGIN = 1.15  # of the field's half diagonal
-SUN_COLOUR = 0.82  # BP-RP of the Sun (Casagrande & VandenBerg 2018)
 MEAN_COLOUR = 0.95  # of field stars
 INVISIBLE_SNR = 0.1
 

@@ -13,10 +13,9 @@ import numpy as np
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.matched_filter import correlate, template, through
 from sensorproc.onboard.kernels.filtered import add_clipped
-from sensorproc.onboard.products import Residual, Trail, freeze
+from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze
 from sensorproc.onboard.threads import each, in_rows
 
-MIN_FRAMES = 3
 TEST_SIGMA = 4.0
 DEAD_SIGMA = 7.0  # of a run of pixels over the set, below nothing and below its neighbours: no light takes charge away
 DEAD_RUN_PX = 17  # along a column; single dark pixels are left, for they tell the null search how wrong the dark map is

@@ -19,9 +19,8 @@ from sensorproc.onboard.image.background import residual_maps, typical
 from sensorproc.onboard.image.cosmic_rays import OPTICAL_MARGIN
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.temporal_median import temporal_median
-from sensorproc.onboard.products import Flattened, freeze
+from sensorproc.onboard.products import MIN_FRAMES, Flattened, freeze
 
-MIN_FRAMES = 3
 NEIGHBOURHOOD_PX = 5
 BRIGHT_SIGMA = 6.0  # of the neighbourhood median: a star, not a dark pattern
 

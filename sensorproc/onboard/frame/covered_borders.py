@@ -4,7 +4,7 @@ import numpy as np
 
 REACH = 0.08  # of a side: no cover is wider
 STEP_PX = 8  # within which the level rises from the cover's to the field's: light falls off more slowly
-BESIDE_PX = 3  # half lit ones next to it
+HALF_LIT_PX = 3  # half lit ones next to it
 SAMPLED = 8  # every so manieth pixel along a line tells its level
 CLEAR_SIGMAS = 12.0  # of a line's level: a smaller step is no harm
 COVERED, LIT = 0.4, 0.6  # of the step's height
@@ -48,4 +48,4 @@ def _at_edge(part: np.ndarray, level: float, error: float) -> int:
     end = int(low[-1]) + 1
     is_whole = bool((height[:end] < COVERED).mean() > 0.8)
     is_step = end + STEP_PX <= len(height) and float(np.nanmax(height[end : end + STEP_PX])) > LIT
-    return first + end + BESIDE_PX if is_whole and is_step else 0
+    return first + end + HALF_LIT_PX if is_whole and is_step else 0

@@ -8,6 +8,8 @@ from sensorproc.onboard.kernels.filtered import to_snr, weights
 from sensorproc.onboard.kernels.trail import draw_trail
 from sensorproc.onboard.products import Residual, Trail
 
+HALF_SIGMAS = 4.0  # half-width of the window in which light counts, in PSF sigmas
+
 MIN_PHI = 0.15  # of the frame's typical template energy; with less the pixel is not searched
 
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.patches.find import Patch, find_patches
-from sensorproc.onboard.products import Registered, freeze
+from sensorproc.onboard.products import MIN_FRAMES, Registered, freeze
 from sensorproc.onboard.straight_line import StraightLine, straight_line
 from sensorproc.onboard.threads import each
 
-MIN_FRAMES, MIN_FRACTION = 3, 0.6
+MIN_FRACTION = 0.6  # of the frames of a set in which an object must be
 SAME_SIZE = 2.0  # ratio of areas from frame to frame
 LINK_PX, LINK_FRACTION = 2.0, 0.1  # from a straight motion, and of a patch's size
 MOVED_SIGMAS, MOVED_FRACTION = 4.0, 0.1  # PSF widths and sizes it must move among the stars

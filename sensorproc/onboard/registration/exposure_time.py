@@ -11,11 +11,10 @@ from scipy.special import erf
 
 from sensorproc.onboard.image.star_finding import lonely
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
-from sensorproc.onboard.products import Registered, Trail
+from sensorproc.onboard.products import MIN_FRAMES, Registered, Trail
 from sensorproc.onboard.straight_line import velocity
 from sensorproc.timescales import NS_PER_S
 
-MIN_FRAMES = 3
 LEAST_TRAIL_SIGMAS = 4.0  # PSF widths: in shorter trails the ends overlap
 LEAST_SNR, MOST_STARS = 20.0, 4  # of stars that are fitted, in a frame
 ROUNDS = 3

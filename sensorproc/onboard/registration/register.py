@@ -5,7 +5,7 @@ Without a known pixel scale a very small one is assumed, which turns the homogra
 Successive shifts come from the header's pointing or from phase correlation, whichever matches more stars.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,9 +17,9 @@ from sensorproc.frames import Rejection
 from sensorproc.onboard.image.cosmic_rays import spikes
 from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.image.star_finding import find_stars, is_trailed, psf_sigma, significance, wide_enough
-from sensorproc.onboard.products import Flattened, Registered, Trail, Transform
+from sensorproc.onboard.products import MIN_FRAMES, Flattened, Registered, Trail, Transform
 from sensorproc.onboard.registration.camera_turn import fit_transform
-from sensorproc.onboard.registration.shifts import _successive_shifts
+from sensorproc.onboard.registration.shifts import successive_shifts
 from sensorproc.onboard.straight_line import velocity
 from sensorproc.onboard.threads import each
 from sensorproc.timescales import NS_PER_S
@@ -28,7 +28,6 @@ TINY_IFOV_RAD = 1e-6
 SHORTEST_TRAIL = 0.4  # in PSF sigmas: a shorter one is a point
 SAME_TRAIL = 0.3  # PSF sigmas by which a trail may differ from the one stars were found with
 CLEAR_GAIN = 1.15  # in SNR, of a trail over a point
-MIN_FRAMES_FOR_DRIFT = 3
 UNUSUAL_RMS = 4.0  # times that of the set's other frames: matched by chance
 STARE_DRIFT_SIGMAS = 10.0  # of the stars over the set: beyond, no pixel sees one for long
 
@@ -47,20 +46,20 @@ def register(
     """
     s = (fwhm_px or config.default_fwhm_px) * FWHM_TO_SIGMA
     times = np.array([f.facts.t_mid_tai_ns for f in frames], np.int64)
-    cadence_ns = cadence_s * NS_PER_S
     for attempt in range(2 if fwhm_px is None else 1):  # again with the measured PSF, which tells stars from hot pixels
         cleaned = _without_spikes(frames, s)
         maps = _maps(frames, cleaned, Trail(), s)
-        shifts = _successive_shifts(frames, maps, config)
+        shifts = successive_shifts(frames, maps, config)
         trail = _trail(frames, cleaned, maps, shifts, times, s)
         stars = _stars(frames, cleaned, maps, trail, s, config)
         if attempt == 0 and fwhm_px is None:
             s = _measured_width(frames, cleaned, stars, trail) or s
-    placed, rejected = _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
-    found_with, trail = trail, _finer_trail(placed) if len(placed) >= MIN_FRAMES_FOR_DRIFT else trail
+    steps = _Steps(shifts, times, cadence_s * NS_PER_S)
+    placed, rejected = _place(frames, stars, steps, trail, s, config, ifov_rad or TINY_IFOV_RAD)
+    found_with, trail = trail, _finer_trail(placed) if len(placed) >= MIN_FRAMES else trail
     if np.hypot(trail.dx_px - found_with.dx_px, trail.dy_px - found_with.dy_px) > SAME_TRAIL * s:
         stars = _stars(frames, cleaned, maps, trail, s, config)
-        placed, rejected = _place(frames, stars, shifts, times, cadence_ns, trail, s, config, ifov_rad or TINY_IFOV_RAD)
+        placed, rejected = _place(frames, stars, steps, trail, s, config, ifov_rad or TINY_IFOV_RAD)
     stare = _is_stare(placed)
     return [replace(r, trail=trail, is_stare=stare) for r in placed], rejected
 
@@ -72,7 +71,7 @@ def _maps(frames: list[Flattened], cleaned: list[np.ndarray], trail: Trail, s: f
 
 def _is_stare(placed: list[Registered]) -> bool:
     """Whether stars stay where they are on the detector; with too few frames to tell, whether they are points."""
-    if len(placed) < MIN_FRAMES_FOR_DRIFT:
+    if len(placed) < MIN_FRAMES:
         return placed[0].trail.length_px == 0 if placed else True
     centre = _centres(placed)
     drift = float(np.hypot(*(centre.max(axis=0) - centre.min(axis=0))))
@@ -148,19 +147,20 @@ def _trail(frames: list[Flattened], cleaned: list, maps: list, shifts: np.ndarra
     return trail if is_trailed(frames[k], cleaned[k], as_points, trail) else Trail()
 
 
+@dataclass(frozen=True, eq=False)
+class _Steps:
+    """How a set went by: ``shifts`` (n - 1, 2) of the stars from frame to frame [px], ``times`` (n,) [ns], and the cadence."""
+
+    shifts: np.ndarray
+    times: np.ndarray
+    cadence_ns: float
+
+
 def _place(
-    frames: list[Flattened],
-    stars: list[np.ndarray],
-    shifts: np.ndarray,
-    times: np.ndarray,
-    cadence_ns: float,
-    trail: Trail,
-    s: float,
-    config: Register,
-    ifov_rad: float,
+    frames: list[Flattened], stars: list[np.ndarray], steps: _Steps, trail: Trail, s: float, config: Register, ifov_rad: float
 ) -> tuple[list[Registered], list[Rejection]]:
-    reference = _reference(stars, config)
-    fits = _outwards(reference, frames, stars, shifts, times, config, ifov_rad)
+    reference, times = _reference(stars, config), steps.times
+    fits = _outwards(reference, frames, stars, steps, config, ifov_rad)
     usual_rms = float(np.median([rms for k, (_, _, rms) in enumerate(fits) if k != reference] or [0.0]))
     placed, rejected = [], []
     for k, (frame, (transform, n, rms)) in enumerate(zip(frames, fits, strict=True)):
@@ -170,20 +170,20 @@ def _place(
             numbers = (("matched", float(n)), ("rms_px", rms))
             rejected.append(Rejection(raw.index, raw.detector, raw.t_mid_tai_ns, "NOT_REGISTERED", numbers))
             continue
-        t = float(times[k] - times[reference]) / cadence_ns
+        t = float(times[k] - times[reference]) / steps.cadence_ns
         placed.append(Registered(transform, trail, s, stars[k], n, rms, t, flattened=frame))
     return placed, rejected
 
 
 def _outwards(
-    reference: int, frames: list[Flattened], stars: list[np.ndarray], shifts: np.ndarray, times: np.ndarray, config: Register,
-    ifov_rad: float,
-) -> list[tuple[Transform, int, float]]:  # fmt: skip
+    reference: int, frames: list[Flattened], stars: list[np.ndarray], steps: _Steps, config: Register, ifov_rad: float
+) -> list[tuple[Transform, int, float]]:
     """Every frame's transform to the reference, its matches and their rms: from the reference outwards.
 
     A frame is looked for one measured step beyond its inner neighbour, and where the turn so far would have brought it:
     one wrong step, to hot pixels say, then spoils nothing, nor does the sum of many rounded ones.
     """
+    shifts, times = steps.shifts, steps.times
     shape = frames[0].image_e.shape
     centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
     order = sorted(range(len(frames)), key=lambda k: (abs(k - reference), k))

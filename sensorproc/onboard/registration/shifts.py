@@ -10,7 +10,7 @@ SHIFT_WINDOW_PX = 1024  # middle of the frame in which the steps between frames 
 PLAIN_AGREEMENT = 0.7  # correlation of star maps above which the header's step needs no other
 
 
-def _successive_shifts(frames: list[Flattened], maps: list[np.ndarray], config: Register) -> np.ndarray:
+def successive_shifts(frames: list[Flattened], maps: list[np.ndarray], config: Register) -> np.ndarray:
     """Displacement (n - 1, 2) [px] of the stars from each frame to the next: the header's, if stars agree, else the best of it,
     none at all, and what phase correlation finds."""
     clipped = [np.clip(_middle(snr), 0.0, 12.0) for snr in maps]

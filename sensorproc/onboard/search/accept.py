@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from sensorproc.config import Measure
+from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import fit_track
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search.blends import split, subtract
 from sensorproc.onboard.search.static_light import is_moving, without_steady_light
-from sensorproc.onboard.search.track import HALF_SIGMAS, Track
+from sensorproc.onboard.search.track import Track
 from sensorproc.onboard.search.velocity_boxes import REST_PX, at_rest, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.theory import trail_energy

@@ -10,10 +10,11 @@ import numpy as np
 from scipy import special
 
 from sensorproc.flags import DetectionFlag
+from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.blend import PARAMETERS, blend_sums, offset_sums
 from sensorproc.onboard.kernels.cholesky import invert_symmetric, solve_symmetric
 from sensorproc.onboard.kernels.track_fit import accumulate, subtract_trail
-from sensorproc.onboard.search.track import HALF_SIGMAS, Track
+from sensorproc.onboard.search.track import Track
 from sensorproc.onboard.stack import Stack
 
 SPLIT_CHI2 = 25.0  # by which two sources with a common motion must fit better than one: five sigmas

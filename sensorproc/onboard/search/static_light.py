@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.static_free import static_free
 from sensorproc.onboard.kernels.track_fit import accumulate
-from sensorproc.onboard.search.track import HALF_SIGMAS, Track
+from sensorproc.onboard.search.track import Track
 from sensorproc.onboard.search.velocity_boxes import is_slow
 from sensorproc.onboard.stack import Stack
 

@@ -61,7 +61,7 @@ def theoretical_false_alarms(stack: Stack, found: list[Box], config: Config) -> 
 
 def _skewness(stack: Stack) -> float:
     """Of the search's statistic: the sky's photons are Poisson, as far as the gain tells how many there are."""
-    facts = stack.frames[0].facts
+    facts = stack.facts
     read_noise_e = facts.sensor.read_noise_e or 0.0
     photons = max(facts.noise_e**2 - read_noise_e**2, 0.0) if facts.is_gain_known else 0.0
     read2 = max(facts.noise_e**2 - photons, 0.0)

@@ -6,8 +6,6 @@ import numpy as np
 
 from sensorproc.onboard.products import Candidate
 
-HALF_SIGMAS = 4.0  # half-width of the window in which light counts, in PSF sigmas
-
 
 @dataclass(frozen=True, eq=False)
 class Track:

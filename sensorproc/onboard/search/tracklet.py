@@ -206,9 +206,10 @@ def _flags(stack: Stack, track: Track, k: int, x: float, y: float, psi: float, p
 
 def _mean_magnitude(stack: Stack, track: Track) -> tuple[float | None, float]:
     zeros = [f.solution.zeropoint_mag for f in stack.frames if f.solution.zeropoint_mag is not None]
-    exposure_s = stack.frames[0].facts.exposure_s
+    exposure_s = stack.facts.exposure_s
     if not zeros or track.flux_e <= 0 or exposure_s <= 0:
         return None, 0.0
-    sigma_zero = stack.frames[0].solution.sigma_zeropoint_mag or 0.0
+    first = stack.frames[0].solution
+    sigma_zero = first.sigma_zeropoint_mag or 0.0
     flux = track.flux_e / stack.registrations[0].flux_ratio
     return float(np.median(zeros)) - 2.5 * math.log10(flux / exposure_s), math.hypot(1.0857 / track.snr, sigma_zero)

@@ -119,7 +119,8 @@ def detector_rest(stack: Stack) -> Centre:
 def co_rotating(stack: Stack, cadence_s: float) -> list[Centre]:
     """Velocity of a line of sight that turns with the Earth: any geostationary object seen from geostationary orbit."""
     reference = int(np.argmin(np.abs(stack.times)))
-    camera, observer = stack.frames[reference].solution.camera, stack.frames[0].facts.observer
+    solution, observer = stack.frames[reference].solution, stack.facts.observer
+    camera = solution.camera
     if camera is None or observer is None:
         return []
     radius = float(np.sqrt((np.array(observer.position_km) ** 2).sum()))

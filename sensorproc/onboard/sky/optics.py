@@ -11,9 +11,8 @@ import numpy as np
 from sensorproc.geometry import N_BEND, attitude_terms, bend_terms
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.sky.plate import Plate
-from sensorproc.onboard.state import Optics
+from sensorproc.onboard.state import FADING, Optics
 
-FADING = 0.97  # of what earlier sets told, from set to set
 FIRST_SCALE_SIGMA, LATER_SCALE_SIGMA = 0.02, 1e-3  # relative: of a header's scale, and of one seen on stars
 BEND_SIGMAS = (0.3, 0.3, *[0.3] * 6, *[0.3] * 8)  # [px at 1000 px from the boresight]
 RADIAL_SIGMA = 6.0

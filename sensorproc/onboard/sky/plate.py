@@ -40,14 +40,15 @@ class Plate:
 
 
 def fit_plate(
-    camera: Camera, stars: np.ndarray, unit: np.ndarray, mag: np.ndarray, shape: tuple[int, int], s: float,
+    camera: Camera, stars: np.ndarray, table: tuple[np.ndarray, np.ndarray], shape: tuple[int, int], s: float,
     radii: tuple[float, ...], scale_sigma: float, min_matched: int,
 ) -> Plate | None:  # fmt: skip
     """Match and fit in rounds, each with its search radius [px]; None if too few stars match.
 
-    ``stars`` (n, 3): x, y, SNR; ``unit`` (m, 3) table directions and ``mag`` (m,); ``scale_sigma`` how well the camera's scale
+    ``stars`` (n, 3): x, y, SNR; ``table``: directions (m, 3) and magnitudes (m,); ``scale_sigma`` how well the camera's scale
     is known.
     """
+    unit, mag = table
     plate, before_px, moved_px, half_px = None, 0.0, math.inf, 0.5 * math.hypot(*shape)
     for radius in radii:
         if radius == before_px and moved_px < STILL_PX:

@@ -108,9 +108,10 @@ class _Field:
 
     def _prior_cov(self) -> np.ndarray:
         """Covariance of a header's pointing."""
-        if self.facts.camera is None:
+        camera = self.facts.camera
+        if camera is None:
             return np.zeros((4, 4))
-        sigma_px = self.config.prior_sigma_arcsec / (self.facts.camera.ifov_rad * ARCSEC_PER_RAD)
+        sigma_px = self.config.prior_sigma_arcsec / (camera.ifov_rad * ARCSEC_PER_RAD)
         return np.diag(np.array([sigma_px, sigma_px, PRIOR_ROLL_SIGMA_RAD, 0.0]) ** 2)
 
     def _tracked(self, prior: Camera, reach_deg: float, roll_deg: float, optics: Optics | None) -> Plate | None:
@@ -166,7 +167,7 @@ class _Field:
         is_last: bool = True,
     ) -> Plate | None:  # fmt: skip
         s, least = self.frame.psf_sigma_px, self.config.min_matched
-        plate = fit_plate(camera, self.stars, *table, self.shape, s, radii, scale_sigma, least)
+        plate = fit_plate(camera, self.stars, table, self.shape, s, radii, scale_sigma, least)
         return plate if plate and (plate.chance < MOST_CHANCE or not is_last) else None
 
     def _as_seen(self, camera: Camera) -> Camera:
@@ -206,5 +207,6 @@ class _Field:
         return LATER_SCALE_SIGMA if optics else FIRST_SCALE_SIGMA
 
     def _known_ifov(self) -> float | None:
-        arcsec = self.facts.sensor.ifov_arcsec
+        sensor = self.facts.sensor
+        arcsec = sensor.ifov_arcsec
         return arcsec / ARCSEC_PER_RAD if arcsec else None

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sensorproc.conventions import SUN_COLOUR
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.pairing import match_nearest
 from sensorproc.onboard.products import FrameFacts, Registered, Solved
@@ -20,7 +21,7 @@ PLAIN_SNR = 15.0  # of stars whose light is more than noise
 MIN_STARS = 5
 FLOOR_MAG = 0.005  # of flat fields and passbands
 KNOWN_SIGMA_MAG = 0.05  # of a zero point that was only given
-SUN_COLOUR, FIELD_COLOUR = 0.82, 1.0  # BP-RP of the Sun (Casagrande & VandenBerg 2018), and about that of field stars
+FIELD_COLOUR = 1.0  # BP-RP, about that of field stars
 TERM_SIGMA = 0.3  # magnitudes a magnitude of colour, before any star is seen
 SAME_PX = 1.5  # between a modelled star and its place by the table
 ROUNDS, CLIP = 4, 3.0

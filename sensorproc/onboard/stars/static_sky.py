@@ -71,7 +71,7 @@ def deep_image(residuals: Sequence[Residual]) -> np.ndarray:
     cube = np.stack([r.image_e + r.star_e for r in residuals])
     spoilt = ~np.uint8(PixelFlag.SATURATED)  # a saturated pixel is bright all the same
     weight = np.stack([(r.flags & spoilt == 0).astype(np.float32) for r in residuals])
-    matrices = np.array([r.registration.transform.inverse for r in residuals])
+    matrices = np.array([place.transform.inverse for place in (r.registration for r in residuals)])
     image, count = np.empty(cube.shape[1:], np.float32), np.empty(cube.shape[1:], np.uint8)
     in_rows(len(image), lambda a, b: gather_steady(cube, weight, matrices, 0, 0, a, b, image, count))
     return image

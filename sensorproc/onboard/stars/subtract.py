@@ -4,7 +4,7 @@ Variance and flags travel with the image. Noise is measured where no star is; wh
 measured on them and added; so is what stands still without being a star the model knows.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -54,18 +54,17 @@ def subtract_stars(
     weight = np.stack([inverse_variance(f.flattened.sigma_e, flags) for f, flags in zip(registered, cleaned, strict=True)])
     del cleaned
     _hide(weight, passing, registered, len(solved) - config.min_overlap_frames)
-    model, error, least = None, 0.0, 0
+    known = _Known(psf, None, 0.0, 0)
     if len(solved) >= config.min_overlap_frames:
-        least = config.min_overlap_frames
         model = model_stars(registered, weight, psf, movers, config, flatten)
-        error = model_error(registered, model, weight)
+        known = _Known(psf, model, model_error(registered, model, weight), config.min_overlap_frames)
         solved = _with_zero_points(solved, registered, model, weight)
-    cube = model.cube if model else np.stack([f.flattened.image_e for f in registered])
+    cube = known.model.cube if known.model else np.stack([f.flattened.image_e for f in registered])
     n, waiting = len(solved), dict(enumerate(solved))
     del solved, registered
 
     def finish(k: int) -> Residual:
-        return _residual(waiting.pop(k), cube[k], weight[k], model, psf, error, least, match, flatten)
+        return _residual(waiting.pop(k), cube[k], weight[k], known, match, flatten)
 
     return each(finish, range(n))
 
@@ -125,12 +124,20 @@ def _near_saturation(flags: np.ndarray) -> np.ndarray:
     return cv2.dilate(saturated, np.ones((2 * SATURATED_REACH_PX + 1,) * 2, np.uint8)) > 0
 
 
-def _residual(
-    solved: Solved, image: np.ndarray, weight: np.ndarray, model: StarModel | None, psf: Psf, error: float, min_overlap: int,
-    match: Match, flatten: Flatten,
-) -> Residual:  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is known of a set's stars: their PSF, their model with its relative error, and the frames that must overlap in a place
+    for the model to tell a star from an object. No model in a short set."""
+
+    psf: Psf
+    model: StarModel | None
+    error: float
+    min_overlap: int
+
+
+def _residual(solved: Solved, image: np.ndarray, weight: np.ndarray, known: _Known, match: Match, flatten: Flatten) -> Residual:
     """What is left of a frame, in the arrays of its ``image`` without stars and its ``weight``."""
-    registered = solved.registered
+    registered, model, psf = solved.registered, known.model, known.psf
     flat = registered.flattened
     light = np.subtract(flat.image_e, image)  # exactly what was subtracted
     np.maximum(light, 0.0, out=light)
@@ -140,14 +147,14 @@ def _residual(
         to_registered = np.array(registered.transform.matrix)
         scatter_plane(model.clutter_e, model.plane.count, model.plane.x0, model.plane.y0, to_registered, clutter, seen)
         # where too few frames overlap nothing tells a star from an object
-        flags = flags | (seen < min_overlap).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
+        flags = flags | (seen < known.min_overlap).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
     image -= clutter
     star_free = flags | ((light > STAR_FREE_SIGMA * flat.sigma_e) | (clutter != 0)).astype(np.uint8)
     subtract_stripes(image, star_free)
     image -= residual_maps(image, star_free, flatten)[0]
     star_snr = (light / np.float32(flat.facts.noise_e)).astype(np.float16)
     scale = _noise_scale(image, flat.sigma_e, star_free)
-    noise = _noise(flat, scale, light, clutter, error)
+    noise = _noise(flat, scale, light, clutter, known.error)
     del light, clutter, star_free
     s = psf.filter_px
     flags, n_outliers = reject_outliers(image, noise, flags, s, match)

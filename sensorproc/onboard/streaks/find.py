@@ -14,14 +14,13 @@ from scipy import ndimage
 from sensorproc.config import Streaks
 from sensorproc.onboard.image.matched_filter import matched_filter
 from sensorproc.onboard.kernels.peaks import local_maxima
-from sensorproc.onboard.products import Residual, Trail
+from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.streaks.fit import Streak, fit_line, subtract
 from sensorproc.onboard.streaks.line_search import Line, search_lines
 from sensorproc.onboard.streaks.plausible import is_fixed, is_like_light, is_stars, lies_along, lies_on
 from sensorproc.onboard.threads import each
 
-MIN_FRAMES = 3
 POINT_SNR = 4.0
 WIDE_PX = 65
 POINT_FRACTION = 0.4  # of a peak's level, on opposite sides of it: less is a point
@@ -29,7 +28,7 @@ MAX_STREAKS = 12  # per frame; more is not a sky but a disturbance
 MAX_FITS = 60  # of candidates
 UNCLIPPED = 1e6
 NULL_RATIO = 1.2  # by which a streak must beat the best dark line of its frame
-TRAIL_SIGMAS = 4.0  # PSF widths around the trail of an accepted track in which a streak is what its model left
+TRACK_SIGMAS = 4.0  # PSF widths around the trail of an accepted track in which a streak is what its model left
 REMNANT_SIGMAS, REMNANT_FRACTION = 6.0, 0.25  # beside a streak so much stronger, what its model left
 
 
@@ -44,7 +43,7 @@ def single_streaks(
     if not config.enabled:
         return []
     without = [replace(residual, image_e=cleaned[k]) for k, residual in enumerate(stack.frames)]
-    margin = TRAIL_SIGMAS * stack.psf_sigma_px
+    margin = TRACK_SIGMAS * stack.psf_sigma_px
     return [
         (k, streak)
         for k, streak in find_streaks(without, config)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.streak_fit import MIN_LENGTH_SIGMAS, best_interval, fit_streak, profile, sums
 from sensorproc.onboard.kernels.track_fit import subtract_trail
@@ -13,7 +14,6 @@ FIRST_ITERATIONS, ITERATIONS, MAX_STEP_PX = 8, 30, 3.0
 WORTH_SNR, WORTH_MARGIN = 4.5, 0.7  # a first fit so low, or so far below the threshold, is not looked at further
 LOOK_PX = 12.0  # beyond a length of its own
 END_VARIANCE = 26.0  # of where the likelihood of a step in white noise is highest, in (noise / step)^4 px^2
-HALF_SIGMAS = 4.0  # half-width of the window in which light counts
 
 
 @dataclass(frozen=True, eq=False)

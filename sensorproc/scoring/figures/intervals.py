@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+CONFIDENCE = 0.99  # of the interval that must not exclude what is demanded
+
 RESAMPLES = 2000
 LEAST_GROUPS = 8  # fewer say nothing of how groups differ: then single rows are resampled
 

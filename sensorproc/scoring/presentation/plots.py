@@ -6,11 +6,11 @@ import numpy as np
 
 from sensorproc.scoring.figures.metrics import estimate
 from sensorproc.scoring.presentation.reports import AXES, PLAIN_SNR, bins, members
-from sensorproc.scoring.presentation.svg import document
+from sensorproc.scoring.presentation.svg import RIGHT, document
 from sensorproc.scoring.truth import Row
 from sensorproc.theory import pd_search
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 390, 62, 52, 48, 18
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 390, 62, 52, 48
 
 
 def completeness_svg(axis: str, rows: list[Row]) -> str:

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 
 from sensorproc.scoring.figures.intervals import poisson_interval
-from sensorproc.scoring.presentation.svg import document
+from sensorproc.scoring.presentation.svg import RIGHT, document
 from sensorproc.scoring.truth import Row
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 430, 70, 54, 46, 18
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 560, 430, 70, 54, 46
 LOW, HIGH = 0.02, 3.0  # false tracks a set
 CLAIMS = (0.03, 0.1, 0.2, 0.3, 0.5, 1.0)
 COLOURS = ("#1b6e8c", "#c2571a", "#5b7f2b", "#7a4a94")

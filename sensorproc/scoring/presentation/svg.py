@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+RIGHT = 18  # margin of every figure [px]
+
 
 def document(width: int, height: int, marks: Sequence[str]) -> str:
     """A complete SVG of the marks on white, in the figures' one font."""

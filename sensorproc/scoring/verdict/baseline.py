@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from sensorproc.errors import InputError, NotComparable
-from sensorproc.scoring.figures.intervals import Estimate, bootstrap_ratio
+from sensorproc.scoring.figures.intervals import CONFIDENCE, Estimate, bootstrap_ratio
 from sensorproc.scoring.figures.metrics import HEAVIEST, groups_of
 from sensorproc.scoring.truth import Row
 
-CONFIDENCE = 0.99
 KEY = ("case", "seed", "set")
 
 

@@ -9,12 +9,10 @@ from pydantic.dataclasses import dataclass
 
 from sensorproc.config import STRICT, describe
 from sensorproc.errors import ConfigError
-from sensorproc.scoring.figures.intervals import Estimate
+from sensorproc.scoring.figures.intervals import CONFIDENCE, Estimate
 from sensorproc.scoring.figures.metrics import METRICS, OF_BOTH, OF_SETS, OF_TARGETS, estimate, select
 from sensorproc.scoring.truth import Row
 from sensorproc.toml_file import read_toml
-
-CONFIDENCE = 0.99  # of the interval that must not exclude what is demanded
 
 
 @dataclass(frozen=True, config=STRICT)
