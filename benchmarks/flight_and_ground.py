@@ -20,8 +20,9 @@ from firmware_sim.board.processor_profile import load_profile
 from firmware_sim.cost.model import load_stages
 from firmware_sim.flight import topology
 from firmware_sim.flight.budgets import deadlines
+from firmware_sim.flight.parts import Order
+from firmware_sim.flight.payload import Payload
 from firmware_sim.flight.schedule import Scan
-from firmware_sim.flight.topology import Payload
 from firmware_sim.scenarios.campaign import MARKING
 from firmware_sim.scenarios.operations import Operations
 from firmware_sim.scenarios.scenario import Scenario, load
@@ -102,12 +103,12 @@ def main() -> None:
         recording = ring_recording(scenario, Path(temporary))
         profile, operations, stages = load_profile(options.processor), Operations(duration_s=options.seconds), load_stages()
         start = time.perf_counter()
-        payload = topology.build(recording, config, scenario.board, profile, 1, MARKING, operations, stages)
+        payload = topology.build(Order(recording, config, scenario.board, profile, 1, MARKING, operations, stages))
         scan = payload.camera.schedule
         payload.fly()
         flown_s = time.perf_counter() - start
         print(f"flown in {flown_s:.0f} s, dwells {payload.ledger.counts}", flush=True)
-        again = topology.build(recording, config, scenario.board, profile, 1, MARKING, operations, stages)
+        again = topology.build(Order(recording, config, scenario.board, profile, 1, MARKING, operations, stages))
         assert isinstance(again.camera.schedule, Scan)
         looped = taken(recording, again, replace(again.camera.schedule, now_tai_ns=lambda: again.clock.origin_tai_ns))
         start = time.perf_counter()

@@ -18,6 +18,7 @@ from firmware_sim.board.memory import BudgetError
 from firmware_sim.board.overload import OverloadPolicy
 from firmware_sim.board.processor_profile import PROFILES, load_profile
 from firmware_sim.flight import topology
+from firmware_sim.flight.parts import Order
 from firmware_sim.scenarios.campaign import MARKING
 from firmware_sim.scenarios.operations import Operations
 from firmware_sim.scenarios.scenario import Scenario, load
@@ -48,7 +49,7 @@ def row(scenario: Scenario, recording: Recording, name: str, n_sets: int) -> str
     operations = Operations(duration_s=n_sets * period_s + 1.0, core="reuse", scan=entries[:1])
     board = replace(scenario.board, memory_bytes=min(scenario.board.memory_bytes, profile.memory_bytes), processor=name)
     try:
-        payload = topology.build(recording, scenario.payload, board, profile, 1, MARKING, operations)
+        payload = topology.build(Order(recording, scenario.payload, board, profile, 1, MARKING, operations))
     except BudgetError:
         return f"| {scenario.name} | {name} | - | does not fit {board.memory_bytes / 1e6:.0f} MB | {period_s:.1f} | none | - | |"
     payload.image_processor.policy = NeverRelieved()

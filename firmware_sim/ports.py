@@ -1,16 +1,28 @@
 """What components know of one another. ``topology`` connects them; no component imports another."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import simpy
 
+from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.frames import Frame, Rejection
-from sensorproc.onboard.products import Prepared
+from sensorproc.onboard.frame_set_processor import SearchedSet
+from sensorproc.onboard.products import HandOver, Prepared
 
 Item = Frame | Rejection
+
+
+def port() -> Any:
+    """A port of a component: what it calls or asks, connected by the topology before anything runs."""
+    return field(init=False, repr=False, default=None, metadata={"is_port": True})
+
+
+def ports() -> Any:
+    """A port that any number of others listen to, in the order in which they are connected."""
+    return field(init=False, repr=False, default_factory=list, metadata={"is_port": True})
 
 
 def frame_number(item: Item | Prepared) -> int:
@@ -43,6 +55,11 @@ class OpenSet:
     begun_ns: int = 0  # its last search; 0 before the first
     n_hangs: int = 0  # still to come, by a fault: its search never returns
     n_hung: int = 0
+
+    @property
+    def memory_owner(self) -> str:
+        """The name under which its frames hold memory."""
+        return f"frames of set {self.set_id}"
 
     @property
     def is_complete(self) -> bool:
@@ -138,6 +155,68 @@ class Compute(Protocol):
     def overdue_ns(self) -> int: ...
 
     def since_last_report(self) -> tuple[float, float]: ...
+
+
+class Ledger(Protocol):
+    """The account of dwells: planned, closed with what came of them, told to the ground."""
+
+    open: Mapping[int, object]
+
+    def plan(self, dwell: Any) -> None: ...
+
+    def close(self, set_id: int, n_processed: int = 0, reason: str = "", level: int = 0) -> None: ...
+
+    def told(self) -> list[bytes]: ...
+
+    def untold(self, records: list[bytes]) -> None: ...
+
+
+class SetStore(Protocol):
+    """Sets that are not done, and their frames."""
+
+    sets: dict[int, OpenSet]
+
+    def read(self, opened: OpenSet, frame: Frame) -> Item: ...
+
+    def read_again(self, opened: OpenSet, index: int) -> Item: ...
+
+    def discard(self, set_id: int) -> None: ...
+
+
+class Core(Protocol):
+    """What computes: results beside the cost they have on the modelled processor."""
+
+    def prepare(self, frame: Frame, config: Config) -> tuple[Any, list[Charge]]: ...
+
+    def search(
+        self, items: HandOver[Any], frames: list[Frame], config: Config, ring_key: int
+    ) -> tuple[SearchedSet, list[Charge]]: ...
+
+    def commit(self, searched: SearchedSet) -> None: ...
+
+
+class SearchedOut(Protocol):
+    """Takes searched sets, frames that were not searched, and the level of overload at which the others were."""
+
+    def __call__(self, opened: OpenSet, rejections: Sequence[Rejection], result: SearchedSet, level: int) -> None: ...
+
+
+class Watched(Protocol):
+    """What the watchdog resets."""
+
+    def stop(self) -> None: ...
+
+    def start(self) -> None: ...
+
+
+class Executor(Protocol):
+    """What checks telecommands and carries them out."""
+
+    n_rejected: int
+
+    def receive(self, raw: bytes, tai_ns: int) -> list[bytes]: ...
+
+    def due(self, tai_ns: int) -> list[bytes]: ...
 
 
 class PacketSink(Protocol):

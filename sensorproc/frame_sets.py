@@ -17,6 +17,9 @@ def unopened(recording: Recording, sets: list[list[tuple[int, Entry]]]) -> list[
     return [Rejection(p.place, first.detector, first.t_mid_tai_ns, "UNREADABLE") for p in recording.problems]
 
 
+FrameSets = list[list[tuple[int, Entry]]]  # of a recording: numbers of frames in it, and their entries
+
+
 def frame_sets(recording: Recording, config: Config) -> list[list[tuple[int, Entry]]]:
     """Entries with their index in the recording, cut into sets per detector at the size limit and at long pauses."""
     cadence_s = config.sensor.cadence_s or recording.cadence_s

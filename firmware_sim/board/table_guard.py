@@ -8,7 +8,7 @@ import numpy as np
 
 from firmware_sim.board.bits import crc_of, flipped
 from firmware_sim.commanding.state import OperatingState
-from firmware_sim.ports import EventOut
+from firmware_sim.ports import EventOut, port
 from firmware_sim.scan.table import ScanEntry, TableError
 from sensorproc.catalog.stars import SHIPPED, StarCatalog, shipped, shipped_bytes
 from sensorproc.downlink.dictionary import Severity
@@ -26,8 +26,8 @@ class TableGuard:
 
     operating: OperatingState
     states: dict[int, PayloadState]
-    event: EventOut
-    doubt: Callable[[int | None], None]
+    event: EventOut = port()
+    doubt: Callable[[int | None], None] = port()
     n_reloaded: int = 0
     _stars: bytes | None = field(default=None, repr=False)  # as they lie in memory, once that is not what was loaded
 

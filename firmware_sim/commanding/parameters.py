@@ -1,5 +1,6 @@
 """Parameters a telecommand may set: a number, a place in the configuration, and its range as the configuration has it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -47,6 +48,11 @@ class ParameterSet:
     """The configuration in force from the next frame set on."""
 
     config: Config
+
+    @property
+    def most_bytes_per_set(self) -> float:
+        """The configured budget of the downlink, where 0 means none."""
+        return self.config.downlink.budget_bytes_per_set or math.inf
 
     def value(self, number: int) -> float:
         """Value of a parameter."""

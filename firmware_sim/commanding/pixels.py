@@ -1,9 +1,10 @@
 """Raw pixels for the ground: a frame or a chip of it, from memory while its set is there, in IMAGE records."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
-from firmware_sim.ports import Item, OpenSet
+from firmware_sim.ports import SetStore, port
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.records import IMAGE, IMAGE_PART
 from sensorproc.downlink.telecommands import Code, Operation, Telecommand
@@ -12,19 +13,12 @@ from sensorproc.frames import Frame
 MOST_PIXELS = 65_536  # of one request: half a minute of a thin link
 
 
-class Stored(Protocol):
-    """Frames in memory: the frame store."""
-
-    sets: dict[int, OpenSet]
-
-    def read(self, opened: OpenSet, frame: Frame) -> Item: ...
-
-
+@dataclass
 class PixelRequests:
     """Answers REQUEST_FRAME and REQUEST_CHIP; called by the executor."""
 
-    def __init__(self, store: Stored, out: Callable[[int, list[bytes]], None]):
-        self.store, self.out = store, out
+    store: SetStore = port()
+    out: Callable[[int, list[bytes]], None] = port()
 
     def __call__(self, command: Telecommand) -> Code:
         """Send the pixels; a code if they are not in memory, or are too many."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from zlib import crc32
 
+from firmware_sim.ports import ports
 from firmware_sim.scan.table import ENTRY, HEAD, MOST_ENTRIES, TAIL, ScanEntry, unpack
 from sensorproc.downlink.telecommands import Mode
 
@@ -20,18 +21,32 @@ SCANNING = (Mode.CHECKOUT, Mode.OBSERVE)
 
 @dataclass
 class OperatingState:
-    """What telecommands change. ``scan_bytes`` is the table in memory, ``stored_bytes`` its copy that survives; ``changed`` is
-    called after every change of mode or scan with the name of an event."""
+    """What telecommands change. ``scan_bytes`` is the table in memory, ``stored_bytes`` its copy that survives; ``changed`` are
+    called after every change of mode or scan with the name of an event and the mode."""
 
     mode: Mode
     scan_bytes: bytes
     is_scanning: bool
-    changed: Callable[[str], None] = lambda event: None
+    changed: list[Callable[[str, Mode], None]] = ports()
     loading: bytearray = field(default_factory=bytearray)
     n_scans: int = 0  # begun: a dwell belongs to one
 
     def __post_init__(self) -> None:
         self.stored_bytes = self.scan_bytes
+
+    def _tell(self, event: str) -> None:
+        for told in self.changed:
+            told(event, self.mode)
+
+    @property
+    def holds_frames(self) -> bool:
+        """Whether frames are held for the ground instead of being searched."""
+        return self.mode is Mode.CHECKOUT
+
+    @property
+    def scan(self) -> int | None:
+        """Number of the scan that goes on, if frames are taken."""
+        return self.n_scans if self.takes_frames else None
 
     @property
     def takes_frames(self) -> bool:
@@ -52,7 +67,7 @@ class OperatingState:
         if mode is self.mode:
             return
         self.mode = mode
-        self.changed("MODE_CHANGED")
+        self._tell("MODE_CHANGED")
         if self.is_scanning:
             self.stop_scan()
 
@@ -60,12 +75,12 @@ class OperatingState:
         """Visit the table's cells from the first on."""
         self.is_scanning = True
         self.n_scans += 1
-        self.changed("SCAN_STARTED")
+        self._tell("SCAN_STARTED")
 
     def stop_scan(self) -> None:
         """No further dwells; frames not yet taken are not taken."""
         self.is_scanning = False
-        self.changed("SCAN_STOPPED")
+        self._tell("SCAN_STOPPED")
 
     def load(self, offset: int, part: bytes) -> None:
         """A part of a table; offset 0 begins anew."""

@@ -13,8 +13,7 @@ import simpy
 from firmware_sim.board.bits import crc_of
 from firmware_sim.flight.schedule import Shot, Step, Visit
 from firmware_sim.flight.timeline import Timeline, flow_number
-from firmware_sim.ports import NEVER_NS, BufferGet, Clock, Disturb, FrameIn, OpenSet, Readout, TimeOut, rejected
-from firmware_sim.scan.dwell_ledger import DwellLedger
+from firmware_sim.ports import NEVER_NS, BufferGet, Clock, Disturb, FrameIn, Ledger, OpenSet, Readout, TimeOut, port, rejected
 from sensorproc.frames import Frame, Rejection
 
 
@@ -24,18 +23,18 @@ class Camera:
 
     env: simpy.Environment
     clock: Clock
-    time: TimeOut
-    memory: BufferGet
-    frames: FrameIn
-    ledger: DwellLedger
     schedule: Iterable[Step]
-    scan: Callable[[], int | None]  # number of the one that goes on
-    holds_frames: Callable[[], bool]  # for the ground, instead of their search
     readout_ns: int
     late_ns: int  # a frame that comes later than this is not waited for
     checks_pixels: bool
     timeline: Timeline
-    abandon: Callable[[int, str], None]  # a set that will not be completed
+    time: TimeOut = port()
+    memory: BufferGet = port()
+    frames: FrameIn = port()
+    ledger: Ledger = port()
+    scan: Callable[[], int | None] = port()  # number of the one that goes on
+    holds_frames: Callable[[], bool] = port()  # for the ground, instead of their search
+    abandon: Callable[[int, str], None] = port()  # a set that will not be completed
     disturb: list[Disturb] = field(default_factory=list)
     n_exposed: int = 0
     n_lost: int = 0
@@ -64,9 +63,9 @@ class Camera:
     def _visit(self, visit: Visit) -> Generator[simpy.Event, Any, None]:
         dwell = visit.dwell
         self.ledger.plan(dwell)
-        has_memory = self.memory.get(f"frames of set {dwell.set_id}", visit.set_bytes)
         end = visit.end_tai_ns + self.readout_ns
         opened = OpenSet(dwell.set_id, dwell.detector, dwell.n_planned, visit.ring_key, visit.period_ns, end)
+        has_memory = self.memory.get(opened.memory_owner, visit.set_bytes)
         opened.is_held, scan = self.holds_frames(), self.scan()
         self.frames.open(opened)
         for shot in visit.shots:

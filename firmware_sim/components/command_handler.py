@@ -3,27 +3,17 @@
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import simpy
 
-from firmware_sim.ports import Clock
+from firmware_sim.ports import Clock, Executor, port
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.timescales import NS_PER_S
 
 CYCLE_NS = NS_PER_S // 10
 PER_CYCLE = 4
 MOST_WAITING = 32
-
-
-class Executor(Protocol):
-    """What checks and carries out: see ``firmware_sim.commanding.executor``."""
-
-    n_rejected: int
-
-    def receive(self, raw: bytes, tai_ns: int) -> list[bytes]: ...
-
-    def due(self, tai_ns: int) -> list[bytes]: ...
 
 
 @dataclass
@@ -33,10 +23,10 @@ class CommandHandler:
 
     env: simpy.Environment
     clock: Clock
-    executor: Executor
-    answer: Callable[[int, list[bytes]], None]
-    is_up: Callable[[], bool]
     is_over: Callable[[], bool]
+    executor: Executor = port()
+    answer: Callable[[int, list[bytes]], None] = port()
+    is_up: Callable[[], bool] = port()
     n_overflowed: int = 0
     waiting: deque[bytes] = field(default_factory=deque)
 

@@ -1,12 +1,10 @@
 """The downlink manager: records to packets under what the link can carry until the next set, urgent ones first."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware_sim.ports import Clock, PacketSink
-from firmware_sim.scan.dwell_ledger import DwellLedger
+from firmware_sim.ports import Clock, Ledger, PacketSink, port, ports
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.downlink.packets import apid_of, n_records
@@ -22,15 +20,15 @@ class DownlinkManager:
 
     clock: Clock
     formatter: Formatter
-    radio: PacketSink
-    ledger: DwellLedger
-    health_record: Callable[..., bytes]  # after a set, or of no set
-    events: Callable[[], list[bytes]]
     marking: dict[str, Any]
     share_bytes_s: float  # of the link, for one detector
-    most_bytes: Callable[[], float]  # a set, as configured
-    set_sent: Callable[[int, bool], None]  # told when the last packet of a set has gone, or that none of them will
     last: tuple[dict[str, Any], int]  # fields of the SET record of the last set, and its time; before the first, of no set
+    radio: PacketSink = port()
+    ledger: Ledger = port()
+    health_record: Callable[..., bytes] = port()  # after a set, or of no set
+    events: Callable[[], list[bytes]] = port()
+    most_bytes: Callable[[], float] = port()  # a set, as configured
+    set_sent: list[Callable[[int, bool], None]] = ports()  # told when the last packet of a set has gone, or that none will
     n_throttled: int = 0
     _answers: list[int] = field(default_factory=list)
     _told_ns: int = 0  # when health last went down
@@ -48,12 +46,16 @@ class DownlinkManager:
         budget = max(int(min(link, self.radio.free_bytes())), 1)  # 0 would mean unlimited
         self.last = housekeeping | self.marking, last_ns
         packets = self.formatter.format_set(records, self.last[0], last_ns, False, budget)
-        dropped = self.radio.put(packets, lambda: self.set_sent(set_id, True))
+        dropped = self.radio.put(packets, lambda: self._tell_sent(set_id, True))
         self._told_ns = self.clock.now_ns()
         gone = [packet for packet in packets if apid_of(packet) == Apid.DWELL and packet not in dropped]
         self.ledger.untold(dwells[sum(n_records(packet) for packet in gone) :])  # no room: with the next set
         if len(dropped) == len(packets):
-            self.set_sent(set_id, False)
+            self._tell_sent(set_id, False)
+
+    def _tell_sent(self, set_id: int, has_gone: bool) -> None:
+        for told in self.set_sent:
+            told(set_id, has_gone)
 
     def put_now(self, apid: int, records: list[bytes]) -> None:
         """Answers go at once, so many a minute; more are counted and not sent: a flood shall not take the link."""
@@ -87,8 +89,3 @@ class DownlinkManager:
         """The last of everything: events, and how many packets there were in all."""
         self.put_now(int(Apid.EVENT), self.events())
         self.radio.put(self.formatter.close(*self.last))
-
-
-def unlimited(budget_bytes: int) -> float:
-    """A configured budget, where 0 means none."""
-    return budget_bytes or math.inf

@@ -6,7 +6,7 @@ counter tells a jump of the time code at once: the counter is believed, and the 
 
 from dataclasses import dataclass
 
-from firmware_sim.ports import Clock, EventOut
+from firmware_sim.ports import Clock, EventOut, port
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.timescales import NS_PER_S
 
@@ -20,7 +20,7 @@ class FlightClock:
     """Ports: true time (of the simulation), events. ``drift`` is the counter's own, as it is and not as it is known."""
 
     clock: Clock
-    event: EventOut
+    event: EventOut = port()
     drift: float = 0.0
     is_locked: bool = True
     lost_at_ns: int = 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from firmware_sim.board.arena import FrameArena
 from firmware_sim.board.bits import crc_of
-from firmware_sim.ports import EventOut, Item, OpenSet, Readout, frame_number, rejected
+from firmware_sim.ports import EventOut, Item, OpenSet, Readout, frame_number, port, rejected
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.frames import Frame
 
@@ -15,10 +15,10 @@ class FrameStore:
     """Ports: frames in (from the camera) and out (to the image processor), events. Without an arena, pixels are not copied: no
     fault can reach them."""
 
-    event: EventOut
     arena: FrameArena | None
-    out: Callable[[OpenSet, Item], None]
-    is_up: Callable[[], bool] = lambda: True  # whether there is a processor to take frames
+    event: EventOut = port()
+    out: Callable[[OpenSet, Item], None] = port()
+    is_up: Callable[[], bool] = port()  # whether there is a processor to take frames
     sets: dict[int, OpenSet] = field(default_factory=dict)  # all that are not done
 
     def open(self, opened: OpenSet) -> None:
@@ -61,6 +61,16 @@ class FrameStore:
     def read_again(self, opened: OpenSet, index: int) -> Item:
         """The frame of this number, as :meth:`read` gives it."""
         return self.read(opened, next(item for item in opened.items if isinstance(item, Frame) and item.index == index))
+
+    @property
+    def n_corrected(self) -> int:
+        """Words of pixels that error correction has mended."""
+        return self.arena.n_corrected if self.arena else 0
+
+    @property
+    def n_uncorrectable(self) -> int:
+        """Words of pixels that it could not mend."""
+        return self.arena.n_uncorrectable if self.arena else 0
 
     def discard(self, set_id: int) -> None:
         """A set is done, or given up."""

@@ -7,14 +7,15 @@ its last checkpoint after the time it needs to boot.
 from collections import Counter, deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import simpy
 
 from firmware_sim.flight.timeline import Timeline
-from firmware_sim.ports import BufferGet, Clock, Compute, OpenSet
+from firmware_sim.ports import BufferGet, Clock, Compute, OpenSet, Watched, port
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.downlink.records import EVENT, HEALTH, NO_SET
+from sensorproc.downlink.telecommands import Mode
 from sensorproc.events import Event
 from sensorproc.onboard.records import event_values
 from sensorproc.timescales import MINUTE_NS, NS_PER_S
@@ -29,23 +30,15 @@ DataPoint = dict[str, float]
 class Counters:
     """What the parts count, asked when a report is due."""
 
-    queue_bytes: Callable[[], int]
-    n_frames_lost: Callable[[], int]
-    mode: Callable[[], int]
-    n_corrected: Callable[[], int]
-    n_uncorrectable: Callable[[], int]
-    n_reloaded: Callable[[], int]
-    n_rejected_commands: Callable[[], int]
-    n_throttled: Callable[[], int]
-    clock_sigma_s: Callable[[], float]
-
-
-class Watched(Protocol):
-    """What the watchdog resets: see ``ImageProcessor``."""
-
-    def stop(self) -> None: ...
-
-    def start(self) -> None: ...
+    queue_bytes: Callable[[], int] = port()
+    n_frames_lost: Callable[[], int] = port()
+    mode: Callable[[], int] = port()
+    n_corrected: Callable[[], int] = port()
+    n_uncorrectable: Callable[[], int] = port()
+    n_reloaded: Callable[[], int] = port()
+    n_rejected_commands: Callable[[], int] = port()
+    n_throttled: Callable[[], int] = port()
+    clock_sigma_s: Callable[[], float] = port()
 
 
 @dataclass
@@ -54,14 +47,14 @@ class Health:
 
     env: simpy.Environment
     clock: Clock
-    memory: BufferGet
-    processor: Compute
     counters: Counters
     boot_ns: int
     sample_ns: int
     is_over: Callable[[], bool]
     timeline: Timeline
-    watched: Watched | None = None  # the image processor, once it is made
+    memory: BufferGet = port()
+    processor: Compute = port()
+    watched: Watched = port()  # by the watchdog: the image processor
     samples: list[DataPoint] = field(default_factory=list)
     latencies_ns: dict[int, int] = field(default_factory=dict)
     deadlines_ns: dict[int, int] = field(default_factory=dict)
@@ -79,9 +72,8 @@ class Health:
         self.counts: Counter[str] = Counter()
         self.env.process(self._sample())
 
-    def watch(self, watched: Watched) -> None:
-        """Look after the image processor from now on."""
-        self.watched = watched
+    def watch(self) -> None:
+        """The watchdog looks after the image processor from now on."""
         self.env.process(self._watch())
 
     def _sample(self) -> Generator[simpy.Event, Any, None]:
@@ -108,7 +100,6 @@ class Health:
         """Stop everything on the processor, boot, go on."""
         begun = self.clock.now_ns()
         self.is_up = False
-        assert self.watched is not None
         self.watched.stop()
         yield self.env.timeout(self.boot_ns)
         self.is_up = True
@@ -134,6 +125,10 @@ class Health:
     def tell(self, event: Event) -> None:
         """The ground shall know of it, however often it happens: what befell a frame or a set."""
         self._events.append(EVENT.pack(event_values(event)))
+
+    def mode_changed(self, event: str, mode: Mode) -> None:
+        """A telecommand has changed the mode, or the scan."""
+        self.event(event, Severity.ACTIVITY_HI, float(mode))
 
     def set_done(self, opened: OpenSet, first_frame: int) -> None:
         """The last stage of a set has ended: was it in time?"""
@@ -176,7 +171,7 @@ class Health:
                 "queue_bytes": counters.queue_bytes(),
                 "n_slips": self.n_slips,
                 "n_frames_lost": counters.n_frames_lost(),
-                "mode": counters.mode(),
+                "mode": int(counters.mode()),
                 "n_resets": len(self.resets_ns),
                 "n_corrected": counters.n_corrected(),
                 "n_uncorrectable": counters.n_uncorrectable(),

@@ -8,7 +8,7 @@ work the processor hung twice is given up.
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import simpy
 
@@ -21,53 +21,27 @@ from firmware_sim.ports import (
     Charge,
     Clock,
     Compute,
+    Core,
     EventOut,
     Item,
+    Ledger,
     OpenSet,
+    SearchedOut,
+    SetStore,
     frame_number,
+    port,
     rejected,
 )
-from firmware_sim.scan.dwell_ledger import DwellLedger
 from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
+from sensorproc.downlink.telecommands import Mode
 from sensorproc.events import Event
 from sensorproc.frames import Frame, Rejection
-from sensorproc.onboard.frame_set_processor import SearchedSet
 from sensorproc.onboard.products import HandOver, Prepared
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
 MOST_HANGS = 2
 HANG = Charge("hang", NEVER_NS)
-
-
-class Core(Protocol):
-    """What computes: see ``firmware_sim.flight.core``."""
-
-    def prepare(self, frame: Frame, config: Config) -> tuple[Any, list[Charge]]: ...
-
-    def search(
-        self, items: HandOver[Any], frames: list[Frame], config: Config, ring_key: int
-    ) -> tuple[SearchedSet, list[Charge]]: ...
-
-    def commit(self, searched: SearchedSet) -> None: ...
-
-
-class SetStore(Protocol):
-    """Sets that are not done, and their frames: the frame store."""
-
-    sets: dict[int, OpenSet]
-
-    def read(self, opened: OpenSet, frame: Frame) -> Item: ...
-
-    def read_again(self, opened: OpenSet, index: int) -> Item: ...
-
-    def discard(self, set_id: int) -> None: ...
-
-
-class SearchedOut(Protocol):
-    """Takes searched sets: see ``SetOutput``."""
-
-    def __call__(self, opened: OpenSet, rejections: Sequence[Rejection], result: SearchedSet, level: int) -> None: ...
 
 
 @dataclass
@@ -77,22 +51,22 @@ class ImageProcessor:
 
     env: simpy.Environment
     clock: Clock
-    store: SetStore
-    memory: BufferGet
-    processor: Compute
-    core: Core
-    ledger: DwellLedger
-    out: SearchedOut
-    event: EventOut
-    tell: Callable[[Event], None]  # what befell a frame
-    holds_frames: Callable[[], bool]  # for the ground, instead of their search
-    config: Callable[[], Config]  # in force for the next set
-    check_tables: Callable[[int], None]  # of a detector, before and after a set is searched; see doubt
     policy: OverloadPolicy
     detectors: Sequence[int]
     most_waiting: int  # complete sets of a detector
     prepared: PreparedFrames
     n_searches: int  # of every set: where memory has no error correction two, which are compared
+    store: SetStore = port()
+    memory: BufferGet = port()
+    processor: Compute = port()
+    core: Core = port()
+    ledger: Ledger = port()
+    out: SearchedOut = port()
+    event: EventOut = port()
+    tell: Callable[[Event], None] = port()  # what befell a frame
+    holds_frames: Callable[[], bool] = port()  # for the ground, instead of their search
+    config: Callable[[], Config] = port()  # in force for the next set
+    check_tables: Callable[[int], None] = port()  # of a detector, before and after a set is searched; see doubt
     n_retried: int = 0
 
     def __post_init__(self) -> None:
@@ -157,6 +131,11 @@ class ImageProcessor:
             return
         self.let_go(opened.detector)
         self._held[opened.detector] = opened
+
+    def mode_changed(self, event: str, mode: Mode) -> None:
+        """Frames are held for the ground in one mode only."""
+        if not self.holds_frames():
+            self.let_go()
 
     def let_go(self, *detectors: int) -> None:
         """Free sets that are held for the ground; of all detectors if none is given."""
@@ -226,8 +205,7 @@ class ImageProcessor:
     def _free(self, opened: OpenSet) -> None:
         self._configs.pop(opened.set_id, None)
         self.prepared.drop(opened.set_id)
-        owner = f"frames of set {opened.set_id}"
-        self.memory.release(owner, self.memory.held(owner))
+        self.memory.release(opened.memory_owner, self.memory.held(opened.memory_owner))
         self.store.discard(opened.set_id)
 
     def _search_sets(self, detector: int) -> Generator[simpy.Event, Any, None]:

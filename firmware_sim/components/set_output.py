@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from firmware_sim.flight.timeline import Timeline, flow_number
-from firmware_sim.ports import Clock, OpenSet, SetOut, frame_number
-from firmware_sim.scan.dwell_ledger import DwellLedger
+from firmware_sim.ports import Clock, Ledger, OpenSet, SetOut, frame_number, port
 from sensorproc.frames import Rejection
 from sensorproc.onboard.frame_set_processor import SearchedSet, See
 from sensorproc.onboard.records import TakenSet
@@ -17,11 +16,11 @@ class SetOutput:
     """Ports: clock, ledger, sets out (to the downlink manager), whoever is told of every set searched and of its first frame."""
 
     clock: Clock
-    ledger: DwellLedger
-    out: SetOut
-    done: Callable[[OpenSet, int], None]
     see: See  # for the report
     timeline: Timeline
+    ledger: Ledger = port()
+    out: SetOut = port()
+    done: Callable[[OpenSet, int], None] = port()
     frames_of: dict[int, list[int]] = field(default_factory=dict)  # flows of sets whose packets have not gone
     n_tracklets: int = 0
     n_degraded: int = 0

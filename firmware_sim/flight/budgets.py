@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from firmware_sim.flight.payload import Payload
 from firmware_sim.flight.radio_ledger import BITS_PER_BYTE
-from firmware_sim.flight.topology import Payload
 from sensorproc.timescales import NS_PER_S
 
 DEADLINES = ("what", "n", "allowed_s", "p50_s", "p90_s", "p95_s", "p99_s", "p99_9_s", "max_s", "margin", "n_missed")

@@ -11,7 +11,8 @@ from firmware_sim.board.processor_profile import Profile, load_profile
 from firmware_sim.cost.model import load_stages
 from firmware_sim.flight import topology
 from firmware_sim.flight.budgets import BUDGET, DEADLINES, budget, deadlines
-from firmware_sim.flight.topology import Payload
+from firmware_sim.flight.parts import Order, Outlets
+from firmware_sim.flight.payload import Payload
 from firmware_sim.scenarios.scenario import Scenario
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.ground.decode import FORMATS, remove_earlier, write_products
@@ -64,10 +65,10 @@ def fly(
     marking = marking_fields(mark, recording.data_mode)
     with (out / "downlink.bin").open("wb") as downlink:
         try:
-            payload = topology.build(
-                recording, config, scenario.board, profile, scenario.scene.seed, marking, scenario.operations,
-                load_stages(costs), downlink.write, out / UNFINISHED, see,
-            )  # fmt: skip
+            order = Order(
+                recording, config, scenario.board, profile, scenario.scene.seed, marking, scenario.operations, load_stages(costs)
+            )
+            payload = topology.build(order, Outlets(downlink.write, out / UNFINISHED, see))
         except BudgetError as refusal:
             downlink.close()
             (out / "downlink.bin").unlink()

@@ -12,7 +12,8 @@ from typing import Any
 
 from firmware_sim.board.processor_profile import load_profile
 from firmware_sim.flight import topology
-from firmware_sim.flight.topology import Payload
+from firmware_sim.flight.parts import Order
+from firmware_sim.flight.payload import Payload
 from firmware_sim.scenarios.operations import FAULTS, Fault, Operations
 from firmware_sim.scenarios.scenario import Scenario
 from sensorproc.downlink.dictionary import reason_name
@@ -79,7 +80,7 @@ def _flown(
     operations = Operations(duration_s=duration_s, core="remember", faults=faults)
     board = replace(scenario.board, processor=processor)
     profile = load_profile(processor)
-    payload = topology.build(recording, scenario.payload, board, profile, seed, MARKING, operations)
+    payload = topology.build(Order(recording, scenario.payload, board, profile, seed, MARKING, operations))
     core: Any = payload.image_processor.core
     known = cores.setdefault(processor, core)
     core.preparation, core.kept = known.preparation, known.kept

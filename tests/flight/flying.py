@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from firmware_sim.board.processor_profile import load_profile
 from firmware_sim.flight import topology
-from firmware_sim.flight.topology import Payload
+from firmware_sim.flight.parts import Order, Outlets
+from firmware_sim.flight.payload import Payload
 from firmware_sim.scenarios.campaign import MARKING
 from firmware_sim.scenarios.scenario import load
 from sensorproc.ground import board
@@ -22,7 +23,7 @@ def built(recording, operations, slow=1.0, seed=1, processor="host", send=None, 
     profile = replace(profile, ops_per_core_s=profile.ops_per_core_s / slow)
     chosen = replace(scenario.board, **over)
     given = load(MINI, over={"operations": operations}).operations
-    return topology.build(recording, scenario.payload, chosen, profile, seed, MARKING, given, send=send)
+    return topology.build(Order(recording, scenario.payload, chosen, profile, seed, MARKING, given), Outlets(send))
 
 
 def flown(recording, operations, **how) -> Payload:

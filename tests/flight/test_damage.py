@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from firmware_sim.board.arena import FrameArena
 from firmware_sim.board.processor_profile import load_profile
 from firmware_sim.flight import topology
-from firmware_sim.flight.topology import Payload
+from firmware_sim.flight.parts import Order
+from firmware_sim.flight.payload import Payload
 from firmware_sim.scenarios.campaign import MARKING
 from firmware_sim.scenarios.scenario import load
 from sensorproc.downlink.dictionary import REASONS
@@ -61,7 +62,7 @@ def struck(recording, strike, processor="host") -> tuple[Payload, Payload]:
         scenario = load(MINI, over={"operations": {"duration_s": 66.0, "core": "remember", "faults": [{"kind": "seu"}]}})
         profile = replace(load_profile(processor), ops_per_core_s=2e9)  # so slow that a search takes seconds
         board_ = replace(scenario.board, memory_bytes=300_000_000)
-        payload = topology.build(recording, scenario.payload, board_, profile, 1, MARKING, scenario.operations)
+        payload = topology.build(Order(recording, scenario.payload, board_, profile, 1, MARKING, scenario.operations))
         is_struck = False
 
         def watch(payload=payload, happens=happens):

@@ -15,6 +15,7 @@ from firmware_sim.board.memory import BudgetError, BufferManager
 from firmware_sim.board.processor_profile import PROFILES, load_profile
 from firmware_sim.cli import main
 from firmware_sim.flight import topology
+from firmware_sim.flight.parts import Order
 from firmware_sim.flight.radio_ledger import RadioLedger
 from firmware_sim.scenarios.scenario import load
 from sensorproc.cli import main as sensorproc
@@ -112,7 +113,7 @@ def board_with(recording, **changes):
     """The small flight's payload on a changed board."""
     scenario = load(MINI)
     board = replace(scenario.board, **changes)
-    return topology.build(recording, scenario.payload, board, load_profile("host"), 1, {"marking": "U", "data_mode": 3})
+    return topology.build(Order(recording, scenario.payload, board, load_profile("host"), 1, {"marking": "U", "data_mode": 3}))
 
 
 def settled(payload):

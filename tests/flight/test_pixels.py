@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 from astropy.io import fits
 
-from firmware_sim.flight.topology import Payload
+from firmware_sim.flight.payload import Payload
 from sensorproc.downlink.dictionary import REASONS
 from sensorproc.ground import board
 from sensorproc.timescales import NS_PER_S

@@ -3,7 +3,7 @@
 import tracemalloc
 from collections import Counter
 
-from firmware_sim.flight.topology import Payload
+from firmware_sim.flight.payload import Payload
 from sensorproc.ground import board
 from sensorproc.timescales import NS_PER_S
 from tests.flight.flying import HALF_HOUR, account, built, flown, told
