@@ -10,7 +10,8 @@ from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Severity
 from sensorproc.frames import Frame, Rejection
 from sensorproc.onboard.frame_set_processor import SearchedSet
-from sensorproc.onboard.products import HandOver, Prepared
+from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.products import Prepared
 
 Item = Frame | Rejection
 

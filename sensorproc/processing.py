@@ -18,7 +18,8 @@ from sensorproc.frame_sets import frame_sets, read_frames, unopened
 from sensorproc.ground.decode import Decoded, write_products
 from sensorproc.ground.release import Marking, check_mode
 from sensorproc.onboard.frame_set_processor import FrameSetProcessor, See, unseen
-from sensorproc.onboard.products import HandOver, Prepared
+from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.products import Prepared
 from sensorproc.onboard.records import TakenSet
 from sensorproc.onboard.stage import call
 from sensorproc.onboard.star_table import StarTable

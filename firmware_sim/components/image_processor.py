@@ -37,7 +37,8 @@ from sensorproc.downlink.dictionary import Severity
 from sensorproc.downlink.telecommands import Mode
 from sensorproc.events import Event
 from sensorproc.frames import Frame, Rejection
-from sensorproc.onboard.products import HandOver, Prepared
+from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.products import Prepared
 
 FRAME_PRIORITY, SET_PRIORITY = 0, 1
 MOST_HANGS = 2

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sensorproc.frames import Frame
-from sensorproc.onboard.products import FrameFacts, HandOver
+from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.products import FrameFacts
 from sensorproc.onboard.stack import Stack
 
 # Bytes a stage moves for a pixel of a frame: passes over images, read and written, counted in its code.

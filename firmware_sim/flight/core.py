@@ -14,7 +14,8 @@ from firmware_sim.ports import Charge, Item, frame_number
 from sensorproc.config import Config
 from sensorproc.frames import Frame, Rejection
 from sensorproc.onboard.frame_set_processor import FrameSetProcessor, SearchedSet
-from sensorproc.onboard.products import HandOver, Prepared
+from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.products import Prepared
 from sensorproc.onboard.state import PayloadState
 from sensorproc.timescales import NS_PER_S
 

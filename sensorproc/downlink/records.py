@@ -3,6 +3,7 @@
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.fields import Field, RecordType
 
+BENDS = tuple(f"bend_{k:02d}" for k in range(16))  # fields of the camera's distortion
 PIXEL = 2.0**-18  # +-8192 px in steps of 4e-6 px
 TURN = 2.0**-32  # 0.30 mas
 
@@ -113,7 +114,7 @@ FRAME = RecordType(
         Field("x0_px", "f8", None, "px", "boresight column"),
         Field("y0_px", "f8", None, "px", "boresight row"),
         Field("parity", "i1", None, "", "+1 or -1"),
-        *[Field(f"bend_{k:02d}", "f4", None, "px", "distortion, term of geometry.bend_terms") for k in range(16)],
+        *[Field(name, "f4", None, "px", "distortion, term of geometry.bend_terms") for name in BENDS],
         Field("nx", "u2", None, "px", "columns"),
         Field("ny", "u2", None, "px", "rows"),
         *[Field(f"sigma_turn_{a}_arcsec", "f4", None, "arcsec", f"of the attitude, about the camera's {a}") for a in "xyz"],

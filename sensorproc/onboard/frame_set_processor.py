@@ -10,7 +10,8 @@ from typing import Protocol
 from sensorproc.config import Config
 from sensorproc.frames import Frame, Rejection, Taken
 from sensorproc.onboard.pipeline import prepared, search_set
-from sensorproc.onboard.products import HandOver, Prepared, Processed
+from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.products import Prepared, Processed
 from sensorproc.onboard.records import Rows, TakenSet, Values, input_digest, moved, packed, set_rows, set_values, without_frames
 from sensorproc.onboard.stage import Do, call
 from sensorproc.onboard.star_table import StarTable

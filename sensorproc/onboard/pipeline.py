@@ -14,7 +14,8 @@ from sensorproc.onboard.frame.flatten import flatten
 from sensorproc.onboard.frame.slewing import is_slewing
 from sensorproc.onboard.patches.link import is_beside
 from sensorproc.onboard.patches.tracklet import bright_tracklet
-from sensorproc.onboard.products import Flattened, HandOver, Prepared, Processed
+from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.products import Flattened, Prepared, Processed
 from sensorproc.onboard.residual_set import ResidualSet, residual_set
 from sensorproc.onboard.search.accept import accept
 from sensorproc.onboard.search.find import find

@@ -3,9 +3,7 @@
 Arrays are read-only C-contiguous views. Images are (ny, nx) float32 in electrons, weights are 1/variance.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -13,7 +11,6 @@ from sensorproc.conventions import ARCSEC_PER_RAD
 from sensorproc.frames import Frame, ObserverState, Rejection, SensorFacts
 from sensorproc.geometry import Camera, Coordinate
 
-Item = TypeVar("Item")
 MIN_FRAMES = 3  # Fewer frames do not tell what lasts over a set from what happens in one of them.
 Image = np.ndarray  # (ny, nx) float32, C-contiguous, read-only
 
@@ -315,24 +312,6 @@ class Tracklet:
 
 
 Prepared = Flattened | Rejection  # what has become of a frame when its set is searched
-
-
-class HandOver(Generic[Item]):
-    """Frames with one owner. Whoever takes them has them alone, and gives their memory back when they have served."""
-
-    def __init__(self, items: Iterable[Item]):
-        self._items = list(items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[Item]:
-        return iter(self._items)
-
-    def take(self) -> list[Item]:
-        """All of them; nothing is left here."""
-        items, self._items = self._items, []
-        return items
 
 
 @dataclass(frozen=True, eq=False)

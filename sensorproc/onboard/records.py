@@ -10,7 +10,7 @@ import numpy as np
 
 from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.downlink.dictionary import ORIGINS, Apid, FrameStatus, Severity, reason_code
-from sensorproc.downlink.records import FRAME, NO_SET, RECORDS
+from sensorproc.downlink.records import BENDS, FRAME, NO_SET, RECORDS
 from sensorproc.events import Event
 from sensorproc.frames import Frame, Rejection
 from sensorproc.geometry import N_BEND, Camera, quaternion
@@ -20,7 +20,6 @@ from sensorproc.timescales import NS_PER_S
 Values = dict[str, Any]  # of a record, by field
 Rows = dict[int, list[Values]]  # of a set's records, by APID
 NO_TRACKLET = -1
-BENDS = tuple(f"bend_{k:02d}" for k in range(N_BEND))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from sensorproc.frames import Rejection
 from sensorproc.onboard.detector.defects import fill_shadows, level_glow, mask_dead_columns, mask_fixed_pixels
 from sensorproc.onboard.detector.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.patches.link import BrightTrack, bright_objects
-from sensorproc.onboard.products import Candidate, Flattened, HandOver, Prepared, Registered
+from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.products import Candidate, Flattened, Prepared, Registered
 from sensorproc.onboard.registration.exposure_time import exposure_bias
 from sensorproc.onboard.registration.register import register
 from sensorproc.onboard.search.early_movers import bright_movers, slow_movers

@@ -9,7 +9,7 @@ from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.patches.link import bright_objects
 from sensorproc.onboard.pipeline import prepared, process_set
-from sensorproc.onboard.products import HandOver
+from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.residual_set import register_set
 from sensorproc.onboard.stage import call
 from sensorproc.onboard.state import PayloadState

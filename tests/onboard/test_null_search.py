@@ -7,7 +7,7 @@ import pytest
 
 from sensorproc.config import Config, parse
 from sensorproc.onboard.pipeline import prepared, process_set, search_set
-from sensorproc.onboard.products import HandOver
+from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.search.null_search import sign_reversed_pixels
 from sensorproc.onboard.stage import call
 from sensorproc.onboard.state import PayloadState

@@ -7,7 +7,7 @@ import pytest
 
 from sensorproc.config import Config
 from sensorproc.onboard.pipeline import prepared
-from sensorproc.onboard.products import HandOver
+from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.registration.exposure_time import exposure_bias
 from sensorproc.onboard.residual_set import register_set
 from sensorproc.onboard.stage import call

@@ -14,11 +14,11 @@ from sensorproc.conventions import ARCSEC_PER_RAD
 from sensorproc.flags import PixelFlag
 from sensorproc.geometry import N_BEND, aberrate, compose, dcm_from_pointing, rotation
 from sensorproc.onboard.frame.covered_borders import unexposed
-from sensorproc.onboard.measurement import sky_sigmas
 from sensorproc.onboard.products import PixelMeasurement, Solved
 from sensorproc.onboard.sky.earth_velocity import earth_velocity_km_s
 from sensorproc.onboard.sky.saturated_stars import saturated_stars, sky_stars
 from sensorproc.onboard.sky.solve import solve
+from sensorproc.onboard.sky_measurement import sky_sigmas
 from tests.skies.star_fields import SIDE, anywhere, error_px, frame_of, solved, star_list
 
 FIELD_DEG = 9.2  # a band with few patterns, quick to build

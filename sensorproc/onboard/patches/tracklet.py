@@ -7,10 +7,10 @@ import numpy as np
 from sensorproc.config import Measure
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.false_alarms import LOWEST_LOG10
-from sensorproc.onboard.measurement import common_flags, fold_angle, mean_magnitude, on_sky, united_flags
 from sensorproc.onboard.patches.find import Patch
 from sensorproc.onboard.patches.link import BrightTrack
 from sensorproc.onboard.products import Measurement, PixelMeasurement, Residual, Tracklet
+from sensorproc.onboard.sky_measurement import common_flags, fold_angle, mean_magnitude, on_sky, united_flags
 from sensorproc.onboard.stack import Stack
 
 

@@ -12,10 +12,10 @@ from sensorproc.flags import DetectionFlag, PixelFlag
 from sensorproc.onboard.false_alarms import FalseAlarms
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
-from sensorproc.onboard.measurement import common_flags, fold_angle, on_sky, united_flags
 from sensorproc.onboard.products import Measurement, PixelMeasurement, Tracklet
 from sensorproc.onboard.search.accept import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
 from sensorproc.onboard.search.blends import subtract_in
+from sensorproc.onboard.sky_measurement import common_flags, fold_angle, on_sky, united_flags
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.straight_line import squared_pull
 from sensorproc.theory import noise_pixels

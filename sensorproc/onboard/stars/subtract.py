@@ -16,7 +16,8 @@ from sensorproc.onboard.image.cosmic_rays import reject_outliers, spikes
 from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
 from sensorproc.onboard.kernels.filtered import weights
 from sensorproc.onboard.kernels.gather import scatter_plane
-from sensorproc.onboard.products import Candidate, Flattened, HandOver, Registered, Residual, Solved, Trail, freeze
+from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.products import Candidate, Flattened, Registered, Residual, Solved, Trail, freeze
 from sensorproc.onboard.sky.zero_point import PLAIN_SNR, with_model_fluxes
 from sensorproc.onboard.stars.psf import Psf, measure_psf
 from sensorproc.onboard.stars.star_model import StarModel, is_saturated, model_stars, point_noise

@@ -7,8 +7,8 @@ import numpy as np
 from sensorproc.config import Measure, Streaks
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.false_alarms import LOWEST_LOG10, FalseAlarms
-from sensorproc.onboard.measurement import common_flags, fold_angle, mean_magnitude, on_sky, united_flags
 from sensorproc.onboard.products import Measurement, PixelMeasurement, Residual, Tracklet
+from sensorproc.onboard.sky_measurement import common_flags, fold_angle, mean_magnitude, on_sky, united_flags
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.streaks.fit import Streak
 from sensorproc.onboard.streaks.line_search import curvatures

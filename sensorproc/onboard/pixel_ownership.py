@@ -1,0 +1,31 @@
+"""Who owns the pixels of a set, and when their memory is given back.
+
+A frame's pixels belong to one stage at a time. Prepared frames are handed over to the search of their set, and solved ones to the
+subtraction of stars, which gives the memory of each back as soon as its residual exists. What stays of a frame is free of pixels:
+its facts, its registration, its solution. Residuals lie in the cubes of the stack, which the products of a set hold until the set
+has been looked at. No stage changes the arrays or the lists that it is given; the null search alone turns the signs of the
+stack's pixels in place, and back, inside one ``with`` block.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class HandOver(Generic[Item]):
+    """Frames with one owner. Whoever takes them has them alone, and gives their memory back when they have served."""
+
+    def __init__(self, items: Iterable[Item]):
+        self._items = list(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    def take(self) -> list[Item]:
+        """All of them; nothing is left here."""
+        items, self._items = self._items, []
+        return items
