@@ -13,41 +13,16 @@ no stays. The set is searched for real, on one thread, so what is counted is wha
 
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, FrameType
 
 from sensorproc import config
-from sensorproc.onboard import threads
 from sensorproc.processing import process
 from sensorproc.recording import open_recording
 
 ROOT = Path(__file__).parents[1] / "sensorproc"
 FIRST, LAST, RUN = "search_set", "format_set", "process"
-NOUNS = ("products.py", "frames.py", "flags.py", "errors.py", "config.py", "conventions.py", "threads.py")
-
-
-class Inline:
-    """A pool of threads that has none: every call is made at once, by the caller, so that callers can be told."""
-
-    def __init__(self, *size: int) -> None:
-        pass
-
-    def __enter__(self) -> "Inline":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def submit(self, work: Callable[..., object], *arguments: object) -> "Inline":
-        self.value = work(*arguments)
-        return self
-
-    def result(self) -> object:
-        return self.value
-
-    def map(self, work: Callable[[object], object], items: list[object]) -> list[object]:
-        return [work(item) for item in items]
+NOUNS = ("products.py", "pixel_ownership.py", "frames.py", "flags.py", "errors.py", "config.py", "conventions.py", "threads.py")
 
 
 class Walk:
@@ -101,11 +76,10 @@ def _is_named_by_a_sentence(frame: FrameType) -> bool:
 
 def main(recording: Path) -> int:
     """Follow the first set of a recording, and print every stay."""
-    threads.ThreadPoolExecutor = Inline  # type: ignore[assignment, misc]
     walk = Walk()
     with tempfile.TemporaryDirectory() as folder:
         sys.setprofile(walk)
-        process(open_recording(recording), config.Config(), None, None, Path(folder), [])
+        process(open_recording(recording), config.parse({"compute": {"n_threads": 1}}), None, None, Path(folder), [])
         sys.setprofile(None)
     stays = walk.stays()
     left: set[str] = set()

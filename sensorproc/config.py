@@ -1,7 +1,12 @@
-"""Every tunable number, its default, its unit and its range: one frozen dataclass per stage.
+"""The settings of a payload: every one with its default, its unit and its range, one frozen dataclass per stage.
 
-Defaults live here and nowhere else. TOML overrides them; a file with mistakes is refused with all of them at
-once, each with its path and, for an unknown key, the nearest valid one. ``digest`` travels in every product.
+A number is a *setting* if a payload engineer has a reason to change it: facts of the sensor, what is asked of the products, and
+how much time and memory a stage may take. Settings live here and nowhere else. A number is part of the *algorithm* if it follows
+from theory, or was measured together with the code that it stands in and means nothing without it: it is a constant of that
+module, with its unit and its reason beside it. Whoever changes one has changed the software.
+
+TOML overrides defaults; a file with mistakes is refused with all of them at once, each with its path and, for an unknown key,
+the nearest valid one. ``digest`` travels in every product.
 """
 
 import difflib
@@ -185,6 +190,13 @@ class Release:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Compute:
+    """How the machine is used; results do not depend on it."""
+
+    n_threads: Annotated[int, Field(ge=1, le=64)] = 2  # that share the work of one process
+
+
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """The whole configuration; :func:`load` reads one."""
 
@@ -201,11 +213,13 @@ class Config:
     measure: Measure = field(default_factory=Measure)
     downlink: Downlink = field(default_factory=Downlink)
     release: Release = field(default_factory=Release)
+    compute: Compute = field(default_factory=Compute)
 
     def digest(self) -> bytes:
-        """First 8 bytes of SHA-256 over the canonical JSON of what changes results (the release part does not)."""
+        """First 8 bytes of SHA-256 over the canonical JSON of what changes results, which ``compute`` and ``release`` do not."""
         values = asdict(self)  # type: ignore[call-overload]
-        values.pop("release")
+        for name in ("compute", "release"):
+            values.pop(name)
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()[:8]
 
 

@@ -12,7 +12,7 @@ from firmware_sim.scene.render import Renderer
 from sensorproc.conventions import ARCSEC_PER_RAD, EARTH_RATE_RAD_S
 
 EDGE_PX = 3.0
-PLAIN_SNR = 5.0
+VISIBLE_SNR = 5.0
 BLEND_SHARE = 0.5  # of a target's own light under it, from stars: more is a blend
 Row = dict[str, Any]
 
@@ -105,7 +105,7 @@ def _stars_per_mpix(renderer: Renderer) -> float:
     places = renderer.lens.project(renderer.stars.unit, renderer.attitude.middle)
     on_chip = ((places >= 0) & (places < [nx, ny])).all(axis=1)
     noise_e = point_noise_e(renderer.lens.core_px, renderer.sky_e + sensor.read_noise_e**2)
-    return float((on_chip & (renderer.star_e > PLAIN_SNR * noise_e)).sum() / (nx * ny) * 1e6)
+    return float((on_chip & (renderer.star_e > VISIBLE_SNR * noise_e)).sum() / (nx * ny) * 1e6)
 
 
 def _sets(frames: list[Row], set_frames: int) -> list[Row]:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sensorproc.config import Config
 from sensorproc.frames import Frame, Rejection, Taken
+from sensorproc.onboard import threads
 from sensorproc.onboard.pipeline import prepared, search_set
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Prepared, Processed
@@ -75,6 +76,9 @@ class FrameSetProcessor:
     config: Config
     sky: StarSource
     states: dict[int, PayloadState]
+
+    def __post_init__(self) -> None:
+        threads.use(self.config.compute.n_threads)
 
     def with_config(self, config: Config) -> "FrameSetProcessor":
         """The same payload, its states too, with another configuration."""

@@ -12,6 +12,7 @@ from sensorproc.frames import Frame, ObserverState, Rejection, SensorFacts
 from sensorproc.geometry import Camera, Coordinate
 
 MIN_FRAMES = 3  # Fewer frames do not tell what lasts over a set from what happens in one of them.
+MIN_SEEN_FRACTION = 0.6  # Of the frames of a set, in which single-frame detections must be to be linked to one object.
 Image = np.ndarray  # (ny, nx) float32, C-contiguous, read-only
 
 

@@ -7,11 +7,10 @@ import numpy as np
 
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.patches.find import Patch, find_patches
-from sensorproc.onboard.products import MIN_FRAMES, Registered, freeze
+from sensorproc.onboard.products import MIN_FRAMES, MIN_SEEN_FRACTION, Registered, freeze
 from sensorproc.onboard.straight_line import StraightLine, straight_line
 from sensorproc.onboard.threads import each
 
-MIN_FRACTION = 0.6  # of the frames of a set in which an object must be
 SAME_SIZE = 2.0  # ratio of areas from frame to frame
 LINK_PX, LINK_FRACTION = 2.0, 0.1  # from a straight motion, and of a patch's size
 MOVED_SIGMAS, MOVED_FRACTION = 4.0, 0.1  # PSF widths and sizes it must move among the stars
@@ -58,7 +57,7 @@ def link(patches: Sequence[Sequence[Patch]], frames: list[Registered]) -> list[B
         np.array([f.transform.to_registered(np.float64(p.x), np.float64(p.y)) for p in found]).reshape(-1, 2)
         for f, found in zip(frames, patches, strict=True)
     ]
-    needed = max(MIN_FRAMES, int(np.ceil(MIN_FRACTION * len(frames))))
+    needed = max(MIN_FRAMES, int(np.ceil(MIN_SEEN_FRACTION * len(frames))))
     used: list[set[int]] = [set() for _ in frames]
     tracks = []
     for a in range(len(frames) - needed + 1):

@@ -4,8 +4,8 @@ import numpy as np
 
 from sensorproc.config import Register
 from sensorproc.geometry import compose, rotation
+from sensorproc.onboard.image.pairing import match_nearest
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
-from sensorproc.onboard.pairing import match_nearest
 from sensorproc.onboard.products import Transform
 
 POSITION_FLOOR_PX = 0.03

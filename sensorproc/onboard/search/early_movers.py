@@ -5,7 +5,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sensorproc.config import Register, Search, Stars
-from sensorproc.onboard.pairing import match_nearest
+from sensorproc.onboard.image.pairing import match_nearest
 from sensorproc.onboard.products import Candidate, Registered
 from sensorproc.onboard.search.link import MIN_LINKED, linked
 from sensorproc.onboard.straight_line import straight_line

@@ -6,13 +6,12 @@ from sensorproc.config import Search
 from sensorproc.onboard.image.matched_filter import matched_filter
 from sensorproc.onboard.kernels.link_pairs import linked_pairs
 from sensorproc.onboard.kernels.peaks import local_maxima
-from sensorproc.onboard.products import Candidate, Trail
+from sensorproc.onboard.products import MIN_SEEN_FRACTION, Candidate, Trail
 from sensorproc.onboard.search.velocity_boxes import REST_PX, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.straight_line import straight_line
 
 MIN_LINKED = 4  # frames in which a linked object must be seen: a straight line leaves two places to check it by
-MIN_FRACTION = 0.6  # of the frames of a set
 
 
 def link_points(stack: Stack, config: Search) -> list[Candidate]:
@@ -27,7 +26,7 @@ def linked(clouds: list[np.ndarray], t: np.ndarray, slowest: float, config: Sear
     """Straight tracks faster than ``slowest`` [px/frame] through points x, y, SNR (m, 3) of most frames, strongest first."""
     points = np.concatenate(clouds)
     first = np.cumsum([0] + [len(cloud) for cloud in clouds])
-    needed = max(MIN_LINKED, int(np.ceil(MIN_FRACTION * len(t))))
+    needed = max(MIN_LINKED, int(np.ceil(MIN_SEEN_FRACTION * len(t))))
     pairs = np.empty((20000, 3), np.int64)
     limits = slowest, config.max_speed_px_frame, 2.0 * config.link_radius_px, needed
     n = min(linked_pairs(points, first, t, max(len(t) // 3, 1), *limits, pairs), len(pairs))

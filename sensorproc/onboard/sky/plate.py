@@ -7,8 +7,8 @@ import numpy as np
 from scipy.special import pdtrc
 
 from sensorproc.geometry import Camera, attitude_terms, compose, on_detector, rotation
+from sensorproc.onboard.image.pairing import match_nearest
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
-from sensorproc.onboard.pairing import match_nearest
 
 TABLE_SIGMA_PX = 0.05  # of the table's places and of what the optics' model misses
 CENTROID_SIGMAS = 1.5  # a star's place is so many PSF widths over its SNR uncertain: sqrt(2), and the pixels

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from sensorproc.conventions import SUN_COLOUR
+from sensorproc.onboard.image.pairing import match_nearest
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
-from sensorproc.onboard.pairing import match_nearest
 from sensorproc.onboard.products import FrameFacts, Registered, Solved
 from sensorproc.theory import snr_streak
 
