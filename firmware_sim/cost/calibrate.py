@@ -38,7 +38,7 @@ def fitted(profile: Profile, progress: Progress) -> dict[str, StageCost]:
             if not bare or stage not in full:
                 samples.setdefault(stage, []).append(sample)
     progress("cell", len(plan), len(plan))
-    return {stage: fit_stage(stage, samples[stage], profile) for stage in sorted(samples)}
+    return {stage: fit_stage(samples[stage], profile) for stage in sorted(samples)}
 
 
 def medians(what: Cell, n_runs: int) -> dict[str, Sample]:

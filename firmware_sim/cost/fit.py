@@ -10,7 +10,6 @@ from scipy.optimize import least_squares
 from firmware_sim.board.processor_profile import Profile
 from firmware_sim.cost.measure import Sample
 from firmware_sim.cost.model import StageCost, cpu_s
-from firmware_sim.cost.work import BYTES_ITEM, BYTES_PX
 
 NEGLIGIBLE_S = 2e-4  # of a set: shorter stages are not worth their noise
 SMALLEST = 1e-12  # of a coefficient, in its own scale
@@ -35,9 +34,9 @@ def levels_of(copied: dict[int, float], n_levels: int = 3) -> Levels:
     return Levels(caches, tuple(float(np.median(part)) for part in parts))
 
 
-def fit_stage(stage: str, samples: Sequence[Sample], profile: Profile) -> StageCost:
+def fit_stage(samples: Sequence[Sample], profile: Profile) -> StageCost:
     """The cost of one stage from its samples, one for every cell measured; bytes are counted, not fitted."""
-    moved = float(BYTES_PX.get(stage, 0)), float(BYTES_ITEM.get(stage, 0))
+    moved = samples[0].moved_bytes
     measured = np.array([max(s.cpu_s, NEGLIGIBLE_S) for s in samples])
     if measured.max() <= NEGLIGIBLE_S:
         return StageCost(NEGLIGIBLE_S * profile.ops_per_core_s, 0.0, 0.0, 0.0, *moved, 0.0, 0.0)

@@ -16,6 +16,7 @@ from sensorproc.catalog.sky import Sky
 from sensorproc.catalog.stars import shipped
 from sensorproc.frames import Frame
 from sensorproc.onboard.pipeline import process_set
+from sensorproc.onboard.stage import moved_bytes
 from sensorproc.onboard.state import PayloadState
 
 SCENARIO = "geo_search_2k"
@@ -25,11 +26,13 @@ LEAST_COPY_S = 0.02
 
 @dataclass(frozen=True)
 class Sample:
-    """One stage in one run of a set: what it had to do in each call, and its processor and elapsed time [s]."""
+    """One stage in one run of a set: what it had to do in each call, its processor and elapsed time [s], and the bytes it
+    moves for a pixel and for an item."""
 
     calls: tuple[Work, ...]
     cpu_s: float
     elapsed_s: float
+    moved_bytes: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +65,11 @@ def cell(side_px: int, n_frames: int, is_bare: bool = False) -> Cell:
         calls: dict[str, list[Work]] = defaultdict(list)
         cpu: dict[str, float] = defaultdict(float)
         elapsed: dict[str, float] = defaultdict(float)
+        moved: dict[str, tuple[float, float]] = {}
 
         def do(stage: Any, *arguments: Any) -> Any:
             work = work_before(stage.__name__, arguments)
+            moved[stage.__name__] = moved_bytes(stage)
             start, start_cpu = time.perf_counter(), time.process_time()
             result = stage(*arguments)
             cpu[stage.__name__] += time.process_time() - start_cpu
@@ -73,7 +78,7 @@ def cell(side_px: int, n_frames: int, is_bare: bool = False) -> Cell:
             return result
 
         process_set(list(frames), state, sky.stars(frames), scenario.payload, do)
-        return {name: Sample(tuple(calls[name]), cpu[name], elapsed[name]) for name in calls}
+        return {name: Sample(tuple(calls[name]), cpu[name], elapsed[name], moved[name]) for name in calls}
 
     return Cell(side_px, frames, state, run)
 

@@ -9,14 +9,6 @@ from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import FrameFacts
 from sensorproc.onboard.stack import Stack
 
-# Bytes a stage moves for a pixel of a frame: passes over images, read and written, counted in its code.
-BYTES_PX = {
-    "calibrate": 12, "flatten": 30, "subtract_fixed_pattern": 60, "register": 45, "exposure_bias": 0, "bright_objects": 12,
-    "solve": 1, "slow_movers": 1, "bright_movers": 1, "subtract_stars": 200, "mask_dead_columns": 12, "fill_shadows": 30,
-    "level_glow": 30, "mask_fixed_pixels": 12, "stack": 16, "boxes": 0, "sign_reversed": 20, "permuted": 4, "search": 60,
-    "accept": 20, "link_points": 20, "single_streaks": 300, "link_streaks": 1,
-}  # fmt: skip
-BYTES_ITEM = {"search": 1}  # a pixel of one filtered frame, for each velocity
 TOUCHED_BYTES_PX = 8  # of one frame at a time: an image read and an image written, float32
 
 

@@ -10,9 +10,9 @@ A line connects a port of one part to another part or its method (``->``), or le
 they carry are in ``ports.py``; parts are made in ``parts.py``.
 """
 
+from firmware_sim.flight.connect import connect
 from firmware_sim.flight.parts import Order, Outlets, made
 from firmware_sim.flight.payload import Payload
-from firmware_sim.flight.wiring import connect
 from sensorproc.frame_sets import unopened
 
 FRAMES = """

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze
+from sensorproc.onboard.stage import stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +66,7 @@ class Stack:
         return rows
 
 
+@stage(bytes_px=16)
 def stack(residuals: Sequence[Residual], cadence_s: float) -> Stack:
     """Cubes of a set. Its frames are views of them, so that nothing is held twice."""
     registrations = [frame.registration for frame in residuals]

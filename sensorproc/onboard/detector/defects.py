@@ -14,6 +14,7 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.matched_filter import correlate, template, through
 from sensorproc.onboard.kernels.filtered import add_clipped
 from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each, in_rows
 
 TEST_SIGMA = 4.0
@@ -33,6 +34,7 @@ def _shows_what_is_fixed(residuals: list[Residual]) -> bool:
     return len(residuals) >= MIN_FRAMES and not residuals[0].registration.is_stare
 
 
+@stage(bytes_px=12)
 def mask_fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> tuple[list[Residual], np.ndarray | None]:
     """Residuals with :func:`fixed_pixels` flagged HOT, and the map of earlier sets with this one's evidence added.
 
@@ -71,6 +73,7 @@ def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
     return np.asarray((pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8))))
 
 
+@stage(bytes_px=12)
 def mask_dead_columns(residuals: list[Residual]) -> list[Residual]:
     """Residuals with dead columns or parts of them that no calibration names flagged HOT: lasting, dark, long and narrow.
 
@@ -104,6 +107,7 @@ def _summed(residuals: list[Residual], clip: float, roots: int = 0) -> tuple[np.
     return signal, seen
 
 
+@stage(bytes_px=30)
 def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     """Residuals with lasting dark patches filled: light that never arrives is no object, and no noise either."""
     if not _shows_what_is_fixed(residuals):
@@ -124,6 +128,7 @@ def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     return [replace(r, image_e=image) for r, image in zip(residuals, filled, strict=True)]
 
 
+@stage(bytes_px=30)
 def level_glow(residuals: list[Residual]) -> list[Residual]:
     """Residuals less what lasts over the detector and is wider than any object, narrower than the background's mesh: ghosts
     and arcs of stray light. Only where it is more than noise: elsewhere its own noise would be the same in all frames and

@@ -20,11 +20,13 @@ from sensorproc.onboard.image.cosmic_rays import OPTICAL_MARGIN
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.products import MIN_FRAMES, Flattened, freeze
+from sensorproc.onboard.stage import stage
 
 NEIGHBOURHOOD_PX = 5
 BRIGHT_SIGMA = 6.0  # of the neighbourhood median: a star, not a dark pattern
 
 
+@stage(bytes_px=60)
 def subtract_fixed_pattern(frames: list[Flattened], config: Flatten, fwhm_px: float) -> list[Flattened]:
     """The frames without their common dark pattern, noise measured again; unchanged if there are too few."""
     if len(frames) < MIN_FRAMES:

@@ -9,9 +9,11 @@ from sensorproc.flags import PixelFlag
 from sensorproc.frames import Frame
 from sensorproc.onboard.frame.covered_borders import unexposed
 from sensorproc.onboard.products import Calibrated, FrameFacts, freeze
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.state import PayloadState
 
 
+@stage(bytes_px=12)
 def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrated:
     """Electrons above bias and dark.
 

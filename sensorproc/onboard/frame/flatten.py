@@ -9,8 +9,10 @@ from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.background import background_maps, typical
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
+from sensorproc.onboard.stage import stage
 
 
+@stage(bytes_px=30)
 def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flattened:
     """Electrons above the background, and the noise of every pixel without its sources.
 

@@ -8,6 +8,7 @@ import numpy as np
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.patches.find import Patch, find_patches
 from sensorproc.onboard.products import MIN_FRAMES, MIN_SEEN_FRACTION, Registered, freeze
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import StraightLine, straight_line
 from sensorproc.onboard.threads import each
 
@@ -27,6 +28,7 @@ class BrightTrack:
     line: StraightLine
 
 
+@stage(bytes_px=12)
 def bright_objects(frames: list[Registered]) -> tuple[list[BrightTrack], list[Registered]]:
     """Moving patches, and the frames with these taken out: their pixels flagged, the light around them set to the background."""
     if len(frames) < MIN_FRAMES:

@@ -12,6 +12,7 @@ from scipy.special import erf
 from sensorproc.onboard.image.star_finding import lonely
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.products import MIN_FRAMES, Registered, Trail
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import velocity
 from sensorproc.timescales import NS_PER_S
 
@@ -23,6 +24,7 @@ WORST_MISFIT = 0.1  # rms over the trail's brightest pixel, beyond the noise: no
 N_TERMS = 6  # flux, background, along and across the trail, its length and width
 
 
+@stage(bytes_px=0)
 def exposure_bias(frames: list[Registered]) -> tuple[float, float]:
     """Exposure the trails show less the header's, and its sigma [s], over a set; sigma 0: the stars do not trail.
 

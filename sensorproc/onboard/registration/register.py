@@ -20,6 +20,7 @@ from sensorproc.onboard.image.star_finding import find_stars, is_trailed, psf_si
 from sensorproc.onboard.products import MIN_FRAMES, Flattened, Registered, Trail, Transform
 from sensorproc.onboard.registration.camera_turn import fit_transform
 from sensorproc.onboard.registration.shifts import successive_shifts
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import velocity
 from sensorproc.onboard.threads import each
 from sensorproc.timescales import NS_PER_S
@@ -32,6 +33,7 @@ UNUSUAL_RMS = 4.0  # times that of the set's other frames: matched by chance
 STARE_DRIFT_SIGMAS = 10.0  # of the stars over the set: beyond, no pixel sees one for long
 
 
+@stage(bytes_px=45)
 def register(
     frames: list[Flattened], config: Register, ifov_rad: float | None, fwhm_px: float | None, cadence_s: float
 ) -> tuple[list[Registered], list[Rejection]]:

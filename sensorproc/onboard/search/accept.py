@@ -14,6 +14,7 @@ from sensorproc.onboard.search.static_light import is_moving, without_steady_lig
 from sensorproc.onboard.search.track import Track
 from sensorproc.onboard.search.velocity_boxes import REST_PX, at_rest, span
 from sensorproc.onboard.stack import Stack
+from sensorproc.onboard.stage import stage
 from sensorproc.theory import trail_energy
 
 ITERATIONS = 14
@@ -60,6 +61,7 @@ def position_covariance(normal: np.ndarray) -> np.ndarray:
     return cov if invert_symmetric(matrix, cov) else np.full((4, 4), np.inf)
 
 
+@stage(bytes_px=20)
 def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config: Measure) -> tuple[list[Track], np.ndarray]:
     """Tracks above ``lowest_snr`` that pass every test, strongest first, and the pixels without them.
 

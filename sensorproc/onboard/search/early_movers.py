@@ -8,6 +8,7 @@ from sensorproc.config import Register, Search, Stars
 from sensorproc.onboard.image.pairing import match_nearest
 from sensorproc.onboard.products import Candidate, Registered
 from sensorproc.onboard.search.link import MIN_LINKED, linked
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import straight_line
 
 ENOUGH_FRAMES = 8  # From here on no place keeps a passing object's light: see bright_movers.
@@ -15,6 +16,7 @@ BRIGHT_SNR, ALONE_SIGMAS = 15.0, 2.0  # of one frame; and PSF widths within whic
 FIXED_RMS_PX = 0.3  # scatter over the detector below which a source does not move on it
 
 
+@stage(bytes_px=1)
 def slow_movers(frames: list[Registered], config: Stars, register: Register) -> list[Candidate]:
     """Stars of a stare whose positions in the registered plane follow a straight line at a significant rate.
 
@@ -41,6 +43,7 @@ def slow_movers(frames: list[Registered], config: Stars, register: Register) -> 
     return found
 
 
+@stage(bytes_px=1)
 def bright_movers(frames: list[Registered], search: Search) -> list[Candidate]:
     """Straight tracks of bright points that are at the same registered place in no other frame.
 

@@ -15,7 +15,7 @@ from sensorproc.onboard.kernels.shift_add import climb, shift_add
 from sensorproc.onboard.products import Candidate, Trail
 from sensorproc.onboard.search.velocity_boxes import Box, span
 from sensorproc.onboard.stack import Stack
-from sensorproc.onboard.stage import Do
+from sensorproc.onboard.stage import Do, stage
 from sensorproc.onboard.threads import each, in_rows
 
 HALFWAY = np.array([1.0]), np.array([0.0, -0.0625, 0.5625, 0.5625, -0.0625])  # at a pixel, and half a pixel on: cubic
@@ -37,6 +37,7 @@ def velocity_step(stack: Stack, config: Search) -> float:
     return config.max_smear_px / span(stack)
 
 
+@stage(bytes_px=60, bytes_item=1)
 def search(stack: Stack, box: Box, config: Search, clip_snr: float, lowest_snr: float) -> tuple[list[Candidate], int]:
     """Candidates in one box above ``lowest_snr``, strongest first, and the number of velocities summed.
 

@@ -9,11 +9,13 @@ from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.products import MIN_SEEN_FRACTION, Candidate, Trail
 from sensorproc.onboard.search.velocity_boxes import REST_PX, span
 from sensorproc.onboard.stack import Stack
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import straight_line
 
 MIN_LINKED = 4  # frames in which a linked object must be seen: a straight line leaves two places to check it by
 
 
+@stage(bytes_px=20)
 def link_points(stack: Stack, config: Search) -> list[Candidate]:
     """Candidates supported by points in most frames, strongest first."""
     if len(stack.times) < MIN_LINKED:

@@ -18,7 +18,7 @@ from sensorproc.onboard.search.accept import accept
 from sensorproc.onboard.search.find import find
 from sensorproc.onboard.search.velocity_boxes import Box
 from sensorproc.onboard.stack import Stack
-from sensorproc.onboard.stage import Do
+from sensorproc.onboard.stage import Do, stage
 from sensorproc.onboard.state import PayloadState
 from sensorproc.onboard.threads import each
 
@@ -40,6 +40,7 @@ def sign_reversed_pixels(stack: Stack, warm_snr: np.ndarray | None, config: Matc
         _restore(stack, hidden)
 
 
+@stage(bytes_px=20)
 def sign_reversed(stack: Stack, warm_snr: np.ndarray | None, config: Match) -> list[Hidden]:
     """Change the signs in the memory of a set, and hide the pixels that the real search would: of every frame those that are
     sharper than light, and of every frame once more those that are fixed. What was hidden is returned."""
@@ -80,6 +81,7 @@ def _restore(stack: Stack, hidden: list[Hidden]) -> None:
     freeze(image, weight)
 
 
+@stage(bytes_px=4)
 def permuted(stack: Stack, cleaned: np.ndarray) -> Stack:
     """The set without its accepted tracks, ``cleaned`` (n, ny, nx), every frame at the time of another."""
     order = np.argsort(stack.times, kind="stable")

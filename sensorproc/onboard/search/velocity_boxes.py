@@ -13,6 +13,7 @@ import numpy as np
 from sensorproc.conventions import EARTH_RATE_RAD_S
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.stack import Stack
+from sensorproc.onboard.stage import stage
 
 REST_PX = 2.5  # displacement over the set, in PSF sigmas, below which an object stands still
 SLOW_SIGMAS = 10.0  # PSF widths moved over the set, below which a track stays over the remains of one star
@@ -67,6 +68,7 @@ class Box:
         return min(self.centres, key=lambda c: np.hypot(vx - c.vx_px_frame, vy - c.vy_px_frame)).name
 
 
+@stage(bytes_px=0)
 def boxes(stack: Stack, cadence_s: float, half: float) -> list[Box]:
     """Boxes around all centres. A centre within ``half`` of one of a box, on both axes, joins it.
 

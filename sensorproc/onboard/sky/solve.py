@@ -21,6 +21,7 @@ from sensorproc.onboard.sky.plate import MOST_CHANCE, Plate, fit_plate
 from sensorproc.onboard.sky.pointing_search import VOTE_PX, votes
 from sensorproc.onboard.sky.saturated_stars import sky_stars
 from sensorproc.onboard.sky.zero_point import first_zero_point, known_zero
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import Optics
 
@@ -37,6 +38,7 @@ LEAST_SIGMA_PX = 0.02  # of what is not yet known of the optics
 PRIOR_ROLL_SIGMA_RAD = math.radians(1.0)
 
 
+@stage(bytes_px=1)
 def solve(
     frames: list[Registered], table: StarTable | None, config: Solve, optics: Optics | None = None
 ) -> tuple[list[Solved], Optics | None]:

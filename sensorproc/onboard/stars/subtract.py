@@ -19,6 +19,7 @@ from sensorproc.onboard.kernels.gather import scatter_plane
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Candidate, Flattened, Registered, Residual, Solved, Trail, freeze
 from sensorproc.onboard.sky.zero_point import PLAIN_SNR, with_model_fluxes
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.stars.psf import Psf, measure_psf
 from sensorproc.onboard.stars.star_model import StarModel, is_saturated, model_stars, point_noise
 from sensorproc.onboard.threads import each
@@ -40,6 +41,7 @@ MIN_ENERGY = 0.15  # of the typical template energy: with less a place tells not
 EXCESS_NOISE = 1.08  # of the filtered image, below which it is chance
 
 
+@stage(bytes_px=200)
 def subtract_stars(
     frames: HandOver[Solved], movers: list[Candidate], passing: list[Candidate], config: Stars, match: Match, flatten: Flatten
 ) -> list[Residual]:

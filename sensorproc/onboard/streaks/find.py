@@ -16,6 +16,7 @@ from sensorproc.onboard.image.matched_filter import matched_filter
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail
 from sensorproc.onboard.stack import Stack
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.streaks.fit import Streak, fit_line, subtract
 from sensorproc.onboard.streaks.line_search import Line, search_lines
 from sensorproc.onboard.streaks.plausible import is_fixed, is_like_light, is_stars, lies_along, lies_on
@@ -32,6 +33,7 @@ TRACK_SIGMAS = 4.0  # PSF widths around the trail of an accepted track in which 
 REMNANT_SIGMAS, REMNANT_FRACTION = 6.0, 0.25  # beside a streak so much stronger, what its model left
 
 
+@stage(bytes_px=300)
 def single_streaks(
     stack: Stack, cleaned: np.ndarray, tracked: Sequence[tuple[np.ndarray, np.ndarray]], config: Streaks
 ) -> list[tuple[int, Streak]]:

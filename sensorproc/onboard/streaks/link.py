@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensorproc.onboard.stack import Stack
+from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import StraightLine, squared_pull, straight_line
 from sensorproc.onboard.streaks.fit import Streak
 
@@ -41,6 +42,7 @@ class StreakTrack:
     line: StraightLine
 
 
+@stage(bytes_px=1)
 def link_streaks(found: Sequence[Numbered], stack: Stack) -> tuple[list[StreakTrack], list[Numbered]]:
     """Tracks through streaks of two frames and more, strongest first, and the streaks left alone."""
     if not stack.exposure_fraction > 0:  # of unknown exposure, a length is no rate
