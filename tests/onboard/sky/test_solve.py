@@ -13,7 +13,6 @@ from sensorproc.config import Config
 from sensorproc.conventions import ARCSEC_PER_RAD
 from sensorproc.flags import PixelFlag
 from sensorproc.geometry import N_BEND, aberrate, compose, dcm_from_pointing, rotation
-from sensorproc.onboard.frame.covered_borders import unexposed
 from sensorproc.onboard.products import PixelMeasurement, Solved
 from sensorproc.onboard.sky.earth_velocity import earth_velocity_km_s
 from sensorproc.onboard.sky.saturated_stars import saturated_stars, sky_stars
@@ -162,21 +161,6 @@ def test_saturated_stars_are_used(rng):
     assert found[0, :2] == pytest.approx([40.3, 40.6], abs=0.05)
     stars = sky_stars(replace(frame, flattened=flat, psf_sigma_px=2.0))
     assert len(stars) == 2  # the wing that was found beside it is not counted again
-
-
-def test_covered_borders_are_seen(rng):
-    """A step from a cover's level to the sky's; a slope of stray light is none."""
-    image = rng.normal(500.0, 20.0, (300, 400)).astype(np.float32)
-    usable = np.ones(image.shape, bool)
-    assert unexposed(image, usable) == (0, 0, 0, 0)
-    slope = image + np.linspace(0.0, 4000.0, 400, dtype=np.float32)
-    assert unexposed(slope, usable) == (0, 0, 0, 0)
-    image[:, :12] = rng.normal(40.0, 5.0, (300, 12))
-    image[-5:] = rng.normal(40.0, 5.0, (5, 400))
-    left, right, first, last = unexposed(image, usable)
-    assert 12 <= left <= 15
-    assert 5 <= last <= 8
-    assert (right, first) == (0, 0)
 
 
 def test_the_solution_errors_grow_from_the_boresight(rng):

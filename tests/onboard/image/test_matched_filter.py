@@ -1,0 +1,42 @@
+"""The matched filter against the SNR that theory gives a point or a trail of known flux."""
+
+import numpy as np
+import pytest
+
+from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
+from sensorproc.onboard.products import Trail
+
+NOISE = 5.0
+
+
+@pytest.mark.parametrize("trail", [Trail(), Trail(6.0, 3.0)], ids=["point", "trail"])
+def test_a_source_has_the_snr_of_its_template(trail):
+    """Flux times the root of the template's energy over the noise; to 1e-4, for float32 sums."""
+    kernel, flux = template(trail, 1.1), 400.0
+    assert kernel.sum() == pytest.approx(1.0, abs=2e-3)
+    half_y, half_x = (n // 2 for n in kernel.shape)
+    image = np.zeros((80, 90), np.float32)
+    image[40 - half_y : 41 + half_y, 45 - half_x : 46 + half_x] = flux * kernel
+    weight = np.full(image.shape, 1.0 / NOISE**2, np.float32)
+    snr = filtered(image, weight, kernel, 0.15)
+    assert float(snr[40, 45]) == pytest.approx(flux * float(np.sqrt((kernel**2).sum())) / NOISE, rel=1e-4)
+    assert np.unravel_index(int(np.argmax(snr)), snr.shape) == (40, 45)
+
+
+def test_noise_alone_has_unit_variance(rng):
+    image = rng.normal(0.0, NOISE, (400, 400)).astype(np.float32)
+    snr = filtered(image, np.full(image.shape, 1.0 / NOISE**2, np.float32), template(Trail(), 1.1), 0.15)
+    inner = snr[20:-20, 20:-20]
+    n_independent = inner.size / (4.0 * np.pi * 1.1**2)
+    assert float(inner.std()) == pytest.approx(1.0, abs=4.0 / np.sqrt(2.0 * n_independent))
+
+
+def test_where_most_of_the_template_is_masked_nothing_is_told(rng):
+    image, sigma = rng.normal(0.0, NOISE, (60, 60)).astype(np.float32), np.full((60, 60), NOISE, np.float32)
+    flags = np.zeros((60, 60), np.uint8)
+    flags[20:40, 20:40] = 1
+    weight = inverse_variance(sigma, flags)
+    assert (weight[flags > 0] == 0.0).all()
+    snr = filtered(image, weight, template(Trail(), 1.1), 0.15)
+    assert (snr[26:34, 26:34] == 0.0).all()
+    assert (snr[5:15, 5:15] != 0.0).all()
