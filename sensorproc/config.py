@@ -63,8 +63,6 @@ class Calibrate:
 
     saturation_fraction: Fraction = 0.95  # of full well, where full well is known
     max_saturated_fraction: Fraction = 0.5  # more than this rejects the frame
-    dark_hot_sigma: Positive = 5.0  # dark noise above this many sky sigma: HOT
-    dark_error: NotNegative = 0.03  # relative, of a calibrated dark signal, taken as noise
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -74,6 +72,8 @@ class Flatten:
     mesh_px: Annotated[int, Field(ge=8, le=512)] = 48  # cell side; stray light varies more slowly than this
     clip_sigma: Annotated[float, Field(ge=1.5, le=6)] = 3.0
     min_good_fraction: Fraction = 0.25  # of a cell; fewer good pixels: filled from its neighbours
+    dark_hot_sigma: Positive = 5.0  # dark noise above this many sky sigma: HOT
+    dark_error: NotNegative = 0.03  # relative, of a calibrated dark signal, taken as noise
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -112,18 +112,23 @@ class Stars:
     find_snr: Positive = 4.0  # over the set, of the faintest stars fitted
     max_stars: Annotated[int, Field(ge=10)] = 40000  # of a round
     fit_rounds: Annotated[int, Field(ge=1, le=10)] = 2  # through all stars, each on what the others leave
-    mover_snr: Positive = 12.0  # single-frame SNR from which a star's own motion is looked for
-    mover_sigma: Positive = 8.0  # significance of the motion
-    mover_floor_px: Positive = 0.15  # per-frame centroid error that registration and blends cause
 
 
 @dataclass(frozen=True, config=STRICT)
-class Match:
-    """Matched filtering and outlier rejection."""
+class CosmicRays:
+    """Rejection of pixels that are sharper than light."""
 
     outlier_sigma: Positive = 5.0  # pixels above this are tested for being sharper than the PSF
     sharpness_margin: Annotated[float, Field(gt=0, lt=1)] = 0.45  # of the PSF's own neighbour ratio
-    clip_snr: Positive = 7.5  # of the filtered images in the velocity search
+
+
+@dataclass(frozen=True, config=STRICT)
+class Movers:
+    """Objects of a stare so slow that they look like stars, told by the motion of their centroids."""
+
+    snr: Positive = 12.0  # of one frame, from which a star's own motion is looked for
+    sigma: Positive = 8.0  # significance of the motion
+    floor_px: Positive = 0.15  # per-frame centroid error that registration and blends cause
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -133,6 +138,7 @@ class Search:
     false_alarms_per_set: Fraction = 0.01  # expected, all centres together
     box_px_frame: Annotated[float, Field(gt=0, le=16)] = 4.0  # both axes, around each centre
     max_smear_px: Annotated[float, Field(gt=0, le=6)] = 4.0  # velocity step times span of the set
+    clip_snr: Positive = 7.5  # of the filtered images that are summed
     grid_margin: NotNegative = 1.0  # grid sums are walked uphill from the lowest candidate's SNR minus this
     margin_snr: NotNegative = 0.0  # above the threshold that the expected false alarms ask for
     null_false_alarms: Positive = 0.3  # expected, down to which tracks of the sign-reversed search are counted
@@ -157,8 +163,8 @@ class Streaks:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Measure:
-    """Fits on the pixels and the tests a candidate must pass."""
+class Accept:
+    """The tests that a fitted candidate must pass to be a track."""
 
     min_frames: Annotated[int, Field(ge=2)] = 3
     min_frame_fraction: Fraction = 0.5  # of the set in which the object lies on good pixels
@@ -166,7 +172,13 @@ class Measure:
     flicker: NotNegative = 0.5  # fractional rms of brightness from frame to frame that is still one object
     max_flux_chi2: Positive = 2.5  # of the frames' fluxes, per frame, flicker and noise allowed for
     fixed_motion_px: Positive = 1.0  # less motion over the detector in a whole stare set: a defect
-    duplicate_px: Positive = 3.0
+    duplicate_px: Positive = 3.0  # rms distance of two tracks that are one object's
+
+
+@dataclass(frozen=True, config=STRICT)
+class Measure:
+    """Measurement of what was found."""
+
     position_floor_px: NotNegative = 0.03  # PSF model and registration, added in quadrature
     extended_ratio: Annotated[float, Field(gt=1)] = 1.5  # of PSF widths: EXTENDED where the wider one fits better
 
@@ -207,9 +219,11 @@ class Config:
     register: Register = field(default_factory=Register)
     solve: Solve = field(default_factory=Solve)
     stars: Stars = field(default_factory=Stars)
-    match: Match = field(default_factory=Match)
+    cosmic_rays: CosmicRays = field(default_factory=CosmicRays)
+    movers: Movers = field(default_factory=Movers)
     search: Search = field(default_factory=Search)
     streaks: Streaks = field(default_factory=Streaks)
+    accept: Accept = field(default_factory=Accept)
     measure: Measure = field(default_factory=Measure)
     downlink: Downlink = field(default_factory=Downlink)
     release: Release = field(default_factory=Release)

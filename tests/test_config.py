@@ -25,5 +25,5 @@ def test_all_mistakes_at_once_with_path_and_nearest_key():
 def test_digest_sees_every_result_key_and_no_marking():
     plain = config.Config()
     assert config.parse({}).digest() == plain.digest()
-    assert config.parse({"match": {"outlier_sigma": 5.5}}).digest() != plain.digest()
+    assert config.parse({"cosmic_rays": {"outlier_sigma": 5.5}}).digest() != plain.digest()
     assert config.parse({"release": {"marking": "U"}}).digest() == plain.digest()

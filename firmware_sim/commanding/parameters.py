@@ -37,7 +37,7 @@ PARAMETERS = {
         Parameter(10, "register", "star_snr", float, 5.0, 100.0),
         Parameter(11, "solve", "lost_in_space", bool, 0, 1),
         Parameter(12, "solve", "prior_error_deg", float, 0.01, 2.0),
-        Parameter(13, "measure", "min_frames", int, 2, 16),
+        Parameter(13, "accept", "min_frames", int, 2, 16),
         Parameter(14, "downlink", "budget_bytes_per_set", int, 0, 10_000_000),
     )
 }

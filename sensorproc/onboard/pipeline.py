@@ -43,7 +43,7 @@ def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) ->
     if is_slewing(frame, config.register):
         raise FrameSetRejected("SLEWING", arcsec_s=frame.slew_arcsec_s or 0.0)
     calibrated = do(calibrate, frame, state, config.calibrate)
-    return do(flatten, calibrated, config.flatten, config.calibrate)
+    return do(flatten, calibrated, config.flatten)
 
 
 def prepared(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Prepared:
@@ -97,7 +97,7 @@ def search_stack(
     threshold = decide_threshold(stack, found, state, config, do)
     faint, n_velocities = find(stack, found, config, threshold.snr - config.search.candidate_margin, do)
     candidates = [*residuals.movers, *do(link_points, stack, config.search), *faint]
-    tracks, cleaned = do(accept, stack, candidates, threshold.snr, measure)
+    tracks, cleaned = do(accept, stack, candidates, threshold.snr, config.accept)
     tracks = [track for track in tracks if not is_beside(track.path, stack.psf_sigma_px, residuals.bright)]
     permuted = permuted_null_search(stack, cleaned, found, threshold.lowest_permuted, state, config, do)
     streaks = do(single_streaks, stack, cleaned, [track.light for track in tracks], config.streaks)

@@ -56,11 +56,11 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     bias = do(exposure_bias, registered)
     bright, registered = do(bright_objects, registered)
     solved, optics = do(solve, registered, table, config.solve, state.optics)
-    movers = do(slow_movers, registered, config.stars, config.register)
+    movers = do(slow_movers, registered, config.movers, config.register)
     passing = do(bright_movers, registered, config.search)
     starry = HandOver(solved)
     del solved, registered  # the pixels belong to the next stage alone
-    residuals = do(subtract_stars, starry, movers, passing, config.stars, config.match, config.flatten)
+    residuals = do(subtract_stars, starry, movers, passing, config.stars, config.cosmic_rays, config.flatten)
     residuals = do(mask_dead_columns, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sensorproc.config import Calibrate, Flatten
+from sensorproc.config import Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.background import background_maps, typical
@@ -13,7 +13,7 @@ from sensorproc.onboard.stage import stage
 
 
 @stage(bytes_px=30)
-def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flattened:
+def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
     """Electrons above the background, and the noise of every pixel without its sources.
 
     Raises
@@ -29,8 +29,8 @@ def flatten(calibrated: Calibrated, config: Flatten, dark: Calibrate) -> Flatten
     flags = calibrated.flags
     if calibrated.dark_e_s is not None:
         signal = np.maximum(calibrated.dark_e_s * np.float32(calibrated.facts.exposure_s), 0.0)
-        variance = signal + (np.float32(dark.dark_error) * signal) ** 2
-        hot = variance > (dark.dark_hot_sigma * sigma) ** 2
+        variance = signal + (np.float32(config.dark_error) * signal) ** 2
+        hot = variance > (config.dark_hot_sigma * sigma) ** 2
         flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
         sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
     freeze(image, sigma, flags)

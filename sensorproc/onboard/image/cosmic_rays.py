@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from sensorproc.config import Match
+from sensorproc.config import CosmicRays
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.matched_filter import correlate, template
 from sensorproc.onboard.kernels.sharpness import flag_sharp
@@ -23,7 +23,9 @@ def spikes(flattened: Flattened, s: float) -> np.ndarray:
     return marked
 
 
-def reject_outliers(image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: float, config: Match) -> tuple[np.ndarray, int]:
+def reject_outliers(
+    image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: float, config: CosmicRays
+) -> tuple[np.ndarray, int]:
     """Flags with COSMIC_RAY added, and how many pixels were sharper than the PSF. Strong ones take neighbours along."""
     marked = flags.copy()
     bit = np.uint8(PixelFlag.COSMIC_RAY)

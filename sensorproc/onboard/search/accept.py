@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sensorproc.config import Measure
+from sensorproc.config import Accept
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import fit_track
@@ -62,7 +62,7 @@ def position_covariance(normal: np.ndarray) -> np.ndarray:
 
 
 @stage(bytes_px=20)
-def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config: Measure) -> tuple[list[Track], np.ndarray]:
+def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config: Accept) -> tuple[list[Track], np.ndarray]:
     """Tracks above ``lowest_snr`` that pass every test, strongest first, and the pixels without them.
 
     An accepted track is subtracted from the pixels; candidates near it are fitted again without it, so that its own
@@ -105,7 +105,7 @@ def _distance(a: Track, b: Track) -> np.ndarray:
     return np.hypot(a.path[:, 0] - b.path[:, 0], a.path[:, 1] - b.path[:, 1])
 
 
-def _is_remnant(track: Track, accepted: Track, s: float, config: Measure) -> bool:
+def _is_remnant(track: Track, accepted: Track, s: float, config: Accept) -> bool:
     """The same object again, or what an imperfect PSF leaves of a much brighter one beside it."""
     apart = float(np.sqrt(np.mean(_distance(track, accepted) ** 2)))
     beside = apart < REMNANT_SIGMAS * s + 0.5 * float(accepted.trails[:, 0].max())
@@ -140,7 +140,7 @@ def counted_where_seen(stack: Stack, track: Track, accepted: list[Track]) -> Tra
     return replace(track, candidate=replace(track.candidate, snr=min(float(snr), track.snr)))
 
 
-def is_plausible(stack: Stack, track: Track, config: Measure) -> bool:
+def is_plausible(stack: Stack, track: Track, config: Accept) -> bool:
     """Seen in enough frames, carried by no single one, moving as it should, spread like light."""
     good = seen(stack, track)
     n = int(good.sum())
@@ -194,7 +194,7 @@ def _is_fixed_spot(stack: Stack, track: Track) -> bool:
     return float(summary[0]) > 0 and float(summary[0]) ** 2 > track.snr**2 + FIXED_SPOT_CHI2
 
 
-def _stands_still(stack: Stack, track: Track, config: Measure) -> bool:
+def _stands_still(stack: Stack, track: Track, config: Accept) -> bool:
     """Nothing real is fixed to the sky once its stars are gone, nor, in a stare, to the detector."""
     c = track.candidate
     least = config.fixed_motion_px if c.origin == "mover" else REST_PX * stack.psf_sigma_px

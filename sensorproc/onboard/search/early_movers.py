@@ -4,7 +4,7 @@ centroids; and, in short sets, bright ones, which stay in what stands still over
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sensorproc.config import Register, Search, Stars
+from sensorproc.config import Movers, Register, Search
 from sensorproc.onboard.image.pairing import match_nearest
 from sensorproc.onboard.products import Candidate, Registered
 from sensorproc.onboard.search.link import MIN_LINKED, linked
@@ -17,7 +17,7 @@ FIXED_RMS_PX = 0.3  # scatter over the detector below which a source does not mo
 
 
 @stage(bytes_px=1)
-def slow_movers(frames: list[Registered], config: Stars, register: Register) -> list[Candidate]:
+def slow_movers(frames: list[Registered], config: Movers, register: Register) -> list[Candidate]:
     """Stars of a stare whose positions in the registered plane follow a straight line at a significant rate.
 
     A frame's centroid counts with the star's own noise, the frame's registration residual and a floor. The motion
@@ -26,17 +26,17 @@ def slow_movers(frames: list[Registered], config: Stars, register: Register) -> 
     if len(frames) < MIN_LINKED or not frames[0].is_stare:
         return []
     reference = min(frames, key=lambda f: (abs(f.t_frames), f.t_frames))
-    stars = reference.stars[reference.stars[:, 2] >= config.mover_snr]
+    stars = reference.stars[reference.stars[:, 2] >= config.snr]
     tracks = _tracks(stars, frames, register.match_radius_px)
     found = []
     for star, (t, xy, snr, rms, raw) in zip(stars, tracks, strict=True):
         if len(t) < max(MIN_LINKED, round(0.7 * len(frames))):
             continue
-        variance = config.mover_floor_px**2 + rms**2 + (1.5 * reference.psf_sigma_px / snr) ** 2
+        variance = config.floor_px**2 + rms**2 + (1.5 * reference.psf_sigma_px / snr) ** 2
         variance = np.stack([variance, variance], axis=1)
         line = straight_line(t, xy, variance)
         weakest = min(straight_line(t[cut], xy[cut], variance[cut]).significance for cut in (np.s_[1:], np.s_[:-1]))
-        steps = line.significance > config.mover_sigma and weakest > 0.5 * config.mover_sigma and line.chi2 < 4.0
+        steps = line.significance > config.sigma and weakest > 0.5 * config.sigma and line.chi2 < 4.0
         # a cluster of hot pixels moves among the stars as the platform drifts, and not at all over the detector
         if steps and float(np.sqrt(raw.var(axis=0).sum())) > FIXED_RMS_PX:
             found.append(Candidate.at(line.motion[:2], line.motion[2:], float(star[2] * np.sqrt(len(t))), "mover"))

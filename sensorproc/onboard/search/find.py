@@ -26,7 +26,7 @@ def find(stack: Stack, found: list[Box], config: Config, lowest_snr: float, do: 
     """Candidates above ``lowest_snr`` of every box, and the number of velocities summed."""
     candidates, n_velocities = [], 0
     for box in found:
-        near, n = do(search, stack, box, config.search, config.match.clip_snr, lowest_snr)
+        near, n = do(search, stack, box, config.search, lowest_snr)
         candidates += near
         n_velocities += n
     return candidates, n_velocities
@@ -38,7 +38,7 @@ def velocity_step(stack: Stack, config: Search) -> float:
 
 
 @stage(bytes_px=60, bytes_item=1)
-def search(stack: Stack, box: Box, config: Search, clip_snr: float, lowest_snr: float) -> tuple[list[Candidate], int]:
+def search(stack: Stack, box: Box, config: Search, lowest_snr: float) -> tuple[list[Candidate], int]:
     """Candidates in one box above ``lowest_snr``, strongest first, and the number of velocities summed.
 
     Coarse to fine: the grid's best sums, which may miss an object by a good part of its SNR, are walked uphill between the
@@ -50,7 +50,7 @@ def search(stack: Stack, box: Box, config: Search, clip_snr: float, lowest_snr: 
     grid_x, grid_y = box.grid(step)
     shift_x, shift_y = (np.rint(2.0 * grid[:, None] * t[None, :]).astype(np.int64) for grid in (grid_x, grid_y))
     margin = int(max(np.abs(shift_x).max(), np.abs(shift_y).max())) // 2 + 1
-    phases = _phases(stack, box, clip_snr, margin)
+    phases = _phases(stack, box, config.clip_snr, margin)
     wanted = box.wanted(stack, step)
     ny, nx = stack.image_e.shape[1:]
     scale = LEVELS_PER_SIGMA * float(np.sqrt(len(t)))

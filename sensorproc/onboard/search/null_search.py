@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sensorproc.config import Config, Match
+from sensorproc.config import Config, CosmicRays
 from sensorproc.onboard.detector.defects import fixed_pixels
 from sensorproc.onboard.false_alarms import permutation
 from sensorproc.onboard.image.cosmic_rays import reject_outliers
@@ -26,7 +26,7 @@ Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in m
 
 
 @contextmanager
-def sign_reversed_pixels(stack: Stack, warm_snr: np.ndarray | None, config: Match, do: Do) -> Iterator[Stack]:
+def sign_reversed_pixels(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays, do: Do) -> Iterator[Stack]:
     """The set with the signs of its pixels changed and the outlier rejection of the real search applied, while the block runs.
 
     ``warm_snr`` (ny, nx) is what earlier sets have shown of the pixels; its sign changes, too. A second set of pixels would need
@@ -41,7 +41,7 @@ def sign_reversed_pixels(stack: Stack, warm_snr: np.ndarray | None, config: Matc
 
 
 @stage(bytes_px=20)
-def sign_reversed(stack: Stack, warm_snr: np.ndarray | None, config: Match) -> list[Hidden]:
+def sign_reversed(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays) -> list[Hidden]:
     """Change the signs in the memory of a set, and hide the pixels that the real search would: of every frame those that are
     sharper than light, and of every frame once more those that are fixed. What was hidden is returned."""
     image, weight = stack.image_e, stack.weight
@@ -98,7 +98,7 @@ def permuted(stack: Stack, cleaned: np.ndarray) -> Stack:
 def null_search(stack: Stack, found: list[Box], lowest: float, config: Config, do: Do) -> list[float]:
     """SNRs of the tracks above ``lowest`` that the real search finds in a stack that holds no object."""
     candidates, _ = find(stack, found, config, lowest - config.search.candidate_margin, do)
-    tracks, _ = do(accept, stack, candidates, lowest, config.measure)
+    tracks, _ = do(accept, stack, candidates, lowest, config.accept)
     return [track.snr for track in tracks]
 
 

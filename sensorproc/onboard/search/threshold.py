@@ -43,7 +43,7 @@ def decide_threshold(stack: Stack, found: list[Box], state: PayloadState, config
     reverse = theory.reversed()  # the skewness of photons changes its sign with the pixels
     counted = config.search.null_false_alarms  # expected tracks, down to which null tracks are counted
     lowest, lowest_permuted = reverse.threshold(counted), theory.threshold(counted)
-    with sign_reversed_pixels(stack, state.warm_snr, config.match, do) as pixels:
+    with sign_reversed_pixels(stack, state.warm_snr, config.cosmic_rays, do) as pixels:
         null_snrs = null_search(pixels, found, lowest, config, do)
     plain = reverse.threshold(asked) + margin
     corrected = theory.with_null(reverse, null_snrs, running_excess(state.null_found, state.null_expected))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from sensorproc.config import Flatten, Match, Stars
+from sensorproc.config import CosmicRays, Flatten, Stars
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.background import MOMENTS_CLIP, MOMENTS_RMS, cell_means, residual_maps
 from sensorproc.onboard.image.cosmic_rays import reject_outliers, spikes
@@ -43,7 +43,12 @@ EXCESS_NOISE = 1.08  # of the filtered image, below which it is chance
 
 @stage(bytes_px=200)
 def subtract_stars(
-    frames: HandOver[Solved], movers: list[Candidate], passing: list[Candidate], config: Stars, match: Match, flatten: Flatten
+    frames: HandOver[Solved],
+    movers: list[Candidate],
+    passing: list[Candidate],
+    config: Stars,
+    cosmic_rays: CosmicRays,
+    flatten: Flatten,
 ) -> list[Residual]:
     """Frames without stars, their weights and outlier flags. Sets too short to tell stars from objects keep them all.
 
@@ -67,7 +72,7 @@ def subtract_stars(
     del solved, registered
 
     def finish(k: int) -> Residual:
-        return _residual(waiting.pop(k), cube[k], weight[k], known, match, flatten)
+        return _residual(waiting.pop(k), cube[k], weight[k], known, cosmic_rays, flatten)
 
     return each(finish, range(n))
 
@@ -138,7 +143,9 @@ class _Known:
     min_overlap: int
 
 
-def _residual(solved: Solved, image: np.ndarray, weight: np.ndarray, known: _Known, match: Match, flatten: Flatten) -> Residual:
+def _residual(
+    solved: Solved, image: np.ndarray, weight: np.ndarray, known: _Known, cosmic_rays: CosmicRays, flatten: Flatten
+) -> Residual:
     """What is left of a frame, in the arrays of its ``image`` without stars and its ``weight``."""
     registered, model, psf = solved.registered, known.model, known.psf
     flat = registered.flattened
@@ -160,7 +167,7 @@ def _residual(solved: Solved, image: np.ndarray, weight: np.ndarray, known: _Kno
     noise = _noise(flat, scale, light, clutter, known.error)
     del light, clutter, star_free
     s = psf.filter_px
-    flags, n_outliers = reject_outliers(image, noise, flags, s, match)
+    flags, n_outliers = reject_outliers(image, noise, flags, s, cosmic_rays)
     weights(noise, flags, weight)
     weight /= filtered_noise(image, weight, flags, s, flatten) ** 2
     freeze(image, weight, flags, star_snr)

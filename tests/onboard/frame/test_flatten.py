@@ -17,7 +17,7 @@ FACTS = FrameFacts(0, 0, 10**18, 2.0, SHAPE, SensorFacts(), None, None, True)
 def flat(image, dark=None):
     config = Config()
     flags = np.zeros(SHAPE, np.uint8)
-    return flatten(Calibrated(FACTS, image.astype(np.float32), dark, flags), config.flatten, config.calibrate)
+    return flatten(Calibrated(FACTS, image.astype(np.float32), dark, flags), config.flatten)
 
 
 def test_a_gradient_and_stars_leave_the_background_at_zero(rng):
@@ -38,7 +38,7 @@ def test_the_darks_own_noise_is_added_and_hot_pixels_are_flagged(rng):
     made = flat(image, dark)
     assert made.flags[100, 100] == PixelFlag.HOT
     assert made.flags[50, 60] == 0
-    expected = np.hypot(NOISE, np.sqrt(40.0 + (Config().calibrate.dark_error * 40.0) ** 2))
+    expected = np.hypot(NOISE, np.sqrt(40.0 + (Config().flatten.dark_error * 40.0) ** 2))
     assert float(made.sigma_e[50, 60]) == pytest.approx(expected, rel=0.1)
 
 

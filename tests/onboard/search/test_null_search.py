@@ -61,7 +61,7 @@ def test_the_reversed_set_lies_in_the_same_memory_and_is_turned_back_bit_for_bit
     process_set(frames, PayloadState(), None, config, do)
     before = stacks[0].image_e.copy(), stacks[0].weight.copy()
     warm = np.zeros(before[0].shape[1:], np.float32)
-    with sign_reversed_pixels(stacks[0], warm, config.match, call) as reverse:
+    with sign_reversed_pixels(stacks[0], warm, config.cosmic_rays, call) as reverse:
         assert reverse.image_e is stacks[0].image_e
         assert (reverse.image_e == -before[0]).all()
         hidden = reverse.weight != before[1]
