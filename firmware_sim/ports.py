@@ -40,7 +40,10 @@ def rejected(item: Item, reason: str, **numbers: float) -> Rejection:
 
 @dataclass
 class OpenSet:
-    """A set being taken: how many frames it shall have, what has come of it, and the arena's slots its pixels are in."""
+    """A set that is not done: how many frames it shall have, what has come of it, and the arena's slots its pixels are in.
+
+    The frame store owns it and alone changes it; all others read.
+    """
 
     set_id: int
     detector: int
@@ -48,14 +51,10 @@ class OpenSet:
     ring_key: int
     period_ns: int
     end_tai_ns: int  # of the last exposure
+    is_held: bool = False  # for the ground, which asks for raw pixels: not searched
     items: list[Item] = field(default_factory=list)
     slots: dict[int, int] = field(default_factory=dict)  # by frame
     sigma_time_s: float = 0.0  # of the clock, at its worst while frames were stamped
-    is_held: bool = False  # for the ground, which asks for raw pixels: not searched
-    is_doubtful: bool = False  # memory was damaged beyond repair while it was searched
-    begun_ns: int = 0  # its last search; 0 before the first
-    n_hangs: int = 0  # still to come, by a fault: its search never returns
-    n_hung: int = 0
 
     @property
     def memory_owner(self) -> str:
@@ -70,13 +69,14 @@ class OpenSet:
 @dataclass(frozen=True)
 class Readout:
     """What comes out of the camera for one exposure: an item, the camera's CRC of its pixels and of those it read out before, how
-    much later than it should, and how often."""
+    much later than it should, and how often; ``sigma_time_s`` of the clock that stamped it."""
 
     item: Item
     crc: int = 0
     crc_before: int = 0
     delay_ns: int = 0
     n_copies: int = 1
+    sigma_time_s: float = 0.0
 
 
 NEVER_NS = 1 << 62  # delay of a frame that does not come, time of a stage that does not end

@@ -64,16 +64,16 @@ class Camera:
         dwell = visit.dwell
         self.ledger.plan(dwell)
         end = visit.end_tai_ns + self.readout_ns
-        opened = OpenSet(dwell.set_id, dwell.detector, dwell.n_planned, visit.ring_key, visit.period_ns, end)
+        planned = dwell.set_id, dwell.detector, dwell.n_planned, visit.ring_key, visit.period_ns, end
+        opened = OpenSet(*planned, is_held=self.holds_frames())
         has_memory = self.memory.get(opened.memory_owner, visit.set_bytes)
-        opened.is_held, scan = self.holds_frames(), self.scan()
+        scan = self.scan()
         self.frames.open(opened)
         for shot in visit.shots:
             yield self.env.timeout(max(shot.end_tai_ns + self.readout_ns - self.clock.tai_ns(), 0))
             if scan is None or self.scan() != scan:
                 self.abandon(dwell.set_id, "SCAN_STOPPED")
                 return
-            opened.sigma_time_s = max(opened.sigma_time_s, self.time.sigma_s())
             self._drawn(visit, shot)
             self._expose(visit, shot, has_memory)
 
@@ -86,19 +86,21 @@ class Camera:
 
     def _expose(self, visit: Visit, shot: Shot, has_memory: bool) -> None:
         self.n_exposed += 1
-        t_mid, detector = self.time.stamp(shot.t_mid_tai_ns), visit.dwell.detector
+        t_mid, detector, sigma_s = self.time.stamp(shot.t_mid_tai_ns), visit.dwell.detector, self.time.sigma_s()
         if not has_memory:
             self.n_lost += 1
             reason, numbers = "NO_MEMORY", (("bytes", float(visit.set_bytes)),)
-            self.frames.put(visit.dwell.set_id, Readout(Rejection(shot.index, detector, t_mid, reason, numbers)))
+            lost = Readout(Rejection(shot.index, detector, t_mid, reason, numbers), sigma_time_s=sigma_s)
+            self.frames.put(visit.dwell.set_id, lost)
             return
         if self.clock.now_ns() < self.down_until_ns:
-            self.frames.put(visit.dwell.set_id, Readout(Rejection(shot.index, detector, t_mid, "CAMERA_RESET")))
+            lost = Readout(Rejection(shot.index, detector, t_mid, "CAMERA_RESET"), sigma_time_s=sigma_s)
+            self.frames.put(visit.dwell.set_id, lost)
             return
         item = shot.read()
         item = replace(item, t_mid_tai_ns=t_mid) if item.t_mid_tai_ns != t_mid else item
         crc = crc_of(item.data_dn) if self.checks_pixels and isinstance(item, Frame) else 0
-        readout = Readout(item, crc, self._crcs.get(detector, 0))
+        readout = Readout(item, crc, self._crcs.get(detector, 0), sigma_time_s=sigma_s)
         for disturb in self.disturb:
             readout = disturb(readout)
         self._crcs[detector] = readout.crc

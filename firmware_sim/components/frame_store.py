@@ -37,6 +37,7 @@ class FrameStore:
             item = rejected(item, "WATCHDOG_RESET")
         if isinstance(item, Frame) and self.arena is not None:
             item = self._checked(opened, item, readout)
+        opened.sigma_time_s = max(opened.sigma_time_s, readout.sigma_time_s)
         opened.items.append(item)
         self.out(opened, item)
 

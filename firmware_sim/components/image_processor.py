@@ -5,6 +5,7 @@ that finds no room is given up whole. After a reset, sets whose raw frames are s
 work the processor hung twice is given up.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -46,6 +47,17 @@ HANG = Charge("hang", NEVER_NS)
 
 
 @dataclass
+class SetWork:
+    """What the image processor notes of a set: when its last search began (0 before the first), whether memory was damaged beyond
+    repair meanwhile, how often its search has hung, and how often it still will, by a fault."""
+
+    begun_ns: int = 0
+    is_doubtful: bool = False
+    n_hung: int = 0
+    n_hangs: int = 0
+
+
+@dataclass
 class ImageProcessor:
     """Ports: frames in (from the frame store), clock, memory, processor, core, ledger, searched sets out, events of the board
     and of frames, mode, configuration."""
@@ -72,6 +84,7 @@ class ImageProcessor:
 
     def __post_init__(self) -> None:
         self._held: dict[int, OpenSet] = {}
+        self._work: dict[int, SetWork] = defaultdict(SetWork)  # by set
         self._at_work: dict[int, OpenSet] = {}  # searched now
         self._begin()
 
@@ -108,7 +121,7 @@ class ImageProcessor:
         """After a reset: work begins anew with the raw frames that memory still holds."""
         self._begin()
         for opened in list(self.store.sets.values()):
-            if opened.n_hung >= MOST_HANGS:
+            if self._work[opened.set_id].n_hung >= MOST_HANGS:
                 self._give_up(opened, "STAGE_HANG")
             elif not opened.is_held:
                 self._again(opened)
@@ -116,7 +129,7 @@ class ImageProcessor:
     def _again(self, opened: OpenSet) -> None:
         """A set is prepared and searched anew from its raw frames."""
         self.n_retried += bool(opened.items)
-        opened.is_doubtful = False
+        self._work[opened.set_id].is_doubtful = False
         for item in opened.items:
             self.take(opened, item)
 
@@ -206,6 +219,7 @@ class ImageProcessor:
     def _free(self, opened: OpenSet) -> None:
         self._configs.pop(opened.set_id, None)
         self.prepared.drop(opened.set_id)
+        self._work.pop(opened.set_id, None)
         self.memory.release(opened.memory_owner, self.memory.held(opened.memory_owner))
         self.store.discard(opened.set_id)
 
@@ -215,42 +229,44 @@ class ImageProcessor:
             while True:
                 opened = yield complete.get()
                 self._at_work[detector] = opened
-                yield from self._search(opened)
+                begun_ns = yield from self._search(opened)
                 self._at_work.pop(detector)
-                self._judge(self.clock.tai_ns() - opened.end_tai_ns, self.clock.now_ns() - opened.begun_ns, opened.period_ns)
+                self._judge(self.clock.tai_ns() - opened.end_tai_ns, self.clock.now_ns() - begun_ns, opened.period_ns)
         except simpy.Interrupt:
             return
 
-    def _search(self, opened: OpenSet) -> Generator[simpy.Event, Any, None]:
-        """Search a set; once more, from its raw frames, if what was used was damaged meanwhile."""
+    def _search(self, opened: OpenSet) -> Generator[simpy.Event, Any, int]:
+        """Search a set; once more, from its raw frames, if what was used was damaged meanwhile. When the last search began."""
         level, config = self._configs[opened.set_id]
+        work = self._work[opened.set_id]
         items, charges = self._sound(opened, config)
         for is_last in (False, True):
             rejections = [item for item in items if isinstance(item, Rejection)]
             result, searched = self.core.search(items, _searched(opened, rejections), config, opened.ring_key)
             charges = [*charges, *searched * self.n_searches]
-            opened.begun_ns = self.clock.now_ns()
+            work.begun_ns = self.clock.now_ns()
             yield from self.processor.spend(charges, opened.set_id, SET_PRIORITY)
-            if opened.n_hangs:
-                opened.n_hangs, opened.n_hung = opened.n_hangs - 1, opened.n_hung + 1
+            if work.n_hangs:
+                work.n_hangs, work.n_hung = work.n_hangs - 1, work.n_hung + 1
                 yield from self.processor.spend([HANG], opened.set_id, SET_PRIORITY)
             self.check_tables(opened.detector)
-            if not opened.is_doubtful:
+            if not work.is_doubtful:
                 self.core.commit(result)
                 self._free(opened)
                 self.out(opened, rejections, result, level)
-                return
+                return work.begun_ns
             if not is_last:
                 self.event("SEARCHED_AGAIN", Severity.WARNING_HI, float(opened.set_id))
                 self.n_retried += 1
-                opened.is_doubtful = False
+                work.is_doubtful = False
                 items, charges = self._anew(opened, config, frame_step(level))
         self._give_up(opened, "MEMORY_ERROR")
+        return work.begun_ns
 
     def _sound(self, opened: OpenSet, config: Config) -> tuple[HandOver[Prepared], list[Charge]]:
         """A complete set in order of time, and the cost of what was damaged, or made with a damaged table, and is made anew."""
         self.check_tables(opened.detector)
-        opened.is_doubtful = False
+        self._work[opened.set_id].is_doubtful = False
         charges: list[Charge] = []
 
         def remake(frame: Frame) -> Prepared:
@@ -270,7 +286,7 @@ class ImageProcessor:
         """A table was found damaged: of one detector, or one that all use. What was made with it may be wrong."""
         self.prepared.doubt(k for k, opened in self.store.sets.items() if opened.detector == detector)
         for opened in self._at_work.values():
-            opened.is_doubtful |= detector in (None, opened.detector)
+            self._work[opened.set_id].is_doubtful |= detector in (None, opened.detector)
 
     def upset(self, pick: int) -> int:
         """Bits of a search's working memory flip beyond repair; its set, -1 if none is searched. With error correction the damage
@@ -279,8 +295,16 @@ class ImageProcessor:
         if not at_work:
             return -1
         opened = at_work[pick % len(at_work)]
-        opened.is_doubtful = True
+        self._work[opened.set_id].is_doubtful = True
         return opened.set_id
+
+    def hang(self, n_times: int) -> int:
+        """The search of the next set that is not yet begun will not return, so many times; that set, -1 if there is none."""
+        waiting = sorted(k for k in self.store.sets if not self._work[k].n_hangs and not self._work[k].begun_ns)
+        if not waiting:
+            return -1
+        self._work[waiting[0]].n_hangs = n_times
+        return waiting[0]
 
     @property
     def n_at_work(self) -> int:

@@ -14,7 +14,7 @@ from firmware_sim.board.memory import BufferManager
 from firmware_sim.board.table_guard import BAD, DARK, SCAN, STARS, TableGuard
 from firmware_sim.faults.kinds import KINDS
 from firmware_sim.flight.timeline import Timeline
-from firmware_sim.ports import NEVER_NS, OpenSet, Readout
+from firmware_sim.ports import NEVER_NS, Readout
 from firmware_sim.scenarios.operations import Fault
 from sensorproc.downlink.telecommands import Operation, Telecommand
 from sensorproc.frames import Frame
@@ -48,7 +48,6 @@ class Board:
     radio: Any
     commands: Any
     clock: Any
-    open_sets: Callable[[], dict[int, OpenSet]]
     detectors: Sequence[int]
     need: Footprint  # bytes of a frame, raw and prepared, and of a search
 
@@ -197,12 +196,7 @@ class Injector:
     # processor and clock
 
     def _hang(self, size: float) -> int:
-        sets = self.board.open_sets()
-        sound = sorted(set_id for set_id, opened in sets.items() if not opened.n_hangs and not opened.begun_ns)
-        if not sound:
-            return -1
-        sets[sound[0]].n_hangs = int(size)
-        return sound[0]
+        return int(self.board.image_processor.hang(int(size)))
 
     def _clock_drift(self, size: float) -> int:
         self.env.process(self._held_over(round(size * NS_PER_S)))

@@ -204,7 +204,7 @@ def _camera_and_commands(order: Order, common: _Common, parts: dict[str, Any], s
         env.process(uplink(env, commands, round(t_s * NS_PER_S), packets))
     breakable = Breakable(
         camera, parts["arena"], parts["image_processor"], tables, parts["memory"], parts["radio"], commands,
-        parts["flight_clock"], lambda: parts["store"].sets, layout.detectors, layout.need,
+        parts["flight_clock"], layout.detectors, layout.need,
     )  # fmt: skip
     rng = np.random.default_rng([order.seed, 20])
     injector = Injector(env, breakable, order.operations.faults, rng, common.trace, common.is_over)

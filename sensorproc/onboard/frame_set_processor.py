@@ -10,7 +10,7 @@ from typing import Protocol
 from sensorproc.config import Config
 from sensorproc.frames import Frame, Rejection, Taken
 from sensorproc.onboard import threads
-from sensorproc.onboard.pipeline import prepared, search_set
+from sensorproc.onboard.pipeline import prepare_or_reject, search_set
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Prepared, Processed
 from sensorproc.onboard.records import Rows, TakenSet, Values, input_digest, moved, packed, set_rows, set_values, without_frames
@@ -86,7 +86,7 @@ class FrameSetProcessor:
 
     def prepare(self, frame: Frame, do: Do = call) -> Prepared:
         """One frame as it arrives, or why it cannot be used."""
-        return prepared(frame, self.states[frame.detector], self.config, do)
+        return prepare_or_reject(frame, self.states[frame.detector], self.config, do)
 
     def search(
         self, items: HandOver[Prepared], frames: Sequence[Frame], do: Do = call, told_with: Sequence[Rejection] = ()

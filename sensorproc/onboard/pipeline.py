@@ -46,7 +46,7 @@ def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) ->
     return do(flatten, calibrated, config.flatten)
 
 
-def prepared(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Prepared:
+def prepare_or_reject(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Prepared:
     """:func:`prepare`, or why the frame cannot be used."""
     try:
         return prepare(frame, state, config, do)
@@ -59,13 +59,13 @@ def process_set(
 ) -> tuple[Processed, PayloadState]:
     """All frames of one detector's set to tracklets and streaks, and the state for the next set; raises as :func:`search_set`."""
     demand_one_shape([frame.data_dn.shape for frame in frames])
-    return search_set(HandOver(prepared(frame, state, config, do) for frame in frames), state, table, config, do)
+    return search_set(HandOver(prepare_or_reject(frame, state, config, do) for frame in frames), state, table, config, do)
 
 
 def search_set(
     frames: HandOver[Prepared], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
 ) -> tuple[Processed, PayloadState]:
-    """When the set is complete: all its :func:`prepared` frames, in order of time. They are taken over, and their memory is
+    """When the set is complete: all its frames in order of time, prepared or rejected. They are taken over, and their memory is
     given back once the stars are out of them.
 
     Raises

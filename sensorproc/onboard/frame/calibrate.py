@@ -7,7 +7,7 @@ from sensorproc.config import Calibrate
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.frames import Frame
-from sensorproc.onboard.frame.covered_borders import unexposed
+from sensorproc.onboard.frame.covered_borders import covered_borders
 from sensorproc.onboard.products import Calibrated, FrameFacts, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.state import PayloadState
@@ -42,7 +42,7 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
     fraction = float(saturated.mean())
     if fraction > config.max_saturated_fraction:
         raise FrameSetRejected("SATURATED", fraction=fraction)
-    left, right, first, last = unexposed(image, flags == 0)
+    left, right, first, last = covered_borders(image, flags == 0)
     ny, nx = image.shape
     for covered in (np.s_[:, :left], np.s_[:, nx - right :], np.s_[:first], np.s_[ny - last :]):
         flags[covered] |= PixelFlag.NO_DATA.value

@@ -10,7 +10,7 @@ CLEAR_SIGMAS = 12.0  # of a line's level: a smaller step is no harm
 COVERED, LIT = 0.4, 0.6  # of the step's height
 
 
-def unexposed(image: np.ndarray, usable: np.ndarray) -> tuple[int, int, int, int]:
+def covered_borders(image: np.ndarray, usable: np.ndarray) -> tuple[int, int, int, int]:
     """How many columns at the left and right and rows at the top and bottom (in order of index) are covered.
 
     ``image`` (ny, nx); ``usable`` (ny, nx) bool, pixels that tell a level.

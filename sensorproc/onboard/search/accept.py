@@ -10,7 +10,7 @@ from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import fit_track
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search.blends import split, subtract
-from sensorproc.onboard.search.static_light import is_moving, without_steady_light
+from sensorproc.onboard.search.static_residual import is_moving, without_static_residual
 from sensorproc.onboard.search.track import Track
 from sensorproc.onboard.search.velocity_boxes import REST_PX, at_rest, span
 from sensorproc.onboard.stack import Stack
@@ -85,7 +85,7 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
             track = again
         if any(_is_remnant(track, a, stack.psf_sigma_px, config) for a in accepted):
             continue
-        track = without_steady_light(stack, image, counted_where_seen(stack, track, accepted))
+        track = without_static_residual(stack, image, counted_where_seen(stack, track, accepted))
         if track.snr < lowest_snr or not is_plausible(stack, track, config) or not is_moving(stack, image, track):
             continue
         members = split(stack, image, track)

@@ -20,7 +20,7 @@ from sensorproc.onboard.kernels.steadiness import unsteadiness
 from sensorproc.onboard.products import Candidate, Registered, Trail
 from sensorproc.onboard.stars.psf import Psf
 from sensorproc.onboard.stars.star_images import image_banks, with_profile
-from sensorproc.onboard.stars.static_sky import Plane, clutter, steady_plane, window
+from sensorproc.onboard.stars.static_sky import Plane, clutter, static_sky_plane, window
 from sensorproc.onboard.threads import each, in_rows
 
 ROUNDED = 1.0 / 12.0  # variance that sampling at whole pixels adds [px^2]
@@ -80,7 +80,7 @@ def model_stars(
     point_noise_e = point_noise(weight, psf.core_px)
     stars = _drawn(np.empty((0, 3)), frames, psf, widths, banks, point_noise_e)
     passing = np.empty((0, 2))
-    plane = steady_plane(cube, weight, matrices, seen, config, flatten)
+    plane = static_sky_plane(cube, weight, matrices, seen, config, flatten)
     for threshold in (config.bright_snr, config.find_snr):
         found = _new_stars(plane, psf, trail, threshold, stars.places, movers, frames, config)
         new = _drawn(found, frames, psf, widths, banks, point_noise_e)
@@ -92,7 +92,7 @@ def model_stars(
             stars = _fit(cube, weight, banks, stars, frames, config)
         if threshold == config.bright_snr:
             banks = _corrected(cube, weight, banks, stars, frames, point_noise_e)
-        plane = steady_plane(cube, weight, matrices, seen, config, flatten)
+        plane = static_sky_plane(cube, weight, matrices, seen, config, flatten)
     moving = [*_mover_places(movers, frames), *passing.tolist()]
     return StarModel(stars, cube, plane, clutter(_without(plane, moving, MOVER_SIGMAS * frames[0].psf_sigma_px), psf, trail))
 

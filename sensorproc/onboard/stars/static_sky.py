@@ -43,7 +43,7 @@ def window(frames: list[Registered]) -> tuple[int, int, int, int]:
     return x0, y0, int(np.ceil(high[0])) - x0 + 1, int(np.ceil(high[1])) - y0 + 1
 
 
-def steady_plane(
+def static_sky_plane(
     cube: np.ndarray, weight: np.ndarray, matrices: np.ndarray, window: tuple[int, int, int, int], config: Stars, flatten: Flatten
 ) -> Plane:
     """What stands still in the registered plane, and its noise."""

@@ -8,7 +8,7 @@ import pytest
 from sensorproc.config import Config
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.patches.link import bright_objects
-from sensorproc.onboard.pipeline import prepared, process_set
+from sensorproc.onboard.pipeline import prepare_or_reject, process_set
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.residual_set import register_set
 from sensorproc.onboard.stage import call
@@ -43,7 +43,7 @@ def test_saturated_stars_are_no_objects():
     case = replace(SIDEREAL, targets=(), n_stars=60)
     frames = frames_of(case)
     hot = [replace(f, facts=replace(f.facts, full_well_e=3000.0)) for f in frames]
-    flattened = [prepared(frame, PayloadState(), Config()) for frame in hot]
+    flattened = [prepare_or_reject(frame, PayloadState(), Config()) for frame in hot]
     registered, _ = register_set(HandOver(flattened), PayloadState(), Config(), 1.0, call)
     tracks, kept = bright_objects(registered)
     assert tracks == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sensorproc.config import Config
-from sensorproc.onboard.pipeline import prepared
+from sensorproc.onboard.pipeline import prepare_or_reject
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.registration.exposure_time import exposure_bias
 from sensorproc.onboard.residual_set import register_set
@@ -23,7 +23,7 @@ CASE = replace(
 def registered(case, claimed: float = 1.0):
     """Frames of a case whose headers claim so many times the exposure, registered."""
     frames = [replace(frame, exposure_s=claimed * frame.exposure_s) for frame in frames_of(case)]
-    items = [prepared(frame, PayloadState(), Config()) for frame in frames]
+    items = [prepare_or_reject(frame, PayloadState(), Config()) for frame in frames]
     return register_set(HandOver(items), PayloadState(), Config(), case.cadence_s, call)[0]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sensorproc.config import Config
-from sensorproc.onboard.pipeline import prepared
+from sensorproc.onboard.pipeline import prepare_or_reject
 from sensorproc.onboard.registration import register as room
 from sensorproc.onboard.state import PayloadState
 from tests.skies.cases import BODY_FIXED
@@ -15,7 +15,7 @@ from tests.skies.frames import made_up_frames
 def test_one_wrong_step_loses_no_frame(monkeypatch):
     """Steps of whole pixels, one of them to hot pixels at rest: every frame is placed all the same, to a tenth of a pixel."""
     frames = made_up_frames(256, 12, replace(BODY_FIXED, targets=(), star_rate=(1.4, 0.6)))
-    flattened = [prepared(frame, PayloadState(), Config()) for frame in frames]
+    flattened = [prepare_or_reject(frame, PayloadState(), Config()) for frame in frames]
     true = room.successive_shifts
 
     def stumbling(*arguments):

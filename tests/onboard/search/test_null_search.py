@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sensorproc.config import Config, parse
-from sensorproc.onboard.pipeline import prepared, process_set, search_set
+from sensorproc.onboard.pipeline import prepare_or_reject, process_set, search_set
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.search.null_search import sign_reversed_pixels
 from sensorproc.onboard.stage import call
@@ -74,7 +74,7 @@ def test_the_reversed_set_lies_in_the_same_memory_and_is_turned_back_bit_for_bit
 def test_prepared_frames_are_given_up(frames):
     """The set's memory is counted on it."""
     config = Config()
-    given = [prepared(frame, PayloadState(), config) for frame in frames]
+    given = [prepare_or_reject(frame, PayloadState(), config) for frame in frames]
     pixels = [weakref.ref(item.image_e) for item in given]
     items = HandOver(given)
     del given

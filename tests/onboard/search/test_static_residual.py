@@ -10,7 +10,7 @@ from sensorproc.onboard import pipeline
 from sensorproc.onboard.kernels.track_fit import subtract_trail
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search.accept import fit
-from sensorproc.onboard.search.static_light import without_steady_light
+from sensorproc.onboard.search.static_residual import without_static_residual
 from sensorproc.onboard.state import PayloadState
 from tests.skies.cases import SIDEREAL
 from tests.skies.frames import made_up_frames
@@ -48,14 +48,14 @@ def test_a_mover_keeps_its_light_and_a_star_under_a_track_does_not(empty_stack):
     candidate = Candidate(80.0, 80.0, RATE, 0.0, 12.0, "test")
     moving = with_light(empty_stack, flux, RATE)
     track = fit(empty_stack, moving, candidate, 1.0)
-    assert without_steady_light(empty_stack, moving, track).snr > 0.9 * track.snr
+    assert without_static_residual(empty_stack, moving, track).snr > 0.9 * track.snr
     standing = with_light(empty_stack, 2.0 * flux, 0.0)
     chance = fit(empty_stack, standing, candidate, 0.05)
     assert chance.snr > 7.0
-    assert without_steady_light(empty_stack, standing, chance).snr < 0.6 * chance.snr
+    assert without_static_residual(empty_stack, standing, chance).snr < 0.6 * chance.snr
 
 
 def test_a_track_too_slow_to_leave_its_place_is_left_alone(empty_stack):
     image = with_light(empty_stack, 400.0, 0.0)
     track = fit(empty_stack, image, Candidate(80.0, 80.0, 0.0, 0.0, 12.0, "test"), 0.05)
-    assert without_steady_light(empty_stack, image, track) is track
+    assert without_static_residual(empty_stack, image, track) is track

@@ -19,7 +19,7 @@ APART_SIGMAS = 3.5  # PSF widths beyond which a place no longer sees the object
 LEAST_MOVING_SNR, MOVING_FRACTION = 5.0, 0.5  # of the light that moves: at least, and of what is expected of it
 
 
-def without_steady_light(stack: Stack, image: np.ndarray, track: Track) -> Track:
+def without_static_residual(stack: Stack, image: np.ndarray, track: Track) -> Track:
     """The track with the SNR that is left once light that stays is taken off, as far as it is more than noise.
 
     For every frame the template is put where the track is *then*, in all other frames in which the track is elsewhere.
@@ -65,7 +65,7 @@ def is_moving(stack: Stack, image: np.ndarray, track: Track) -> bool:
     """Whether a slow track's light moves: what is left of its SNR once whatever stands still has been given to the sky.
 
     Of a mover it is as much as its motion allows (:func:`sensorproc.theory.static_sky_loss`), of the remains of a star nothing.
-    Faster tracks leave the place of their own light: :func:`without_steady_light` sees it.
+    Faster tracks leave the place of their own light: :func:`without_static_residual` sees it.
     """
     c, s = track.candidate, stack.psf_sigma_px
     if not is_slow(stack, c) or not track.phi.sum() > 0:
