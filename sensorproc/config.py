@@ -13,6 +13,7 @@ import difflib
 import hashlib
 import json
 from dataclasses import asdict, field, fields, is_dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -231,10 +232,16 @@ class Config:
 
     def digest(self) -> bytes:
         """First 8 bytes of SHA-256 over the canonical JSON of what changes results, which ``compute`` and ``release`` do not."""
-        values = asdict(self)  # type: ignore[call-overload]
-        for name in ("compute", "release"):
-            values.pop(name)
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()[:8]
+        return _digest_of(self)
+
+
+@lru_cache(maxsize=256)
+def _digest_of(config: Config) -> bytes:
+    """The digest, kept: a flight asks for it several times a frame set."""
+    values = asdict(config)  # type: ignore[call-overload]
+    for name in ("compute", "release"):
+        values.pop(name)
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()[:8]
 
 
 PRESETS = ("geo_search_2k", "wide_420x4", "star_tracker_1k")

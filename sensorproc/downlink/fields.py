@@ -5,6 +5,7 @@ A record is declared once, as a list of :class:`Field`; packing, unpacking, size
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,21 +25,28 @@ class Field:
 
     def encode(self, value: Any) -> Any:
         """Raw value; numbers beyond the field's range saturate at its ends."""
-        dtype = np.dtype(">" + self.code)
-        if dtype.kind == "S":
+        kind, size, low, high = _layout(self.code)
+        if kind == "S":
             raw = value if isinstance(value, bytes) else str(value).encode("ascii", "replace")
-            return raw[: dtype.itemsize]
-        if dtype.kind == "f":
+            return raw[:size]
+        if kind == "f":
             return float(value)
-        info = np.iinfo(dtype)
         scaled = int(value) if self.scale is None else round(float(value) / self.scale)
-        return min(max(scaled, int(info.min)), int(info.max))
+        return min(max(scaled, low), high)
 
     def decode(self, raw: Any) -> Any:
         """Value of a raw one, as plain Python."""
         if isinstance(raw, bytes):
             return raw
         return raw.item() if self.scale is None else raw.item() * self.scale
+
+
+@cache
+def _layout(code: str) -> tuple[str, int, int, int]:
+    """Kind of a raw type code, its bytes, and the least and the largest number of an integer (0 of other kinds)."""
+    dtype = np.dtype(">" + code)
+    info = np.iinfo(dtype) if dtype.kind in "iu" else None
+    return dtype.kind, dtype.itemsize, int(info.min) if info else 0, int(info.max) if info else 0
 
 
 class RecordType:
@@ -48,6 +56,7 @@ class RecordType:
         self.name, self.apid, self.fields = name, apid, tuple(fields)
         self.dtype = np.dtype([(f.name, ">" + f.code) for f in fields])
         self.size_bytes = self.dtype.itemsize
+        self.names = frozenset(f.name for f in fields)
 
     def pack(self, values: dict[str, Any]) -> bytes:
         """Bytes of one record.
@@ -57,9 +66,8 @@ class RecordType:
         PacketError
             If a field is missing or unknown.
         """
-        names = {f.name for f in self.fields}
-        if names != set(values):
-            raise PacketError(f"{self.name} record: fields differ: {sorted(names ^ set(values))}")
+        if self.names != values.keys():
+            raise PacketError(f"{self.name} record: fields differ: {sorted(self.names ^ set(values))}")
         return np.array([tuple(f.encode(values[f.name]) for f in self.fields)], self.dtype).tobytes()
 
     def unpack(self, data: bytes) -> list[dict[str, Any]]:
