@@ -19,7 +19,7 @@ from sensorproc.timescales import NS_PER_S
 
 Values = dict[str, Any]  # of a record, by field
 Rows = dict[int, list[Values]]  # of a set's records, by APID
-NO_TRACKLET = -1
+NO_TRACKLET = -1  # The tracklet id of a detection that belongs to none.
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each, in_rows
 
-TEST_SIGMA = 4.0
+TEST_SIGMA = 4.0  # Significance at which a lasting excess or lack is believed.
 DEAD_SIGMA = 7.0  # of a run of pixels over the set, below nothing and below its neighbours: no light takes charge away
 DEAD_RUN_PX = 17  # along a column; single dark pixels are left, for they tell the null search how wrong the dark map is
 DEAD_CLIP = 6.0  # of a pixel of the run: one or two make none

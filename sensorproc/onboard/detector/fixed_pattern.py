@@ -22,7 +22,7 @@ from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.products import MIN_FRAMES, Flattened, freeze
 from sensorproc.onboard.stage import stage
 
-NEIGHBOURHOOD_PX = 5
+NEIGHBOURHOOD_PX = 5  # Side of the median that tells a resolved source from single hot pixels.
 BRIGHT_SIGMA = 6.0  # of the neighbourhood median: a star, not a dark pattern
 
 

@@ -10,7 +10,7 @@ from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.products import Flattened, Trail
 
 OPTICAL_MARGIN = 0.35  # of the PSF's neighbour ratio; below it a spike is no star whatever the focus
-SPIKE_SIGMA = 6.0
+SPIKE_SIGMA = 6.0  # Pixels above it are tested before stars are looked for.
 RESOLVED_SIGMA_PX = 1.2  # PSFs wider than this are told from compact particle hits by a second, narrower filter
 
 

@@ -18,7 +18,7 @@ from sensorproc.timescales import NS_PER_S
 
 LEAST_TRAIL_SIGMAS = 4.0  # PSF widths: in shorter trails the ends overlap
 LEAST_SNR, MOST_STARS = 20.0, 4  # of stars that are fitted, in a frame
-ROUNDS = 3
+ROUNDS = 3  # Gauss-Newton steps: a trail's first guess is good to a pixel.
 LENGTH_FLOOR_PX = 0.1  # by which the shape of a PSF may lengthen or shorten all trails alike
 WORST_MISFIT = 0.1  # rms over the trail's brightest pixel, beyond the noise: no lone star
 N_TERMS = 6  # flux, background, along and across the trail, its length and width

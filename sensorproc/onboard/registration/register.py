@@ -25,7 +25,7 @@ from sensorproc.onboard.straight_line import velocity
 from sensorproc.onboard.threads import each
 from sensorproc.timescales import NS_PER_S
 
-TINY_IFOV_RAD = 1e-6
+TINY_IFOV_RAD = 1e-6  # With an unknown pixel scale a field so small makes the homography a shift and a rotation [rad].
 SHORTEST_TRAIL = 0.4  # in PSF sigmas: a shorter one is a point
 SAME_TRAIL = 0.3  # PSF sigmas by which a trail may differ from the one stars were found with
 CLEAR_GAIN = 1.15  # in SNR, of a trail over a point

@@ -17,13 +17,13 @@ from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
 from sensorproc.theory import trail_energy
 
-ITERATIONS = 14
+ITERATIONS = 14  # Gauss-Newton steps of one fit.
 SEEN_FRACTION = 0.2  # of the typical template energy: less, and a frame says nothing of the object
 MEASURABLE_FRACTION = 0.02  # with less a frame's flux means nothing
-PLAIN_SNR = 5.0
-NEAR_PX = 12.0
-REMNANT_SIGMAS = 5.0
-REMNANT_FRACTION = 0.5
+PLAIN_SNR = 5.0  # An object that is so plain in a frame is seen there, whatever is masked.
+NEAR_PX = 12.0  # Tracks that come so near to an accepted one are fitted again without its light.
+REMNANT_SIGMAS = 5.0  # PSF widths beside an accepted track in which its imperfect PSF leaves light,
+REMNANT_FRACTION = 0.5  # and the part of its SNR below which a track there is taken for that.
 DAZZLING_SNR = 20.0  # of one frame: what is left of a brighter object, a few per cent, is no longer noise
 FIXED_DRIFT_PX = 4.0  # over the set; what moves more visits several pixels
 FIXED_SPOT_CHI2 = 6.0  # by which a fixed spot must beat the moving one

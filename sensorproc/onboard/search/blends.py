@@ -27,9 +27,9 @@ FAINTEST = 0.015  # part of the brighter one's light: less may be the PSF's wing
 REACH_SIGMAS, GRID_SIGMAS = 5.25, 0.75  # where the second one is looked for; what is farther is a candidate of its own
 MODEL_ERROR = 0.04  # of a Gaussian for the PSF, by the pixel
 CLOSE_SIGMAS, N_ANGLES = 1.2, 6  # and where a fit of two closer ones begins
-MOST_MEMBERS = 6
-ITERATIONS = 25
-LARGEST_STEP_SIGMAS = 0.7
+MOST_MEMBERS = 6  # Objects under one track; more are not told apart.
+ITERATIONS = 25  # Levenberg-Marquardt steps of a joint fit.
+LARGEST_STEP_SIGMAS = 0.7  # PSF widths that a source may move in one step.
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from sensorproc.onboard.state import FADING, Optics
 
 FIRST_SCALE_SIGMA, LATER_SCALE_SIGMA = 0.02, 1e-3  # relative: of a header's scale, and of one seen on stars
 BEND_SIGMAS = (0.3, 0.3, *[0.3] * 6, *[0.3] * 8)  # [px at 1000 px from the boresight]
-RADIAL_SIGMA = 6.0
+RADIAL_SIGMA = 6.0  # The same of a radial distortion of third order, which lenses do have.
 RADIAL = (8, 10, 13, 15)  # of the 16 terms those that a radial distortion of third order has alike: p^3, p q^2, p^2 q, q^3
 SAME_STARS = 0.3  # of a frame's information that is new when the same stars stand on the same pixels
 

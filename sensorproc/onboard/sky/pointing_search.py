@@ -8,8 +8,8 @@ from sensorproc.geometry import Camera, compose, rotation
 from sensorproc.onboard.sky.plate import turned
 
 VOTE_PX = 4.0  # side of a bin
-BRIGHT_TABLE, BRIGHT_STARS = 150, 80
-MOST_ROLLS = 41
+BRIGHT_TABLE, BRIGHT_STARS = 150, 80  # Brightest stars of the table and of the frame that vote.
+MOST_ROLLS = 41  # Roll angles tried.
 
 
 def votes(prior: Camera, stars: np.ndarray, unit: np.ndarray, reach_px: float, roll_rad: float, half_px: float) -> list[Camera]:

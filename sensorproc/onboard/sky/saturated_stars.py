@@ -7,7 +7,7 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.products import Flattened, Registered
 
 LEAST_AREA_PX = 12  # saturated pixels and their neighbours: a single hot one and its own are nine
-MOST = 100
+MOST = 100  # Saturated stars of a frame that are placed, largest first.
 AROUND_PX = 2  # of the saturated pixels still bright enough to place the star
 PLACE_SIGMA_PX = 0.35  # of a saturated star: bleeding, and what the lost peak knew
 BESIDE_SIGMAS = 4.0  # PSF widths around it in which what was found is its wing

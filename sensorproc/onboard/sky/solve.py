@@ -26,16 +26,16 @@ from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import Optics
 
 ROUGH_RADII_PX = (2.0 * VOTE_PX, VOTE_PX, VOTE_PX, VOTE_PX)  # before the optics are known
-FINE_RADII_PX = (VOTE_PX, 2.5, 2.0, 2.0)
+FINE_RADII_PX = (VOTE_PX, 2.5, 2.0, 2.0)  # The same once the optics are known.
 LOST_FRACTIONS = (0.008, 0.006, 0.004)  # of the half diagonal: how far optics not yet learnt may shift a star
-MOST_VOTES = 6
+MOST_VOTES = 6  # Pointings that are fitted, best supported first.
 MOST_LOST = 3  # frames of a set that may be looked up in vain
 STEP_ROLL_DEG = 0.1  # between frames of a set
 LEARN_ROUNDS, LATER_ROUNDS = 3, 1  # of learning the optics and fitting again: in a first set, and once they are known
 MORE_STARS = 3  # table stars for every star found: fainter ones only add chance matches
 MOST_TABLE = 10  # and of those around the field that are looked at
 LEAST_SIGMA_PX = 0.02  # of what is not yet known of the optics
-PRIOR_ROLL_SIGMA_RAD = math.radians(1.0)
+PRIOR_ROLL_SIGMA_RAD = math.radians(1.0)  # Error of a header's roll, one sigma.
 
 
 @stage(bytes_px=1)

@@ -18,13 +18,13 @@ from sensorproc.onboard.products import FrameFacts, Registered, Solved
 from sensorproc.theory import snr_streak
 
 PLAIN_SNR = 15.0  # of stars whose light is more than noise
-MIN_STARS = 5
+MIN_STARS = 5  # Fewer stars give no zero point.
 FLOOR_MAG = 0.005  # of flat fields and passbands
 KNOWN_SIGMA_MAG = 0.05  # of a zero point that was only given
 FIELD_COLOUR = 1.0  # BP-RP, about that of field stars
 TERM_SIGMA = 0.3  # magnitudes a magnitude of colour, before any star is seen
 SAME_PX = 1.5  # between a modelled star and its place by the table
-ROUNDS, CLIP = 4, 3.0
+ROUNDS, CLIP = 4, 3.0  # Fits, and the scatters beyond which a star is left out of the next one.
 
 
 def zero_point(rate_e_s: np.ndarray, mag: np.ndarray, colour: np.ndarray) -> tuple[float, float] | None:

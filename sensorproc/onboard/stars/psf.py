@@ -16,10 +16,10 @@ from sensorproc.onboard.threads import each
 
 WIDTHS = np.geomspace(0.5, 3.5, 50)  # of cores tried [px], 4 % apart
 WING_RATIOS = (2.0, 2.5, 3.0, 3.6, 4.5)  # of wings over cores tried
-MAX_WING = 0.35
-BRIGHT_SNR = 25.0
+MAX_WING = 0.35  # The wing holds at most this part of the light.
+BRIGHT_SNR = 25.0  # Stars below it do not tell the width.
 MAX_STARS, MIN_STARS = 40, 6  # a frame, and in all
-SAMPLED_FRAMES = 4
+SAMPLED_FRAMES = 4  # Frames of a set, evenly spread, whose stars are measured.
 WING_SNR = 80.0  # of the stars that show a wing
 HALF_WIDTHS = 9.0  # pixels looked at, in expected widths around the trail
 MIN_STARS_FOR_FIELD = 24  # to tell growth towards the corners

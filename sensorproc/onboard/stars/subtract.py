@@ -24,13 +24,13 @@ from sensorproc.onboard.stars.psf import Psf, measure_psf
 from sensorproc.onboard.stars.star_model import StarModel, is_saturated, model_stars, point_noise
 from sensorproc.onboard.threads import each
 
-STAR_FREE_SIGMA = 0.3
+STAR_FREE_SIGMA = 0.3  # Pixels with less starlight than this part of their noise tell the noise.
 CLUTTER_ERROR = 0.5  # of what stands still without being a known star: taken at whole pixels, it is not the same in all frames
 BRIGHT_MODEL_SIGMA = 8.0  # pixels this bright in the model tell the model's error
 UPPER_QUARTILE = 1.3233  # of chi-squared with one degree of freedom
 MIN_MODEL_PIXELS, DEFAULT_MODEL_ERROR = 200, 0.03  # with fewer bright pixels the error is taken to be this
 MAX_MODEL_ERROR = 0.2  # taken around saturated stars
-SATURATED_REACH_PX = 10
+SATURATED_REACH_PX = 10  # Charge of a saturated pixel may reach so far.
 PASSING_SIGMAS = 3.0  # PSF widths, and half its way to the next frame, around a passing object
 MIN_LINE_PX = 64  # good pixels a row or column needs before its own level is trusted
 PART_PX, MIN_PART_PX = 64, 24  # parts of a line whose levels must agree, and good pixels each needs

@@ -22,12 +22,12 @@ from sensorproc.onboard.streaks.line_search import Line, search_lines
 from sensorproc.onboard.streaks.plausible import is_fixed, is_like_light, is_stars, lies_along, lies_on
 from sensorproc.onboard.threads import each
 
-POINT_SNR = 4.0
-WIDE_PX = 65
+POINT_SNR = 4.0  # Peaks above this are tested for being points, in sets too short to take the stars out.
+WIDE_PX = 65  # Side of the box whose mean takes out what wide remains of stars leave.
 POINT_FRACTION = 0.4  # of a peak's level, on opposite sides of it: less is a point
 MAX_STREAKS = 12  # per frame; more is not a sky but a disturbance
 MAX_FITS = 60  # of candidates
-UNCLIPPED = 1e6
+UNCLIPPED = 1e6  # An SNR that no pixel reaches: the filtered map is not clipped.
 NULL_RATIO = 1.2  # by which a streak must beat the best dark line of its frame
 TRACK_SIGMAS = 4.0  # PSF widths around the trail of an accepted track in which a streak is what its model left
 REMNANT_SIGMAS, REMNANT_FRACTION = 6.0, 0.25  # beside a streak so much stronger, what its model left

@@ -19,7 +19,7 @@ TRAIL_SIGMAS, TRAIL_FLOOR_PX = 4.0, 1.0  # of length, and of the ends across the
 PLACE_FLOOR_PX = 0.3  # of frames to one another and of a motion not quite straight
 MOST_RATIO = 4.0  # of brightness, from frame to frame
 EDGE_SIGMAS = 3.0  # PSF widths from the detector's edge within which a streak goes on outside
-LEAST_STEP = 1e-9
+LEAST_STEP = 1e-9  # A shorter predicted trail [px] has no direction.
 
 Numbered = tuple[int, Streak]  # frame of the set, streak
 
