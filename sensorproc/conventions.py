@@ -31,7 +31,7 @@ Not a number
 
 import math
 
-FWHM_TO_SIGMA = 0.42466
+FWHM_TO_SIGMA = 0.42466  # rounded, and kept so: products hold its bits
 
 ARCSEC_PER_RAD = math.degrees(1.0) * 3600.0
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))

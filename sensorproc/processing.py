@@ -4,7 +4,7 @@ Runs as fast as the machine goes. Bad files and bad frames become events; the re
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,7 @@ from sensorproc.errors import InputError
 from sensorproc.frame_sets import frame_sets, read_frames, unopened
 from sensorproc.ground.decode import Decoded, write_products
 from sensorproc.ground.release import Marking, check_mode
-from sensorproc.onboard.frame_set_processor import FrameSetProcessor, See, unseen
-from sensorproc.onboard.pixel_ownership import HandOver
-from sensorproc.onboard.products import Prepared
+from sensorproc.onboard.frame_set_processor import FrameSetProcessor, See, in_order, unseen
 from sensorproc.onboard.records import TakenSet
 from sensorproc.onboard.stage import call
 from sensorproc.onboard.star_table import StarTable
@@ -90,7 +88,7 @@ def process(
         n_read += len(frames)
         missing |= dict.fromkeys(text for frame in frames for text in frame.missing)
         kept = StageKeeper() if onlookers.keeps_stages else None
-        items = _in_order([processor.prepare(frame) for frame in frames], [rejection for rejection, _ in unreadable])
+        items = in_order([*map(processor.prepare, frames), *(rejection for rejection, _ in unreadable)])
         lost = unopened(recording, sets) if k == 0 else []
         searched = processor.search(items, frames, kept.do if kept else call, lost)
         processor.commit(searched)
@@ -113,11 +111,6 @@ def process(
     run |= {"status": "finished", "input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
     write_run(out, run)
     return Outcome(decoded, len(sets), n_read, n_processed, tuple(problems), tuple(missing))
-
-
-def _in_order(*parts: Sequence[Prepared]) -> HandOver[Prepared]:
-    """All items of a set in order of time."""
-    return HandOver(sorted((item for part in parts for item in part), key=lambda item: item.t_mid_tai_ns))
 
 
 def marking_fields(mark: Marking | None, recorded_mode: str | None) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from sensorproc.downlink.dictionary import Severity
 from sensorproc.downlink.telecommands import Mode
 from sensorproc.events import Event
 from sensorproc.frames import Frame, Rejection
+from sensorproc.onboard.frame_set_processor import in_order
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Prepared
 
@@ -275,12 +276,12 @@ class ImageProcessor:
             return item
 
         items = self.prepared.sound(opened.set_id, partial(self.store.read_again, opened), remake)
-        return _in_order(items), charges
+        return in_order(items), charges
 
     def _anew(self, opened: OpenSet, config: Config, step: int) -> tuple[HandOver[Prepared], list[Charge]]:
         """A set prepared once more from its raw frames, and the cost."""
         made = [self._made(opened, item, k % step != 0, config) for k, item in enumerate(opened.items)]
-        return _in_order([item for item, _ in made]), [charge for _, charges in made for charge in charges]
+        return in_order([item for item, _ in made]), [charge for _, charges in made for charge in charges]
 
     def doubt(self, detector: int | None) -> None:
         """A table was found damaged: of one detector, or one that all use. What was made with it may be wrong."""
@@ -320,11 +321,6 @@ class ImageProcessor:
     def n_waiting(self) -> int:
         """Complete sets that wait."""
         return sum(len(waiting.items) for waiting in self._complete.values())
-
-
-def _in_order(items: list[Prepared]) -> HandOver[Prepared]:
-    """A set in order of time, for its search to take over."""
-    return HandOver(sorted(items, key=lambda item: item.t_mid_tai_ns))
 
 
 def _searched(opened: OpenSet, rejections: list[Rejection]) -> list[Frame]:

@@ -3,7 +3,7 @@
 ``process`` on the ground, the simulated payload and whoever opens a notebook use the same object.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -23,6 +23,11 @@ See = Callable[[int, Processed], object]  # looks at a set that is done, given w
 
 def unseen(set_id: int, processed: Processed) -> None:
     """Nobody looks at the set."""
+
+
+def in_order(items: Iterable[Prepared]) -> HandOver[Prepared]:
+    """All items of a set in order of time, for its search to take over."""
+    return HandOver(sorted(items, key=lambda item: item.t_mid_tai_ns))
 
 
 class StarSource(Protocol):

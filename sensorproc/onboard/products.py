@@ -20,8 +20,7 @@ Image = np.ndarray  # (ny, nx) float32, C-contiguous, read-only
 class FrameFacts:
     """What is known of a frame besides its pixels: it stays when they have served and their memory is given back.
 
-    ``shape`` (ny, nx); ``gain_e_per_dn`` the gain used, 1 where it is not known; ``background_e`` and ``noise_e`` the frame's
-    typical ones [e-], 0 before they are measured.
+    ``shape`` (ny, nx); ``background_e`` and ``noise_e`` the frame's typical ones [e-], 0 before they are measured.
     """
 
     index: int
