@@ -64,6 +64,7 @@ class Calibrate:
 
     saturation_fraction: Fraction = 0.95  # of full well, where full well is known
     max_saturated_fraction: Fraction = 0.5  # more than this rejects the frame
+    max_covered_fraction: Annotated[float, Field(ge=0, le=0.4)] = 0.08  # of a side, that a cover no header speaks of may hide
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -98,8 +99,10 @@ class Solve:
     prior_sigma_arcsec: Positive = 60.0  # of a pointing from the header alone, 1 sigma per axis
     prior_error_deg: Positive = 0.1  # how far the header's pointing may be off,
     prior_roll_deg: Positive = 1.0  # and its roll
+    prior_roll_sigma_deg: Positive = 1.0  # of a roll from the header alone, 1 sigma
     step_deg: Positive = 0.05  # the same of the frame before
     lost_in_space: bool = True  # where that fails: find the pointing from the scale alone
+    max_lost_frames: Count = 3  # of a set, for which that is tried in vain
     max_table_stars: Annotated[int, Field(ge=10, le=20000)] = 1500
     min_matched: Annotated[int, Field(ge=4)] = 6
 
@@ -113,6 +116,7 @@ class Stars:
     find_snr: Positive = 4.0  # over the set, of the faintest stars fitted
     max_stars: Annotated[int, Field(ge=10)] = 40000  # of a round
     fit_rounds: Annotated[int, Field(ge=1, le=10)] = 2  # through all stars, each on what the others leave
+    saturated_reach_px: Annotated[int, Field(ge=0, le=200)] = 10  # around a saturated pixel, to which its charge may run
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -129,6 +133,7 @@ class Movers:
 
     snr: Positive = 12.0  # of one frame, from which a star's own motion is looked for
     sigma: Positive = 8.0  # significance of the motion
+    min_frames: Annotated[int, Field(ge=4)] = 4  # that see it: the motion is tested without the first and the last
     floor_px: Positive = 0.15  # per-frame centroid error that registration and blends cause
 
 
@@ -149,7 +154,16 @@ class Search:
     point_snr: Positive = 6.0  # single-frame detections that are linked across frames
     max_points_per_frame: Annotated[int, Field(ge=2, le=2000)] = 150
     link_radius_px: Positive = 1.5
+    min_linked_frames: Annotated[int, Field(ge=3)] = 4  # in which a linked object is seen: a straight line leaves two to check it
     max_speed_px_frame: Positive = 80.0
+
+
+@dataclass(frozen=True, config=STRICT)
+class Patches:
+    """Objects that are wider than points or saturated, found as patches of bright pixels."""
+
+    pixel_snr: Positive = 10.0  # of each pixel that belongs to a patch
+    max_per_frame: Count = 40  # the largest are kept
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -161,6 +175,8 @@ class Streaks:
     min_length_px: Annotated[int, Field(ge=8)] = 24
     clip_snr: Positive = 4.0  # of a pixel's filtered value, so that one spike makes no line
     min_filled_fraction: Fraction = 0.6  # of the streak's pieces that must be bright by themselves
+    max_fits: Count = 60  # of candidate lines in a frame, strongest first
+    max_per_frame: Count = 12  # of streaks reported
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -173,6 +189,7 @@ class Accept:
     flicker: NotNegative = 0.5  # fractional rms of brightness from frame to frame that is still one object
     max_flux_chi2: Positive = 2.5  # of the frames' fluxes, per frame, flicker and noise allowed for
     fixed_motion_px: Positive = 1.0  # less motion over the detector in a whole stare set: a defect
+    max_blended: Count = 6  # objects told apart under one track
     duplicate_px: Positive = 3.0  # rms distance of two tracks that are one object's
 
 
@@ -223,6 +240,7 @@ class Config:
     cosmic_rays: CosmicRays = field(default_factory=CosmicRays)
     movers: Movers = field(default_factory=Movers)
     search: Search = field(default_factory=Search)
+    patches: Patches = field(default_factory=Patches)
     streaks: Streaks = field(default_factory=Streaks)
     accept: Accept = field(default_factory=Accept)
     measure: Measure = field(default_factory=Measure)

@@ -17,7 +17,7 @@ from sensorproc.errors import InputError
 from sensorproc.frame_sets import frame_sets, read_frames, unopened
 from sensorproc.ground.decode import Decoded, write_products
 from sensorproc.ground.release import Marking, check_mode
-from sensorproc.onboard.frame_set_processor import FrameSetProcessor, See, in_order, unseen
+from sensorproc.onboard.frame_set_processor import FrameSetProcessor, OnSetDone, ignore_set, in_order
 from sensorproc.onboard.records import TakenSet
 from sensorproc.onboard.stage import call
 from sensorproc.onboard.star_table import StarTable
@@ -43,11 +43,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Onlookers:
-    """Who follows a run: ``progress`` is told of every set that begins, ``see`` is given every set that is done. With
+    """Who follows a run: ``progress`` is told of every set that begins, ``on_set_done`` is given every set that is done. With
     ``keeps_stages`` what every set went through is kept in ``stages`` beside the products."""
 
     progress: Progress = lambda stage, done, total: None
-    see: See = unseen
+    on_set_done: OnSetDone = ignore_set
     keeps_stages: bool = False
 
 
@@ -101,7 +101,7 @@ def process(
             searched.records(n_tracklets), searched.set_values(taken) | marking, last_ns, k == len(sets) - 1
         )
         n_processed, n_tracklets = n_processed + searched.n_processed, n_tracklets + len(searched.processed.tracklets)
-        onlookers.see(k, searched.processed)
+        onlookers.on_set_done(k, searched.processed)
     if n_read == 0:
         raise InputError("\n".join(problems) or f"{recording.path}: no frame could be read")
     onlookers.progress("set", len(sets), len(sets))

@@ -50,7 +50,7 @@ def test_a_long_recording_is_held_a_set_at_a_time_and_drawn_to_a_limit(recording
         alive.append(sum(one() is not None for one in seen))
 
     config = parse({"frame_set": {"max_frames": 2}})
-    outcome = process(open_recording(recordings / "EMPTY"), config, None, None, tmp_path, [], Onlookers(see=see))
+    outcome = process(open_recording(recordings / "EMPTY"), config, None, None, tmp_path, [], Onlookers(on_set_done=see))
     assert outcome.n_sets == len(seen) == 4
     assert max(alive) <= 2
     write_report(tmp_path / "report.html", "four sets", outcome, views)

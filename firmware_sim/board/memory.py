@@ -69,7 +69,7 @@ def demand(need: Footprint, n_detectors: int, n_sets: int, star_table_bytes: int
     }
 
 
-def laid_out(needs: dict[str, int], budget_bytes: int) -> BufferManager:
+def allocated(needs: dict[str, int], budget_bytes: int) -> BufferManager:
     """Memory with everything reserved but frames, which come set by set; what does not fit is refused before it starts.
 
     Raises

@@ -34,7 +34,7 @@ class PreparedFrames:
         """Frames of a set so far."""
         return len(self._items.get(set_id, ()))
 
-    def sound(self, set_id: int, read: Callable[[int], Item], remake: Callable[[Frame], Prepared]) -> list[Prepared]:
+    def verified(self, set_id: int, read: Callable[[int], Item], remake: Callable[[Frame], Prepared]) -> list[Prepared]:
         """A complete set, out of memory. A damaged frame is made anew from its raw pixels; without these it is lost."""
         items, crcs = self._items.pop(set_id), self._crcs.pop(set_id)
         is_doubtful = set_id in self._doubtful
@@ -54,7 +54,7 @@ class PreparedFrames:
         self.n_remade += 1
         return remake(raw)
 
-    def doubt(self, set_ids: Iterable[int]) -> None:
+    def mark_suspect(self, set_ids: Iterable[int]) -> None:
         """A table was found damaged with which frames of these sets may have been made."""
         self._doubtful |= set(set_ids)
 
@@ -69,7 +69,7 @@ class PreparedFrames:
         for held in (self._items, self._crcs, self._doubtful):
             held.clear()
 
-    def upset(self, pick: int, bit: int) -> int:
+    def flip_bit(self, pick: int, bit: int) -> int:
         """A particle flips a bit of a frame's pixels; the set it belongs to, -1 if none is held."""
         held = [(set_id, k, item) for set_id, items in self._items.items() for k, item in enumerate(items)
                 if isinstance(item, Flattened)]  # fmt: skip

@@ -27,7 +27,7 @@ class TableGuard:
     operating: OperatingState
     states: dict[int, PayloadState]
     event: EventOut = port()
-    doubt: Callable[[int | None], None] = port()
+    mark_suspect: Callable[[int | None], None] = port()
     n_reloaded: int = 0
     _stars: bytes | None = field(default=None, repr=False)  # as they lie in memory, once that is not what was loaded
 
@@ -58,10 +58,10 @@ class TableGuard:
             self._told(BAD)
         if state is not self.states[detector]:
             self.states[detector] = state
-            self.doubt(detector)
+            self.mark_suspect(detector)
         if self._stars is not None and crc32(self._stars) != crc32(shipped_bytes()):
             self._told(STARS)
-            self.doubt(None)
+            self.mark_suspect(None)
         self._stars = None
 
     def check_all(self) -> int:

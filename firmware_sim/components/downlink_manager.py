@@ -40,7 +40,7 @@ class DownlinkManager:
         records = records | {
             int(Apid.EVENT): records[int(Apid.EVENT)] + self.events(),
             int(Apid.HEALTH): [self.health_record(set_id)],
-            int(Apid.DWELL): (dwells := self.ledger.told()),
+            int(Apid.DWELL): (dwells := self.ledger.take_records()),
         }
         link = min(self.share_bytes_s * period_ns / NS_PER_S, self.most_bytes())
         budget = max(int(min(link, self.radio.free_bytes())), 1)  # 0 would mean unlimited
@@ -49,7 +49,7 @@ class DownlinkManager:
         dropped = self.radio.put(packets, lambda: self._tell_sent(set_id, True))
         self._told_ns = self.clock.now_ns()
         gone = [packet for packet in packets if apid_of(packet) == Apid.DWELL and packet not in dropped]
-        self.ledger.untold(dwells[sum(n_records(packet) for packet in gone) :])  # no room: with the next set
+        self.ledger.put_back(dwells[sum(n_records(packet) for packet in gone) :])  # no room: with the next set
         if len(dropped) == len(packets):
             self._tell_sent(set_id, False)
 
@@ -79,10 +79,10 @@ class DownlinkManager:
     def tell_dwells(self) -> bool:
         """Closed dwells of which the ground has not heard, as far as there is room; whether some are left that will find it."""
         packets, left = self.formatter.format_fitting(
-            int(Apid.DWELL), self.ledger.told(), self.clock.tai_ns(), int(self.radio.free_bytes())
+            int(Apid.DWELL), self.ledger.take_records(), self.clock.tai_ns(), int(self.radio.free_bytes())
         )
         self.radio.put(packets)
-        self.ledger.untold(left)
+        self.ledger.put_back(left)
         return bool(left and packets)
 
     def finish(self) -> None:

@@ -147,7 +147,7 @@ class Health:
         if has_gone:
             self.sent_ns[set_id] = self.clock.tai_ns() - end
 
-    def told(self) -> list[bytes]:
+    def take_records(self) -> list[bytes]:
         """EVENT records since this was last asked."""
         records, self._events = self._events, []
         return records

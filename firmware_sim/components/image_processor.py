@@ -275,7 +275,7 @@ class ImageProcessor:
             charges.extend(spent)
             return item
 
-        items = self.prepared.sound(opened.set_id, partial(self.store.read_again, opened), remake)
+        items = self.prepared.verified(opened.set_id, partial(self.store.read_again, opened), remake)
         return in_order(items), charges
 
     def _anew(self, opened: OpenSet, config: Config, step: int) -> tuple[HandOver[Prepared], list[Charge]]:
@@ -283,13 +283,13 @@ class ImageProcessor:
         made = [self._made(opened, item, k % step != 0, config) for k, item in enumerate(opened.items)]
         return in_order([item for item, _ in made]), [charge for _, charges in made for charge in charges]
 
-    def doubt(self, detector: int | None) -> None:
+    def mark_suspect(self, detector: int | None) -> None:
         """A table was found damaged: of one detector, or one that all use. What was made with it may be wrong."""
-        self.prepared.doubt(k for k, opened in self.store.sets.items() if opened.detector == detector)
+        self.prepared.mark_suspect(k for k, opened in self.store.sets.items() if opened.detector == detector)
         for opened in self._at_work.values():
             self._work[opened.set_id].is_doubtful |= detector in (None, opened.detector)
 
-    def upset(self, pick: int) -> int:
+    def flip_bit(self, pick: int) -> int:
         """Bits of a search's working memory flip beyond repair; its set, -1 if none is searched. With error correction the damage
         is seen when it is read; without, a second search that gives something else tells."""
         at_work = list(self._at_work.values())

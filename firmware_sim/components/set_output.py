@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from firmware_sim.flight.timeline import Timeline, flow_number
 from firmware_sim.ports import Clock, Ledger, OpenSet, SetOut, frame_number, port
 from sensorproc.frames import Rejection
-from sensorproc.onboard.frame_set_processor import SearchedSet, See
+from sensorproc.onboard.frame_set_processor import OnSetDone, SearchedSet
 from sensorproc.onboard.records import TakenSet
 
 
@@ -16,7 +16,7 @@ class SetOutput:
     """Ports: clock, ledger, sets out (to the downlink manager), whoever is told of every set searched and of its first frame."""
 
     clock: Clock
-    see: See  # for the report
+    on_set_done: OnSetDone  # for the report
     timeline: Timeline
     ledger: Ledger = port()
     out: SetOut = port()
@@ -28,7 +28,7 @@ class SetOutput:
     def __call__(self, opened: OpenSet, rejections: Sequence[Rejection], result: SearchedSet, level: int) -> None:
         """A set's result, frames that were not searched, and the level of overload at which the others were."""
         if not result.is_repeat:
-            self.see(opened.set_id, result.processed)
+            self.on_set_done(opened.set_id, result.processed)
         first = min(map(frame_number, opened.items))
         self.done(opened, first)
         self.n_degraded += level > 0

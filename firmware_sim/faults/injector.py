@@ -133,10 +133,10 @@ class Injector:
     def _flip_prepared(self, arena: FrameArena, n_adjacent: int) -> int:
         if arena.mends(n_adjacent):
             return -1
-        return self.board.image_processor.prepared.upset(*(int(v) for v in self.rng.integers(1 << 40, size=2)))
+        return self.board.image_processor.prepared.flip_bit(*(int(v) for v in self.rng.integers(1 << 40, size=2)))
 
     def _flip_work(self, arena: FrameArena, n_adjacent: int) -> int:
-        return -1 if arena.mends(n_adjacent) else self.board.image_processor.upset(int(self.rng.integers(1 << 40)))
+        return -1 if arena.mends(n_adjacent) else self.board.image_processor.flip_bit(int(self.rng.integers(1 << 40)))
 
     def _table(self, size: float) -> int:
         for _ in range(int(size)):

@@ -18,7 +18,7 @@ from sensorproc.downlink.dictionary import Apid
 from sensorproc.ground.decode import FORMATS, remove_earlier, write_products
 from sensorproc.ground.export.tables import write_table
 from sensorproc.ground.release import Marking, check_mode
-from sensorproc.onboard.frame_set_processor import See, unseen
+from sensorproc.onboard.frame_set_processor import OnSetDone, ignore_set
 from sensorproc.processing import Outcome, marking_fields
 from sensorproc.recording import open_recording
 from sensorproc.run_facts import run_facts, write_run
@@ -49,9 +49,9 @@ class Flight:
 def fly(
     scenario: Scenario, recording_path: Path, out: Path, mark: Marking | None, argv: list[str],
     progress: Progress = lambda stage, done, total: None, costs: Path | None = None,
-    see: See = unseen,
+    on_set_done: OnSetDone = ignore_set,
 ) -> Flight:  # fmt: skip
-    """Fly a recording and write everything the ground gets into ``out``; ``see`` is called with every set when it is done."""
+    """Fly a recording and write everything the ground gets into ``out``; ``on_set_done`` is called with every finished set."""
     out.mkdir(parents=True, exist_ok=True)
     remove_earlier(out)
     (out / "downlink.bin").unlink(missing_ok=True)
@@ -68,7 +68,7 @@ def fly(
             order = Order(
                 recording, config, scenario.board, profile, scenario.scene.seed, marking, scenario.operations, load_stages(costs)
             )
-            payload = topology.build(order, Outlets(downlink.write, out / UNFINISHED, see))
+            payload = topology.build(order, Outlets(downlink.write, out / UNFINISHED, on_set_done))
         except BudgetError as refusal:
             downlink.close()
             (out / "downlink.bin").unlink()

@@ -10,7 +10,7 @@ import simpy
 
 from firmware_sim.board.arena import FrameArena
 from firmware_sim.board.clock import VirtualClock
-from firmware_sim.board.memory import demand, laid_out
+from firmware_sim.board.memory import allocated, demand
 from firmware_sim.board.overload import OverloadPolicy
 from firmware_sim.board.prepared_memory import PreparedFrames
 from firmware_sim.board.processor_profile import Profile
@@ -52,7 +52,7 @@ from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.downlink.telecommands import Mode
 from sensorproc.frame_sets import FrameSets, frame_sets
-from sensorproc.onboard.frame_set_processor import FrameSetProcessor, See, unseen
+from sensorproc.onboard.frame_set_processor import FrameSetProcessor, OnSetDone, ignore_set
 from sensorproc.onboard.products import Processed
 from sensorproc.onboard.records import NOT_TAKEN, set_values
 from sensorproc.onboard.state import PayloadState
@@ -87,7 +87,7 @@ class Outlets:
 
     send: Callable[[bytes], object] | None = None
     timeline: Path | None = None
-    see: See = unseen
+    on_set_done: OnSetDone = ignore_set
 
 
 def made(order: Order, outlets: Outlets) -> tuple[dict[str, Any], Payload, Sky, FrameSets]:
@@ -110,14 +110,14 @@ def made(order: Order, outlets: Outlets) -> tuple[dict[str, Any], Payload, Sky, 
     states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in layout.detectors}
     stream: list[bytes] = []
 
-    parts: dict[str, Any] = {"memory": laid_out(needs, board.memory_bytes), "ledger": DwellLedger(), "states": states}
+    parts: dict[str, Any] = {"memory": allocated(needs, board.memory_bytes), "ledger": DwellLedger(), "states": states}
     parts["state"] = OperatingState(Mode[operations.starts], pack(entries), operations.starts == "OBSERVE")
     parts["parameters"] = ParameterSet(config)
     parts["processor"] = Processor(env, clock, order.profile, common.trace)
     parts["tables"] = TableGuard(parts["state"], states)
     parts |= _watch_and_downlink(order, common, outlets.send or stream.append, states)
     sky = replace(sky, catalog=parts["tables"].catalog)
-    parts |= _frames_to_sets(order, common, parts, sky, outlets.see)
+    parts |= _frames_to_sets(order, common, parts, sky, outlets.on_set_done)
     parts |= _camera_and_commands(order, common, parts, sky, visits)
     facts = {"env": env, "clock": clock, "timeline": common.trace, "layout": layout, "needs": needs, "problems": problems}
     facts |= {"period_ns": period_ns, "stream": stream, "end": common.end}
@@ -168,7 +168,7 @@ def _watch_and_downlink(
     }
 
 
-def _frames_to_sets(order: Order, common: _Common, parts: dict[str, Any], sky: Sky, see: See) -> dict[str, Any]:
+def _frames_to_sets(order: Order, common: _Common, parts: dict[str, Any], sky: Sky, on_set_done: OnSetDone) -> dict[str, Any]:
     """Frame store, image processor with its core, and the way out for sets. The watchdog begins to look at them."""
     layout, profile, guards_pixels = common.layout, order.profile, order.guards_pixels
     arena = FrameArena(layout.n_slots, layout.frame_px, profile.edac) if guards_pixels else None
@@ -184,7 +184,7 @@ def _frames_to_sets(order: Order, common: _Common, parts: dict[str, Any], sky: S
         "arena": arena,
         "store": FrameStore(arena),
         "core": core,
-        "output": SetOutput(common.clock, see, common.trace),
+        "output": SetOutput(common.clock, on_set_done, common.trace),
         "image_processor": image_processor,
     }
 

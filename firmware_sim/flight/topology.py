@@ -50,7 +50,7 @@ EVENTS = """
     flight_clock.event            -> health.event
     tables.event                  -> health.event
     output.done                   -> health.set_done
-    downlink.events               -> health.told
+    downlink.events               -> health.take_records
     downlink.health_record        -> health.record
 """
 
@@ -59,7 +59,7 @@ FAULT_PROTECTION = """
     store.is_up                   <- health.is_up
     commands.is_up                <- health.is_up
     image_processor.check_tables  -> tables.check
-    tables.doubt                  -> image_processor.doubt
+    tables.mark_suspect                  -> image_processor.mark_suspect
     camera.time                   -> flight_clock
 """
 

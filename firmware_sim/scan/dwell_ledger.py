@@ -88,12 +88,12 @@ class DwellLedger:
         self.counts[reason or "done"] = self.counts.get(reason or "done", 0) + 1
         self.unsent.append(closed.record())
 
-    def told(self) -> list[bytes]:
+    def take_records(self) -> list[bytes]:
         """Records of dwells closed since this was last asked."""
         records, self.unsent = self.unsent, []
         return records
 
-    def untold(self, records: list[bytes]) -> None:
+    def put_back(self, records: list[bytes]) -> None:
         """Records that could not be sent: they wait for the next chance, the oldest first, and no more than fit a few packets."""
         self.unsent = [*records, *self.unsent][-MOST_UNSENT:]
 

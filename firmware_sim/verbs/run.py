@@ -66,7 +66,7 @@ def run(
     from firmware_sim.scenarios.simulate import simulate
     from sensorproc.errors import UsageError
     from sensorproc.ground import release
-    from sensorproc.onboard.frame_set_processor import unseen
+    from sensorproc.onboard.frame_set_processor import ignore_set
     from sensorproc.review.picture import write_picture
     from sensorproc.review.view import SetViews
 
@@ -88,7 +88,7 @@ def run(
     argv = ["run", scenario, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
     views = SetViews()
     with progress("flying") as report:
-        flight = fly(flown, frames, out, mark, argv, report, costs, views if flown.operations.products else unseen)
+        flight = fly(flown, frames, out, mark, argv, report, costs, views if flown.operations.products else ignore_set)
     facts = summary(flight, frames / "truth.json", DEMANDED_SNR)
     write_flight_report(out / "report.html", flight, facts, views)
     (out / "summary.json").write_text(dumps(plain(facts), indent=1) + "\n", "utf-8")

@@ -14,13 +14,13 @@ from scipy import special
 
 from sensorproc import theory
 
-CHANCE = 0.02  # of as many null tracks, below which they are no chance
-PRIOR = 0.1  # false alarms seen and expected before a null search: a handful of null tracks decides, a single one hardly
-PRIOR_RUNNING = 3.0  # the same of the sets before
-MOST_EXCESS = 10.0  # of null tracks over theory, beyond which its tail is another
-STRONGEST = 5  # null tracks that tell how wide it is
-HIGHEST_SNR = 37.0  # beyond, densities underflow
-LOWEST_LOG10 = -300.0  # of a false-alarm rate; less is not told apart
+CHANCE = 0.02  # As many null tracks are no chance if fewer sets than this part would have them.
+PRIOR = 0.1  # False alarms seen and expected before a null search: a handful of tracks decides, a single one hardly.
+PRIOR_RUNNING = 3.0  # The same of the sets before.
+MOST_EXCESS = 10.0  # If null tracks exceed theory more often, its tail is another one.
+STRONGEST = 5  # So many of the strongest null tracks tell how wide the tail is.
+HIGHEST_SNR = 37.0  # Densities beyond it underflow.
+LOWEST_LOG10 = -300.0  # Lower false-alarm rates are not told apart.
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,9 @@ allocator's own count. The working memory of the kernels is in it, the libraries
 
 from dataclasses import dataclass
 
-RAW = 3  # uint16 pixels and uint8 flags, per frame
-PREPARED = 9  # background-free electrons and sigma as float32, flags
-FIXED_PATTERN = 8  # per frame: a stare without a dark map holds the frames with their pattern beside those without
+RAW = 3  # Bytes a pixel and frame: uint16 pixels and uint8 flags.
+PREPARED = 9  # Bytes a pixel and frame: background-free electrons and sigma as float32, flags.
+FIXED_PATTERN = 8  # Bytes a pixel and frame: a stare without a dark map holds frames with their pattern beside those without.
 # stage: (bytes per pixel and frame, bytes per pixel, bytes) at its peak, without the raw frames
 PEAKS = {
     "register": (18, 33, 0),

@@ -18,10 +18,10 @@ from sensorproc.onboard.stage import Do, call
 from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import PayloadState
 
-See = Callable[[int, Processed], object]  # looks at a set that is done, given with its number
+OnSetDone = Callable[[int, Processed], object]  # looks at a set that is done, given with its number
 
 
-def unseen(set_id: int, processed: Processed) -> None:
+def ignore_set(set_id: int, processed: Processed) -> None:
     """Nobody looks at the set."""
 
 

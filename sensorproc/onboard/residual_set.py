@@ -54,7 +54,7 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     _demand_times(usable, cadence_s)
     registered, unplaced = register_set(usable, state, config, cadence_s, do)
     bias = do(exposure_bias, registered)
-    bright, registered = do(bright_objects, registered)
+    bright, registered = do(bright_objects, registered, config.patches)
     solved, optics = do(solve, registered, table, config.solve, state.optics)
     movers = do(slow_movers, registered, config.movers, config.register)
     passing = do(bright_movers, registered, config.search)

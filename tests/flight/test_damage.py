@@ -85,7 +85,7 @@ def records(payload) -> dict[str, list[dict[str, object]]]:
 def test_what_is_damaged_while_it_is_searched_is_searched_again(recording, what):
     def strike(payload):
         if what == "working memory":
-            assert payload.image_processor.upset(0) == 0
+            assert payload.image_processor.flip_bit(0) == 0
         else:
             payload.tables.flip("star table", 77_777)
 
@@ -100,7 +100,7 @@ def test_a_set_whose_memory_is_damaged_in_every_search_is_given_up(recording):
     def strike(payload):
         def again():
             while not payload.is_finished:
-                payload.image_processor.upset(0)
+                payload.image_processor.flip_bit(0)
                 yield payload.env.timeout(NS_PER_S // 10)
 
         payload.env.process(again())

@@ -118,7 +118,7 @@ def board_with(recording, **changes):
 
 def settled(payload):
     seen = {}
-    payload.output.see = seen.__setitem__
+    payload.output.on_set_done = seen.__setitem__
     payload.env.run(until=10**13)
     finished = [processed for _, processed in sorted(seen.items())]
     assert payload.memory.used_bytes == sum(payload.needs.values()) - payload.needs["frames of all sets at hand"]

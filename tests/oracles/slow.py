@@ -45,10 +45,10 @@ def cell(values, clip):
 
 
 def trail(x, y, length, angle, s, shape, steps=400):
-    """A trailed Gaussian as a sum of many points."""
-    yy, xx = np.mgrid[0 : shape[0], 0 : shape[1]]
-    image = np.zeros(shape)
-    for u in (np.arange(steps) + 0.5) / steps - 0.5:
-        cx, cy = x + u * length * np.cos(angle), y + u * length * np.sin(angle)
-        image += np.exp(-((xx - cx) ** 2 + (yy - cy) ** 2) / (2 * s * s)) / (2 * np.pi * s * s * steps)
-    return image
+    """A trailed Gaussian as a sum of many points, each of which is a column times a row."""
+    u = ((np.arange(steps) + 0.5) / steps - 0.5) * length
+    column, row = (
+        np.exp(-((np.arange(n) - middle[:, None]) ** 2) / (2 * s * s)) / np.sqrt(2 * np.pi * s * s)
+        for n, middle in zip(shape, (y + u * np.sin(angle), x + u * np.cos(angle)), strict=True)
+    )
+    return column.T @ row / steps

@@ -18,15 +18,15 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each, in_rows
 
 TEST_SIGMA = 4.0  # Significance at which a lasting excess or lack is believed.
-DEAD_SIGMA = 7.0  # of a run of pixels over the set, below nothing and below its neighbours: no light takes charge away
-DEAD_RUN_PX = 17  # along a column; single dark pixels are left, for they tell the null search how wrong the dark map is
-DEAD_CLIP = 6.0  # of a pixel of the run: one or two make none
-BESIDE_PX, WIDE_FRACTION = 3, 0.4  # columns to either side that are not half as dark
-MEMORY = 0.95  # of earlier sets' evidence: in the end a warm pixel counts as if seen in five sets
-CLIP_SIGMA = 8.0  # of a single sample, so that one particle hit makes no defect
-GLOW_PX = 5.0  # smoothing of the mean residual in which glow is looked for: wider than objects, narrower than the mesh
-GLOW_SIGMA, GLOW_CLIP = 4.0, 3.0  # its significance, and the clip of a single sample
-SHADOW_PX = 2.5  # smoothing of the mean residual before it is searched for shadows
+DEAD_SIGMA = 7.0  # A run of pixels is dead if it lies so far below nothing and its neighbours: no light takes charge away.
+DEAD_RUN_PX = 17  # Its length along a column; single dark pixels stay: they tell the null search how wrong the dark map is.
+DEAD_CLIP = 6.0  # Clip of a pixel of the run [sigmas]: one or two make none.
+BESIDE_PX, WIDE_FRACTION = 3, 0.4  # Columns to either side must not be so nearly as dark.
+MEMORY = 0.95  # Earlier sets' evidence counts so much less: in the end a warm pixel counts as if seen in five sets.
+CLIP_SIGMA = 8.0  # Clip of a single sample [sigmas], so that one particle hit makes no defect.
+GLOW_PX = 5.0  # Glow is looked for in the mean residual smoothed so: wider than objects, narrower than the mesh.
+GLOW_SIGMA, GLOW_CLIP = 4.0, 3.0  # Its significance, and the clip of a single sample [sigmas].
+SHADOW_PX = 2.5  # The mean residual is smoothed so before it is searched for shadows.
 
 
 def _shows_what_is_fixed(residuals: list[Residual]) -> bool:

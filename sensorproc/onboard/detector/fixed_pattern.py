@@ -23,7 +23,7 @@ from sensorproc.onboard.products import MIN_FRAMES, Flattened, freeze
 from sensorproc.onboard.stage import stage
 
 NEIGHBOURHOOD_PX = 5  # Side of the median that tells a resolved source from single hot pixels.
-BRIGHT_SIGMA = 6.0  # of the neighbourhood median: a star, not a dark pattern
+BRIGHT_SIGMA = 6.0  # A neighbourhood whose median is brighter is a star, not a dark pattern.
 
 
 @stage(bytes_px=60)

@@ -42,7 +42,7 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
     fraction = float(saturated.mean())
     if fraction > config.max_saturated_fraction:
         raise FrameSetRejected("SATURATED", fraction=fraction)
-    left, right, first, last = covered_borders(image, flags == 0)
+    left, right, first, last = covered_borders(image, flags == 0, config.max_covered_fraction)
     ny, nx = image.shape
     for covered in (np.s_[:, :left], np.s_[:, nx - right :], np.s_[:first], np.s_[ny - last :]):
         flags[covered] |= PixelFlag.NO_DATA.value

@@ -2,25 +2,24 @@
 
 import numpy as np
 
-REACH = 0.08  # of a side: no cover is wider
-STEP_PX = 8  # within which the level rises from the cover's to the field's: light falls off more slowly
-HALF_LIT_PX = 3  # half lit ones next to it
-SAMPLED = 8  # every so manieth pixel along a line tells its level
-CLEAR_SIGMAS = 12.0  # of a line's level: a smaller step is no harm
+STEP_PX = 8  # A cover's edge rises to the field's level within so many pixels: light falls off more slowly.
+HALF_LIT_PX = 3  # Pixels next to the cover that are half lit.
+SAMPLED = 8  # Every so manieth pixel along a line tells its level.
+CLEAR_SIGMAS = 12.0  # A step smaller than so many sigmas of a line's level does no harm.
 COVERED, LIT = 0.4, 0.6  # of the step's height
 
 
-def covered_borders(image: np.ndarray, usable: np.ndarray) -> tuple[int, int, int, int]:
+def covered_borders(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, int, int, int]:
     """How many columns at the left and right and rows at the top and bottom (in order of index) are covered.
 
-    ``image`` (ny, nx); ``usable`` (ny, nx) bool, pixels that tell a level.
+    ``image`` (ny, nx); ``usable`` (ny, nx) bool, pixels that tell a level; ``most`` of a side may be covered.
     """
-    return (*_covered(image, usable), *_covered(image.T, usable.T))
+    return (*_covered(image, usable, most), *_covered(image.T, usable.T, most))
 
 
-def _covered(image: np.ndarray, usable: np.ndarray) -> tuple[int, int]:
+def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, int]:
     n = image.shape[1]
-    reach = int(REACH * n)
+    reach = int(most * n)
     if reach <= STEP_PX:
         return 0, 0
     part = np.where(usable[::SAMPLED], image[::SAMPLED], np.nan)

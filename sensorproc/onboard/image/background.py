@@ -8,8 +8,8 @@ from sensorproc.config import Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 
-MOMENTS_CLIP = 3.5  # sigmas of the pixels whose mean and rms count,
-MOMENTS_RMS = 0.99694  # and what is left so of a unit normal's rms
+MOMENTS_CLIP = 3.5  # Mean and rms are those of the pixels within so many sigmas,
+MOMENTS_RMS = 0.99694  # in which a unit normal has this rms.
 
 
 def background_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:

@@ -9,9 +9,9 @@ from sensorproc.onboard.image.matched_filter import correlate, template
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.products import Flattened, Trail
 
-OPTICAL_MARGIN = 0.35  # of the PSF's neighbour ratio; below it a spike is no star whatever the focus
+OPTICAL_MARGIN = 0.35  # A spike below this part of the PSF's neighbour ratio is no star whatever the focus.
 SPIKE_SIGMA = 6.0  # Pixels above it are tested before stars are looked for.
-RESOLVED_SIGMA_PX = 1.2  # PSFs wider than this are told from compact particle hits by a second, narrower filter
+RESOLVED_SIGMA_PX = 1.2  # Wider PSFs are told from compact particle hits by a second, narrower filter.
 
 
 def spikes(flattened: Flattened, s: float) -> np.ndarray:

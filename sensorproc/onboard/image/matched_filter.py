@@ -8,9 +8,9 @@ from sensorproc.onboard.kernels.filtered import to_snr, weights
 from sensorproc.onboard.kernels.trail import draw_trail
 from sensorproc.onboard.products import Residual, Trail
 
-HALF_SIGMAS = 4.0  # half-width of the window in which light counts, in PSF sigmas
+HALF_SIGMAS = 4.0  # Half-width of the window in which light counts [PSF sigmas].
 
-MIN_PHI = 0.15  # of the frame's typical template energy; with less the pixel is not searched
+MIN_PHI = 0.15  # A pixel with less of the frame's typical template energy is not searched.
 
 
 def template(trail: Trail, s: float, offset: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:

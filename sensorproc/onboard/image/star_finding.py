@@ -8,10 +8,10 @@ from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.trail import draw_trail
 from sensorproc.onboard.products import Flattened, Trail
 
-STAR_ENERGY = 0.3  # of the typical template energy that a star needs on good pixels
-WIDTHS = np.geomspace(0.45, 4.0, 28)  # of PSFs tried [px]
-MIN_LONELY, MAX_LONELY = 3, 60  # isolated stars for a measurement
-TRAIL_GAIN = 1.02  # misfit of a trail over that of the best point: more, and a camera that turned held still meanwhile
+STAR_ENERGY = 0.3  # A star needs this part of the typical template energy on good pixels.
+WIDTHS = np.geomspace(0.45, 4.0, 28)  # Sigmas of the PSFs tried [px].
+MIN_LONELY, MAX_LONELY = 3, 60  # Isolated stars that a measurement needs, and uses.
+TRAIL_GAIN = 1.02  # If a trail misfits so many times worse than the best point, a camera that turned held still meanwhile.
 
 
 def significance(flattened: Flattened, flags: np.ndarray, kernel: np.ndarray) -> np.ndarray:

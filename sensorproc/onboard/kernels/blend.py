@@ -7,7 +7,7 @@ import numpy as np
 from sensorproc.onboard.kernels.jit import f4, f8, kernel, out, ro, void
 from sensorproc.onboard.kernels.trail import trail_value
 
-PARAMETERS = 5  # of a source: x, y, vx, vy, flux
+PARAMETERS = 5  # Unknowns of a source: x, y, vx, vy, flux.
 
 
 @kernel(f8(f8, f8, f8))

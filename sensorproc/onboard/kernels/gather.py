@@ -7,7 +7,7 @@ import numpy as np
 from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, u1, void
 from sensorproc.onboard.kernels.sorting import sort_columns
 
-MISSING = np.float32(3.4e38)  # sorts behind every sample
+MISSING = np.float32(3.4e38)  # It sorts behind every sample.
 
 
 @kernel(void(ro(f4, 3), ro(f4, 3), ro(f8, 3), i8, i8, i8, i8, out(f4, 2), out(u1, 2)))

@@ -6,9 +6,9 @@ import numpy as np
 
 from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, u1, void
 
-N_SAMPLE = 96  # pixels of a cell that tell where its histogram lies
+N_SAMPLE = 96  # Pixels of a cell that tell where its histogram lies.
 BINS_PER_SIGMA = 24
-REACH = 8.0  # sigmas of the histogram to either side
+REACH = 8.0  # The histogram reaches so many sigmas to either side.
 
 
 @kernel(f8(ro(i8, 1), i8, i8, f8, f8, f8))

@@ -8,7 +8,7 @@ from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.kernels.jit import f4, f8, kernel, out, ro, void
 from sensorproc.onboard.kernels.trail import trail_value
 
-LEVEL_SIGMA = 0.03  # of a pixel's noise: how far the background under a star may be off
+LEVEL_SIGMA = 0.03  # The background under a star may be off by this part of a pixel's noise.
 
 
 @kernel(void(ro(f4, 2), ro(f4, 2), ro(f8, 2), f8, f8, f8, ro(f8, 1), f8, f8, out(f8, 2), out(f8, 3)))

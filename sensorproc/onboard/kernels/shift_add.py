@@ -9,7 +9,7 @@ import numpy as np
 
 from sensorproc.onboard.kernels.jit import f8, i1, i2, i4, i8, kernel, out, ro, u1, void
 
-MARGIN_SHIFT = 1  # half-pixels to pixels
+MARGIN_SHIFT = 1  # Half-pixels to pixels, as a shift of bits.
 
 
 @kernel(void(ro(i1, 5), ro(i8, 2), ro(i8, 2), ro(u1, 2), i8, i8, i8, i8, out(i2, 2), out(i4, 2)))

@@ -5,7 +5,7 @@ import numpy as np
 from sensorproc.onboard.kernels.jit import f4, f8, kernel, out, ro, void
 from sensorproc.onboard.kernels.trail import trail_value
 
-PHASES = 16  # per pixel; between two of them images are interpolated linearly: 0.1 % of the peak at FWHM 2 px
+PHASES = 16  # Images of a pixel's phases; between two they are interpolated linearly: 0.1 % of the peak at FWHM 2 px.
 
 
 @kernel(void(f8, f8, f8, ro(f8, 1), f8, f8, out(f4, 5)))

@@ -7,7 +7,7 @@ import numpy as np
 from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, void
 from sensorproc.onboard.kernels.star_fit import corner, stamp
 
-SEEN = 0.2  # of the mean energy of the frames: with less one says nothing of its flux
+SEEN = 0.2  # A frame with less of the mean energy of all says nothing of its flux.
 
 
 @kernel(f8(ro(f8, 1), ro(f8, 1), ro(f8, 1)))

@@ -11,7 +11,7 @@ import numpy as np
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, void
 
-MIN_LENGTH_SIGMAS = 1.0  # a shorter one is a point, whose ends cannot be told apart
+MIN_LENGTH_SIGMAS = 1.0  # A shorter one [PSF sigmas] is a point, whose ends cannot be told apart.
 
 
 @kernel(void(i8, f8, f8, f8, f8, f8, f8, i8, out(i8, 1)))

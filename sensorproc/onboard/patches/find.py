@@ -10,15 +10,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from sensorproc.config import Patches
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.products import Flattened
 
-SHAPE_ERROR = 0.02  # of a patch's extent: the middle of its light is not that of the object
+SHAPE_ERROR = 0.02  # The middle of a patch's light misses that of the object by this part of its extent.
 
-PATCH_SIGMA = 10.0  # above which pixels belong to a patch
-MIN_RADIUS_SIGMAS = 2.6  # of the PSF, narrower ones are points
-WIDER = 1.15  # than a point of its brightness: resolved
-MOST_PATCHES = 40  # of a frame, the largest
+MIN_RADIUS_SIGMAS = 2.6  # Patches with a smaller radius [PSF sigmas] are points.
+WIDER = 1.15  # A patch so many times wider than a point of its brightness is resolved.
 
 
 @dataclass(frozen=True)
@@ -51,21 +50,25 @@ class Patch:
         )
 
 
-def find_patches(flat: Flattened, s: float, trail_px: float) -> list[Patch]:
+def find_patches(flat: Flattened, s: float, trail_px: float, config: Patches) -> list[Patch]:
     """Patches of a frame that are wider than points can be or hold saturated pixels, largest first."""
     saturated = (flat.flags & np.uint8(PixelFlag.SATURATED)) != 0
     unusable = (flat.flags & ~np.uint8(PixelFlag.SATURATED)) != 0
-    bright = ((flat.image_e > PATCH_SIGMA * flat.sigma_e) & ~unusable) | saturated
+    bright = ((flat.image_e > config.pixel_snr * flat.sigma_e) & ~unusable) | saturated
     n, labels, stats, _ = cv2.connectedComponentsWithStats(bright.astype(np.uint8), connectivity=8)
     least = np.pi * (MIN_RADIUS_SIGMAS * s) ** 2
     order = [i for i in np.argsort(-stats[1:n, cv2.CC_STAT_AREA], kind="stable") + 1 if stats[i, cv2.CC_STAT_AREA] >= least]
-    found = [_patch(flat, labels, stats[i], int(i), saturated, s, trail_px) for i in order[:MOST_PATCHES]]
+    found = [
+        _patch(flat, labels, stats[i], int(i), saturated, (s, trail_px, config.pixel_snr)) for i in order[: config.max_per_frame]
+    ]
     return [patch for patch in found if patch is not None and (patch.is_saturated or patch.is_resolved)]
 
 
 def _patch(
-    flat: Flattened, labels: np.ndarray, stat: np.ndarray, label: int, saturated: np.ndarray, s: float, trail_px: float
+    flat: Flattened, labels: np.ndarray, stat: np.ndarray, label: int, saturated: np.ndarray, shape: tuple[float, float, float]
 ) -> Patch | None:
+    """The patch of a label; ``shape`` holds the PSF's sigma [px], the stars' trail [px] and the SNR of a patch's pixels."""
+    s, trail_px, pixel_snr = shape
     left, top, width, height, area = (int(v) for v in stat)
     box = np.s_[top : top + height, left : left + width]
     mine = labels[box] == label
@@ -79,7 +82,7 @@ def _patch(
     narrow = np.sqrt(max(0.5 * (xx + yy) - np.hypot(0.5 * (xx - yy), xy), 0.0)) * 2.0  # radius of a disc so wide
     core = float((saturated[box] & mine).sum())
     # a Gaussian of peak P sinks to a level t at s sqrt(2 ln(P / t)); between two levels the areas differ by as much whatever P
-    level = PATCH_SIGMA * float(flat.sigma_e[box][mine].mean())
+    level = pixel_snr * float(flat.sigma_e[box][mine].mean())
     point2 = 2.0 * s * s * np.log(max(float(light.max()) / level, 1.0))
     wide = WIDER * (np.sqrt(point2) + 0.5)
     noise = float(np.sqrt((flat.sigma_e[box][mine].astype(float) ** 2).sum() + flux))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sensorproc.config import Patches
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.patches.find import Patch, find_patches
 from sensorproc.onboard.products import MIN_FRAMES, MIN_SEEN_FRACTION, Registered, freeze
@@ -12,12 +13,12 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import StraightLine, straight_line
 from sensorproc.onboard.threads import each
 
-SAME_SIZE = 2.0  # ratio of areas from frame to frame
+SAME_SIZE = 2.0  # Areas may differ so many times from frame to frame.
 LINK_PX, LINK_FRACTION = 2.0, 0.1  # from a straight motion, and of a patch's size
-MOVED_SIGMAS, MOVED_FRACTION = 4.0, 0.1  # PSF widths and sizes it must move among the stars
-AROUND_SIGMAS = 6.0  # of the PSF around a patch that are taken out with it
-LIGHT_HALVES = 1.3  # of its half-widths a patch's light reaches from its middle
-BESIDE_SIGMAS = 12.0  # around it in which a faint track is its halo
+MOVED_SIGMAS, MOVED_FRACTION = 4.0, 0.1  # A patch must move so many PSF widths, and so much of its own size, among the stars.
+AROUND_SIGMAS = 6.0  # So much of the PSF around a patch is taken out with it.
+LIGHT_HALVES = 1.3  # A patch's light reaches so many of its half-widths from its middle.
+BESIDE_SIGMAS = 12.0  # A faint track so near to it [PSF widths] is its halo.
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +30,11 @@ class BrightTrack:
 
 
 @stage(bytes_px=12)
-def bright_objects(frames: list[Registered]) -> tuple[list[BrightTrack], list[Registered]]:
+def bright_objects(frames: list[Registered], config: Patches) -> tuple[list[BrightTrack], list[Registered]]:
     """Moving patches, and the frames with these taken out: their pixels flagged, the light around them set to the background."""
     if len(frames) < MIN_FRAMES:
         return [], frames
-    patches = each(lambda f: find_patches(f.flattened, f.psf_sigma_px, f.trail.length_px), frames)
+    patches = each(lambda f: find_patches(f.flattened, f.psf_sigma_px, f.trail.length_px, config), frames)
     tracks = link(patches, frames)
     if not tracks:
         return [], frames

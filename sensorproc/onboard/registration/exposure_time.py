@@ -16,12 +16,12 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import velocity
 from sensorproc.timescales import NS_PER_S
 
-LEAST_TRAIL_SIGMAS = 4.0  # PSF widths: in shorter trails the ends overlap
-LEAST_SNR, MOST_STARS = 20.0, 4  # of stars that are fitted, in a frame
+LEAST_TRAIL_SIGMAS = 4.0  # The ends of shorter trails [PSF widths] overlap.
+LEAST_SNR, MOST_STARS = 20.0, 4  # Stars that are fitted have this SNR, and a frame gives so many of them.
 ROUNDS = 3  # Gauss-Newton steps: a trail's first guess is good to a pixel.
-LENGTH_FLOOR_PX = 0.1  # by which the shape of a PSF may lengthen or shorten all trails alike
-WORST_MISFIT = 0.1  # rms over the trail's brightest pixel, beyond the noise: no lone star
-N_TERMS = 6  # flux, background, along and across the trail, its length and width
+LENGTH_FLOOR_PX = 0.1  # The shape of a PSF may lengthen or shorten all trails alike by so much.
+WORST_MISFIT = 0.1  # A star that misfits by more (rms over its trail's brightest pixel, noise taken off) is not alone.
+N_TERMS = 6  # The fit's unknowns: flux, background, place along and across the trail, its length and width.
 
 
 @stage(bytes_px=0)

@@ -26,11 +26,11 @@ from sensorproc.onboard.threads import each
 from sensorproc.timescales import NS_PER_S
 
 TINY_IFOV_RAD = 1e-6  # With an unknown pixel scale a field so small makes the homography a shift and a rotation [rad].
-SHORTEST_TRAIL = 0.4  # in PSF sigmas: a shorter one is a point
-SAME_TRAIL = 0.3  # PSF sigmas by which a trail may differ from the one stars were found with
-CLEAR_GAIN = 1.15  # in SNR, of a trail over a point
-UNUSUAL_RMS = 4.0  # times that of the set's other frames: matched by chance
-STARE_DRIFT_SIGMAS = 10.0  # of the stars over the set: beyond, no pixel sees one for long
+SHORTEST_TRAIL = 0.4  # A shorter star trail [PSF sigmas] is a point.
+SAME_TRAIL = 0.3  # Stars are found again if the trail differs by more [PSF sigmas] from the one they were found with.
+CLEAR_GAIN = 1.15  # A trail must raise the SNR of a point so many times.
+UNUSUAL_RMS = 4.0  # A frame whose rms is so many times the median of its set was matched by chance.
+STARE_DRIFT_SIGMAS = 10.0  # If stars drift farther over the set [PSF sigmas], no pixel sees one for long.
 
 
 @stage(bytes_px=45)

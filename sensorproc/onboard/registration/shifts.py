@@ -6,8 +6,8 @@ from scipy import fft
 from sensorproc.config import Register
 from sensorproc.onboard.products import Flattened
 
-SHIFT_WINDOW_PX = 1024  # middle of the frame in which the steps between frames are looked for
-PLAIN_AGREEMENT = 0.7  # correlation of star maps above which the header's step needs no other
+SHIFT_WINDOW_PX = 1024  # Steps between frames are looked for in the middle of the frame, a square of this side.
+PLAIN_AGREEMENT = 0.7  # Where star maps correlate so well at the header's step, no other step is looked for.
 
 
 def successive_shifts(frames: list[Flattened], maps: list[np.ndarray], config: Register) -> np.ndarray:

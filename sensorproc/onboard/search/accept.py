@@ -18,16 +18,16 @@ from sensorproc.onboard.stage import stage
 from sensorproc.theory import trail_energy
 
 ITERATIONS = 14  # Gauss-Newton steps of one fit.
-SEEN_FRACTION = 0.2  # of the typical template energy: less, and a frame says nothing of the object
-MEASURABLE_FRACTION = 0.02  # with less a frame's flux means nothing
+SEEN_FRACTION = 0.2  # A frame with less of the typical template energy says nothing of the object.
+MEASURABLE_FRACTION = 0.02  # With less of it, the frame's flux means nothing.
 PLAIN_SNR = 5.0  # An object that is so plain in a frame is seen there, whatever is masked.
 NEAR_PX = 12.0  # Tracks that come so near to an accepted one are fitted again without its light.
 REMNANT_SIGMAS = 5.0  # PSF widths beside an accepted track in which its imperfect PSF leaves light,
 REMNANT_FRACTION = 0.5  # and the part of its SNR below which a track there is taken for that.
-DAZZLING_SNR = 20.0  # of one frame: what is left of a brighter object, a few per cent, is no longer noise
-FIXED_DRIFT_PX = 4.0  # over the set; what moves more visits several pixels
-FIXED_SPOT_CHI2 = 6.0  # by which a fixed spot must beat the moving one
-FIXED_PIXEL_CHI2 = 13.0  # by which a PSF must beat one hot pixel: 2 ln(100), so much commoner are those, and 4 more parameters
+DAZZLING_SNR = 20.0  # What is left of an object brighter than this in one frame, a few per cent, is no longer noise.
+FIXED_DRIFT_PX = 4.0  # What moves farther over the set visits several pixels.
+FIXED_SPOT_CHI2 = 6.0  # A fixed spot must beat the moving one by so much.
+FIXED_PIXEL_CHI2 = 13.0  # A PSF must beat one hot pixel by 2 ln(100), so much commoner are those, and 4 more parameters.
 
 
 def fit(stack: Stack, image: np.ndarray, candidate: Candidate, max_step: float) -> Track | None:
@@ -88,7 +88,7 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
         track = without_static_residual(stack, image, counted_where_seen(stack, track, accepted))
         if track.snr < lowest_snr or not is_plausible(stack, track, config) or not is_moving(stack, image, track):
             continue
-        members = split(stack, image, track)
+        members = split(stack, image, track, config.max_blended)
         if not all(is_plausible(stack, member, config) for member in members):
             members = [track]  # a particle's hit beside it is no second object
         for member in members:

@@ -17,17 +17,17 @@ from sensorproc.onboard.kernels.track_fit import accumulate, subtract_trail
 from sensorproc.onboard.search.track import Track
 from sensorproc.onboard.stack import Stack
 
-SPLIT_CHI2 = 25.0  # by which two sources with a common motion must fit better than one: five sigmas
-SHAPE_CHI2 = 6.25  # the same than one of another shape: so many PSFs wide, with so much of the trail its motion makes
+SPLIT_CHI2 = 25.0  # Two sources with a common motion must fit better than one by five sigmas,
+SHAPE_CHI2 = 6.25  # and than one of another shape by so much: so many PSFs wide, with so much of the trail its motion makes.
 SHAPES = [(width, 1.0) for width in (1.015, 1.03, 1.05, 1.075, 1.1, 1.15, 1.2, 1.4, 1.8, 2.6)] + [(1.0, 0.0)]
-MEMBER_SNR = 1.0  # of each in the joint fit: less, and its light may be all the other's
-ELONGATED_CHI2 = 11.3  # chance in a hundred
-LEAST_SNR = 7.0  # of the light in all
-FAINTEST = 0.015  # part of the brighter one's light: less may be the PSF's wing
-REACH_SIGMAS, GRID_SIGMAS = 5.25, 0.75  # where the second one is looked for; what is farther is a candidate of its own
-MODEL_ERROR = 0.04  # of a Gaussian for the PSF, by the pixel
-CLOSE_SIGMAS, N_ANGLES = 1.2, 6  # and where a fit of two closer ones begins
-MOST_MEMBERS = 6  # Objects under one track; more are not told apart.
+MEMBER_SNR = 1.0  # SNR of each in the joint fit: of a fainter one all light may be the other's.
+ELONGATED_CHI2 = 11.3  # One chance in a hundred.
+LEAST_SNR = 7.0  # Fainter light is not split.
+FAINTEST = 0.015  # A second source with less of the brighter one's light may be the PSF's wing.
+# The second one is looked for so far out, in such steps; what is farther is a candidate of its own.
+REACH_SIGMAS, GRID_SIGMAS = 5.25, 0.75
+MODEL_ERROR = 0.04  # A Gaussian errs by this part of the PSF, pixel by pixel.
+CLOSE_SIGMAS, N_ANGLES = 1.2, 6  # The fit of two closer ones begins at this distance, at so many angles.
 ITERATIONS = 25  # Levenberg-Marquardt steps of a joint fit.
 LARGEST_STEP_SIGMAS = 0.7  # PSF widths that a source may move in one step.
 
@@ -62,8 +62,9 @@ class Cut:
         return replace(self, image=image)
 
 
-def split(stack: Stack, image: np.ndarray, track: Track) -> list[Track]:
-    """The objects under a track, brightest first: the track itself, or two and more; ``image`` (n, ny, nx) holds their light."""
+def split(stack: Stack, image: np.ndarray, track: Track, most: int) -> list[Track]:
+    """The objects under a track, brightest first: the track itself, or two and up to ``most``; ``image`` (n, ny, nx) holds their
+    light."""
     if track.snr < LEAST_SNR or not stack.exposure_fraction > 0:  # of unknown exposure, a trail is a row of points
         return [track]
     cut = Cut.around(stack, image, track)
@@ -72,7 +73,7 @@ def split(stack: Stack, image: np.ndarray, track: Track) -> list[Track]:
     while waiting:
         one = waiting.pop()
         others = [*whole, *waiting]
-        pair = _pair(cut.without(others), one) if len(others) < MOST_MEMBERS - 1 else [one]
+        pair = _pair(cut.without(others), one) if len(others) < most - 1 else [one]
         if len(pair) == 1:
             whole += pair
         else:

@@ -7,13 +7,13 @@ from scipy.spatial import cKDTree
 from sensorproc.config import Movers, Register, Search
 from sensorproc.onboard.image.pairing import match_nearest
 from sensorproc.onboard.products import Candidate, Registered
-from sensorproc.onboard.search.link import MIN_LINKED, linked
+from sensorproc.onboard.search.link import linked
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import straight_line
 
 ENOUGH_FRAMES = 8  # From here on no place keeps a passing object's light: see bright_movers.
-BRIGHT_SNR, ALONE_SIGMAS = 15.0, 2.0  # of one frame; and PSF widths within which no other frame has a star
-FIXED_RMS_PX = 0.3  # scatter over the detector below which a source does not move on it
+BRIGHT_SNR, ALONE_SIGMAS = 15.0, 2.0  # SNR in one frame, and PSF widths within which no other frame has a star.
+FIXED_RMS_PX = 0.3  # A source that scatters less over the detector does not move on it.
 
 
 @stage(bytes_px=1)
@@ -23,14 +23,14 @@ def slow_movers(frames: list[Registered], config: Movers, register: Register) ->
     A frame's centroid counts with the star's own noise, the frame's registration residual and a floor. The motion
     must stay significant without the first and without the last frame, so that one particle hit makes no mover.
     """
-    if len(frames) < MIN_LINKED or not frames[0].is_stare:
+    if len(frames) < config.min_frames or not frames[0].is_stare:
         return []
     reference = min(frames, key=lambda f: (abs(f.t_frames), f.t_frames))
     stars = reference.stars[reference.stars[:, 2] >= config.snr]
     tracks = _tracks(stars, frames, register.match_radius_px)
     found = []
     for star, (t, xy, snr, rms, raw) in zip(stars, tracks, strict=True):
-        if len(t) < max(MIN_LINKED, round(0.7 * len(frames))):
+        if len(t) < max(config.min_frames, round(0.7 * len(frames))):
             continue
         variance = config.floor_px**2 + rms**2 + (1.5 * reference.psf_sigma_px / snr) ** 2
         variance = np.stack([variance, variance], axis=1)
@@ -49,7 +49,7 @@ def bright_movers(frames: list[Registered], search: Search) -> list[Candidate]:
 
     In sets of eight frames and more no place keeps a mover's light when the outer quarters of its samples fall away.
     """
-    if not MIN_LINKED <= len(frames) < ENOUGH_FRAMES:
+    if not search.min_linked_frames <= len(frames) < ENOUGH_FRAMES:
         return []
     places = [np.stack([*f.transform.to_registered(f.stars[:, 0], f.stars[:, 1]), f.stars[:, 2]], axis=1) for f in frames]
     reach = ALONE_SIGMAS * frames[0].psf_sigma_px

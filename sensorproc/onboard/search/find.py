@@ -18,8 +18,9 @@ from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import Do, stage
 from sensorproc.onboard.threads import each, in_rows
 
-HALFWAY = np.array([1.0]), np.array([0.0, -0.0625, 0.5625, 0.5625, -0.0625])  # at a pixel, and half a pixel on: cubic
-LEVELS_PER_SIGMA = 16  # int8 quantisation of filtered images: 0.006 dB
+# Cubic interpolation at a pixel, and half a pixel on.
+HALFWAY = np.array([1.0]), np.array([0.0, -0.0625, 0.5625, 0.5625, -0.0625])
+LEVELS_PER_SIGMA = 16  # Quantised steps of a sigma in int8: they cost 0.006 dB.
 
 
 def find(stack: Stack, found: list[Box], config: Config, lowest_snr: float, do: Do) -> tuple[list[Candidate], int]:

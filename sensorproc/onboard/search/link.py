@@ -12,13 +12,11 @@ from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import straight_line
 
-MIN_LINKED = 4  # frames in which a linked object must be seen: a straight line leaves two places to check it by
-
 
 @stage(bytes_px=20)
 def link_points(stack: Stack, config: Search) -> list[Candidate]:
     """Candidates supported by points in most frames, strongest first."""
-    if len(stack.times) < MIN_LINKED:
+    if len(stack.times) < config.min_linked_frames:
         return []
     clouds = [bright_points(stack, k, config) for k in range(len(stack.times))]
     return linked(clouds, stack.times, REST_PX * stack.psf_sigma_px / span(stack), config)
@@ -28,7 +26,7 @@ def linked(clouds: list[np.ndarray], t: np.ndarray, slowest: float, config: Sear
     """Straight tracks faster than ``slowest`` [px/frame] through points x, y, SNR (m, 3) of most frames, strongest first."""
     points = np.concatenate(clouds)
     first = np.cumsum([0] + [len(cloud) for cloud in clouds])
-    needed = max(MIN_LINKED, int(np.ceil(MIN_SEEN_FRACTION * len(t))))
+    needed = max(config.min_linked_frames, int(np.ceil(MIN_SEEN_FRACTION * len(t))))
     pairs = np.empty((20000, 3), np.int64)
     limits = slowest, config.max_speed_px_frame, 2.0 * config.link_radius_px, needed
     n = min(linked_pairs(points, first, t, max(len(t) // 3, 1), *limits, pairs), len(pairs))

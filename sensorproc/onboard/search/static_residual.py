@@ -15,7 +15,7 @@ from sensorproc.onboard.search.track import Track
 from sensorproc.onboard.search.velocity_boxes import is_slow
 from sensorproc.onboard.stack import Stack
 
-APART_SIGMAS = 3.5  # PSF widths beyond which a place no longer sees the object
+APART_SIGMAS = 3.5  # A place farther away [PSF widths] no longer sees the object.
 LEAST_MOVING_SNR, MOVING_FRACTION = 5.0, 0.5  # of the light that moves: at least, and of what is expected of it
 
 

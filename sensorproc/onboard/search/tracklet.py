@@ -20,11 +20,12 @@ from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.straight_line import squared_pull
 from sensorproc.theory import noise_pixels
 
-OWN_POSITION_SNR = 7.0  # from here a frame's own centroid is better founded than the track's prediction
+OWN_POSITION_SNR = 7.0  # From here a frame's own centroid is better founded than the track's prediction.
 NOT_SEEN_SNR = 2.0  # A member below it is flagged as not seen: its place is the track's.
-EXTENDED_SNR = 15.0  # below it the widths cannot be told apart
-LEAST_CURVED, CURVED_CHI2 = 6, 30.0  # frames with a place of their own; of two degrees of freedom, by chance 3e-7
-STREAK_FWHM = 1.25  # trail longer than this many FWHM: the trailed template matters, the object is called a streak
+EXTENDED_SNR = 15.0  # Below it the widths cannot be told apart.
+# Frames with a place of their own, and chi-squared of two degrees of freedom: by chance 3e-7.
+LEAST_CURVED, CURVED_CHI2 = 6, 30.0
+STREAK_FWHM = 1.25  # An object whose trail is so many FWHM long is called a streak: its trailed template matters.
 
 
 def tracklet(stack: Stack, track: Track, false: FalseAlarms, config: Measure) -> Tracklet:

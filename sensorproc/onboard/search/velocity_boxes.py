@@ -15,9 +15,9 @@ from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
 
-REST_PX = 2.5  # displacement over the set, in PSF sigmas, below which an object stands still
-SLOW_SIGMAS = 10.0  # PSF widths moved over the set, below which a track stays over the remains of one star
-NEAR_RING_KM = 35_000.0, 50_000.0  # distances from the Earth at which an observer turns with the geostationary ring
+REST_PX = 2.5  # An object that moves less over the set [PSF sigmas] stands still.
+SLOW_SIGMAS = 10.0  # A track that moves less over the set [PSF widths] stays over the remains of one star.
+NEAR_RING_KM = 35_000.0, 50_000.0  # At such distances from the Earth an observer turns with the geostationary ring.
 
 
 @dataclass(frozen=True)

@@ -15,19 +15,19 @@ from scipy.spatial import cKDTree
 from sensorproc.geometry import Camera, as_rows, on_detector
 from sensorproc.onboard.star_table import Patterns
 
-PER_FIELD = 15.0  # stars in a square field of a band
-NEIGHBOUR_REACH = 0.36  # of a field's side, from a pivot
+PER_FIELD = 15.0  # Stars of a band in a square field.
+NEIGHBOUR_REACH = 0.36  # Neighbours of a pivot are so near, in parts of the field's side.
 RATIO_BIN = 0.02  # Width of a bin of edge ratios.
-RATIO_ERROR = 0.006  # of edges: centroids, distortion over a pattern, and a scale that is not the one believed
+RATIO_ERROR = 0.006  # Error of edge ratios: centroids, distortion over a pattern, and a wrong scale.
 SCALE_ERROR = 0.06  # Relative error that the believed pixel scale may have.
-PIVOTS, NEIGHBOURS = 60, 8  # brightest of the frame that are looked at, and around each
-LESS_APART = 0.4  # of the patterns' stars: spurious detections must not hide one
-FIT_ERROR = 0.006  # rms of four stars about their attitude, in longest edges
-VERIFY_STARS, VERIFY_FRACTION = 60, 0.006  # brightest stars that must fit, and how well [half diagonals]
+PIVOTS, NEIGHBOURS = 60, 8  # The brightest stars of the frame that are looked at, and neighbours around each.
+LESS_APART = 0.4  # Stars may stand so much nearer than the pattern's: a spurious detection must not hide one.
+FIT_ERROR = 0.006  # Four stars fit their attitude to this rms, in longest edges.
+VERIFY_STARS, VERIFY_FRACTION = 60, 0.006  # So many of the brightest stars must fit, to this part of the half diagonal.
 LEAST_PX = 3.0  # In a small field stars need not fit any better.
-MOST_CHANCE = 1e-6  # that so many stars fit by chance, of all attitudes tried; the plate fit asks for more
-ENOUGH = 1e-14  # at which no other attitude is tried
-MOST_TRIED, LEAST_TRIED = 600, 10  # attitudes; and those a first one counts for
+MOST_CHANCE = 1e-6  # An attitude of all tried may fit by chance so often; the plate fit asks for more.
+ENOUGH = 1e-14  # At so small a chance no other attitude is tried.
+MOST_TRIED, LEAST_TRIED = 600, 10  # Attitudes tried, and those a first one counts for.
 EDGES = tuple(itertools.combinations(range(4), 2))
 
 

@@ -13,11 +13,11 @@ from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.sky.plate import Plate
 from sensorproc.onboard.state import FADING, Optics
 
-FIRST_SCALE_SIGMA, LATER_SCALE_SIGMA = 0.02, 1e-3  # relative: of a header's scale, and of one seen on stars
-BEND_SIGMAS = (0.3, 0.3, *[0.3] * 6, *[0.3] * 8)  # [px at 1000 px from the boresight]
+FIRST_SCALE_SIGMA, LATER_SCALE_SIGMA = 0.02, 1e-3  # Relative error of a header's pixel scale, and of one that was seen on stars.
+BEND_SIGMAS = (0.3, 0.3, *[0.3] * 6, *[0.3] * 8)  # What a lens may bend before it is known [px at 1000 px from the boresight].
 RADIAL_SIGMA = 6.0  # The same of a radial distortion of third order, which lenses do have.
-RADIAL = (8, 10, 13, 15)  # of the 16 terms those that a radial distortion of third order has alike: p^3, p q^2, p^2 q, q^3
-SAME_STARS = 0.3  # of a frame's information that is new when the same stars stand on the same pixels
+RADIAL = (8, 10, 13, 15)  # Those of the 16 terms that a radial distortion of third order has alike: p^3, p q^2, p^2 q, q^3.
+SAME_STARS = 0.3  # Part of a frame's information that is new when the same stars stand on the same pixels.
 
 
 def learnt(plates: Sequence[Plate], before: Optics | None, is_stare: bool) -> Optics:

@@ -10,14 +10,15 @@ from sensorproc.geometry import Camera, attitude_terms, compose, on_detector, ro
 from sensorproc.onboard.image.pairing import match_nearest
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 
-TABLE_SIGMA_PX = 0.05  # of the table's places and of what the optics' model misses
-CENTROID_SIGMAS = 1.5  # a star's place is so many PSF widths over its SNR uncertain: sqrt(2), and the pixels
-OUTLIER, LEAST_OUTLIER_PX = 3.0, 0.3  # distances over their median, and those never called outliers
-ROBUST_SIGMAS = 3.0  # beyond it a residual counts less (Huber 1964)
-LEAST_STARS, STARS_PER_TABLE_STAR = 40, 4  # brightest of the frame that may match: the rest only adds chance
-STILL_PX = 0.01  # by which a fit moves no star any more
-MOST_CHANCE = 1e-9  # that as many stars match where the camera does not point
-FITTED_STARS = 2  # of the matched ones the fit itself has put in place: four parameters
+TABLE_SIGMA_PX = 0.05  # Error of the table's places and of what the optics' model misses.
+CENTROID_SIGMAS = 1.5  # A star's place is so many PSF widths over its SNR uncertain: sqrt(2), and the pixels.
+OUTLIER, LEAST_OUTLIER_PX = 3.0, 0.3  # An outlier's distance in medians of all, and the distance never called one.
+ROBUST_SIGMAS = 3.0  # A larger residual counts less (Huber 1964).
+# Brightest stars of the frame that may match, at least, and for each of the table: the rest only adds chance.
+LEAST_STARS, STARS_PER_TABLE_STAR = 40, 4
+STILL_PX = 0.01  # The fit has settled when it moves no star farther.
+MOST_CHANCE = 1e-9  # As many stars may match where the camera does not point so often.
+FITTED_STARS = 2  # So many of the matched stars the fit itself has put in place: it has four parameters.
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import numpy as np
 from sensorproc.geometry import Camera, compose, rotation
 from sensorproc.onboard.sky.plate import turned
 
-VOTE_PX = 4.0  # side of a bin
+VOTE_PX = 4.0  # Side of a bin of votes.
 BRIGHT_TABLE, BRIGHT_STARS = 150, 80  # Brightest stars of the table and of the frame that vote.
 MOST_ROLLS = 41  # Roll angles tried.
 

@@ -6,12 +6,12 @@ import numpy as np
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.products import Flattened, Registered
 
-LEAST_AREA_PX = 12  # saturated pixels and their neighbours: a single hot one and its own are nine
+LEAST_AREA_PX = 12  # Saturated pixels and their neighbours: a single hot one and its own are nine.
 MOST = 100  # Saturated stars of a frame that are placed, largest first.
-AROUND_PX = 2  # of the saturated pixels still bright enough to place the star
-PLACE_SIGMA_PX = 0.35  # of a saturated star: bleeding, and what the lost peak knew
-BESIDE_SIGMAS = 4.0  # PSF widths around it in which what was found is its wing
-MOST_ASPECT = 4.0  # of a star's saturated pixels; charge that has run along a column is longer
+AROUND_PX = 2  # Pixels so near to the saturated ones are still bright enough to place the star.
+PLACE_SIGMA_PX = 0.35  # Error of a saturated star's place: it bleeds, and its peak is lost.
+BESIDE_SIGMAS = 4.0  # What was found so near to it [PSF widths] is its wing.
+MOST_ASPECT = 4.0  # A star's saturated pixels are no longer than this; charge that has run along a column is.
 
 
 def sky_stars(frame: Registered) -> np.ndarray:

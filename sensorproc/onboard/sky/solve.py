@@ -25,17 +25,17 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import Optics
 
-ROUGH_RADII_PX = (2.0 * VOTE_PX, VOTE_PX, VOTE_PX, VOTE_PX)  # before the optics are known
+# Radii in which stars are matched, round by round, before the optics are known.
+ROUGH_RADII_PX = (2.0 * VOTE_PX, VOTE_PX, VOTE_PX, VOTE_PX)
 FINE_RADII_PX = (VOTE_PX, 2.5, 2.0, 2.0)  # The same once the optics are known.
-LOST_FRACTIONS = (0.008, 0.006, 0.004)  # of the half diagonal: how far optics not yet learnt may shift a star
+# Parts of the half diagonal by which optics not yet learnt may shift a star, round by round.
+LOST_FRACTIONS = (0.008, 0.006, 0.004)
 MOST_VOTES = 6  # Pointings that are fitted, best supported first.
-MOST_LOST = 3  # frames of a set that may be looked up in vain
-STEP_ROLL_DEG = 0.1  # between frames of a set
-LEARN_ROUNDS, LATER_ROUNDS = 3, 1  # of learning the optics and fitting again: in a first set, and once they are known
-MORE_STARS = 3  # table stars for every star found: fainter ones only add chance matches
-MOST_TABLE = 10  # and of those around the field that are looked at
-LEAST_SIGMA_PX = 0.02  # of what is not yet known of the optics
-PRIOR_ROLL_SIGMA_RAD = math.radians(1.0)  # Error of a header's roll, one sigma.
+STEP_ROLL_DEG = 0.1  # The roll changes by no more between frames of a set.
+LEARN_ROUNDS, LATER_ROUNDS = 3, 1  # Rounds of learning the optics and fitting again: in a first set, and once they are known.
+MORE_STARS = 3  # Table stars for every star found: fainter ones only add chance matches.
+MOST_TABLE = 10  # So many times as many of the table's stars around the field are looked at.
+LEAST_SIGMA_PX = 0.02  # Error of what is not yet known of the optics.
 
 
 @stage(bytes_px=1)
@@ -48,7 +48,7 @@ def solve(
     plates: list[Plate | None] = [None] * len(frames)
     n_lost, before = 0, None
     for k, field in enumerate(seen):
-        plates[k] = field.tracked(before, optics) or (field.lost(optics) if n_lost < MOST_LOST else None)
+        plates[k] = field.tracked(before, optics) or (field.lost(optics) if n_lost < config.max_lost_frames else None)
         n_lost += plates[k] is None
         before = found.camera if (found := plates[k]) else before
     for k in range(len(frames) - 2, -1, -1):  # what was seen later helps those before it
@@ -114,7 +114,7 @@ class _Field:
         if camera is None:
             return np.zeros((4, 4))
         sigma_px = self.config.prior_sigma_arcsec / (camera.ifov_rad * ARCSEC_PER_RAD)
-        return np.diag(np.array([sigma_px, sigma_px, PRIOR_ROLL_SIGMA_RAD, 0.0]) ** 2)
+        return np.diag(np.array([sigma_px, sigma_px, math.radians(self.config.prior_roll_sigma_deg), 0.0]) ** 2)
 
     def _tracked(self, prior: Camera, reach_deg: float, roll_deg: float, optics: Optics | None) -> Plate | None:
         camera = optics.applied(prior) if optics else prior

@@ -17,13 +17,13 @@ from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.products import FrameFacts, Registered, Solved
 from sensorproc.theory import snr_streak
 
-PLAIN_SNR = 15.0  # of stars whose light is more than noise
+PLAIN_SNR = 15.0  # The light of such stars is more than noise.
 MIN_STARS = 5  # Fewer stars give no zero point.
-FLOOR_MAG = 0.005  # of flat fields and passbands
-KNOWN_SIGMA_MAG = 0.05  # of a zero point that was only given
-FIELD_COLOUR = 1.0  # BP-RP, about that of field stars
-TERM_SIGMA = 0.3  # magnitudes a magnitude of colour, before any star is seen
-SAME_PX = 1.5  # between a modelled star and its place by the table
+FLOOR_MAG = 0.005  # Flat fields and passbands are no better than this [mag].
+KNOWN_SIGMA_MAG = 0.05  # Error of a zero point that was only given [mag].
+FIELD_COLOUR = 1.0  # BP-RP of field stars [mag], about.
+TERM_SIGMA = 0.3  # Colour term before any star is seen, 1 sigma [mag per mag of colour].
+SAME_PX = 1.5  # A modelled star and its place by the table are so near.
 ROUNDS, CLIP = 4, 3.0  # Fits, and the scatters beyond which a star is left out of the next one.
 
 

@@ -14,15 +14,15 @@ from sensorproc.onboard.kernels.psf_scan import psf_scan
 from sensorproc.onboard.products import Registered
 from sensorproc.onboard.threads import each
 
-WIDTHS = np.geomspace(0.5, 3.5, 50)  # of cores tried [px], 4 % apart
-WING_RATIOS = (2.0, 2.5, 3.0, 3.6, 4.5)  # of wings over cores tried
+WIDTHS = np.geomspace(0.5, 3.5, 50)  # Sigmas of the cores tried [px], 4 % apart.
+WING_RATIOS = (2.0, 2.5, 3.0, 3.6, 4.5)  # Wings tried, in widths of their core.
 MAX_WING = 0.35  # The wing holds at most this part of the light.
 BRIGHT_SNR = 25.0  # Stars below it do not tell the width.
-MAX_STARS, MIN_STARS = 40, 6  # a frame, and in all
+MAX_STARS, MIN_STARS = 40, 6  # Stars measured in a frame, and needed in all.
 SAMPLED_FRAMES = 4  # Frames of a set, evenly spread, whose stars are measured.
-WING_SNR = 80.0  # of the stars that show a wing
-HALF_WIDTHS = 9.0  # pixels looked at, in expected widths around the trail
-MIN_STARS_FOR_FIELD = 24  # to tell growth towards the corners
+WING_SNR = 80.0  # Stars so bright show a wing.
+HALF_WIDTHS = 9.0  # Pixels looked at reach so many expected widths from the trail.
+MIN_STARS_FOR_FIELD = 24  # So many stars tell whether the PSF grows towards the corners.
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from sensorproc.onboard.kernels.star_bank import PHASES, fill_bank
 from sensorproc.onboard.products import Trail
 from sensorproc.onboard.stars.psf import Psf
 
-WIDTH_STEP = 0.02  # relative, between the images kept
-FULL_SIGMAS = 3.5  # half-window of the whole image, in wings
+WIDTH_STEP = 0.02  # Relative step of width between the images kept.
+FULL_SIGMAS = 3.5  # Half-window of the whole image [wing sigmas].
 PER_PX, PROFILE_SIGMA_PX = 4, 0.35  # cells a pixel of the empirical correction, and its smoothing
 
 

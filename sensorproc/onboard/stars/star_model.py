@@ -23,19 +23,21 @@ from sensorproc.onboard.stars.star_images import image_banks, with_profile
 from sensorproc.onboard.stars.static_sky import Plane, clutter, static_sky_plane, window
 from sensorproc.onboard.threads import each, in_rows
 
-ROUNDED = 1.0 / 12.0  # variance that sampling at whole pixels adds [px^2]
-FIT_SIGMAS = 3.0  # half-window of the fit, in cores
-FAINT_SNR = 4.0  # of one frame: the images of fainter stars are subtracted as far as they are fitted
-PLACE_SIGMA_PX = 0.5  # of a star as found
+ROUNDED = 1.0 / 12.0  # Variance that sampling at whole pixels adds [px^2].
+FIT_SIGMAS = 3.0  # Half-window of the fit [core sigmas].
+FAINT_SNR = 4.0  # The images of stars fainter than this in one frame are subtracted as far as they are fitted.
+PLACE_SIGMA_PX = 0.5  # Error of a star's place as found.
 PROFILE_SNR, PROFILE_STARS, MIN_PROFILE_STARS = 25.0, 150, 8  # of one frame; stars whose residuals correct the PSF
-MOST_BANDS, MAX_SHIFT_PX = 8, 4.0  # of the field, and how far fits and rotation between frames may bring stars nearer
-GAUSS_NEWTON_STEPS = 1  # in each round of all stars
+MOST_BANDS, MAX_SHIFT_PX = 8, 4.0  # Bands of the field, and how far fits and rotation between frames may bring stars nearer [px].
+GAUSS_NEWTON_STEPS = 1  # Steps in each round of all stars.
 BESIDE_SIGMAS, BESIDE_FRACTION = 3.5, 0.08  # nearer to a star and fainter than this part of it: its own remains
-PASSING_CHI2, PASSING_SNR = 9.5, 8.0  # one faint star in twenty by chance, left as it is; brighter ones vary for other reasons
-GONE_FRACTION = 0.3  # of the mean flux: what has less in a quarter of the frames passes
-PASSING_SHARE = 0.5, 4.0  # of a passing point's squared SNR is in that chi-squared; more is a spot fixed to the detector
-MOST_MEDIAN_CHI2 = 6.0  # of faint stars; with four degrees of freedom 3.4 by chance
-MOVER_SIGMAS = 5.0  # PSF widths around an object seen to move in which nothing is a star
+# One faint star in twenty is so variable by chance and left as it is; brighter ones vary for other reasons.
+PASSING_CHI2, PASSING_SNR = 9.5, 8.0
+GONE_FRACTION = 0.3  # A star that has less of its mean flux in a quarter of the frames passes.
+# That chi-squared holds so much of a passing point's squared SNR; a spot fixed to the detector has more.
+PASSING_SHARE = 0.5, 4.0
+MOST_MEDIAN_CHI2 = 6.0  # Median of faint stars; with four degrees of freedom it is 3.4 by chance.
+MOVER_SIGMAS = 5.0  # Nothing so near to an object seen to move [PSF widths] is a star.
 
 
 @dataclass(frozen=True, eq=False)

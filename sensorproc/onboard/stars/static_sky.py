@@ -15,9 +15,9 @@ from sensorproc.onboard.products import Registered, Residual, Trail
 from sensorproc.onboard.stars.psf import Psf
 from sensorproc.onboard.threads import in_rows
 
-INNER_HALF = 1.17  # variance of the mean of the inner half of unit normals, times their number
-CLUTTER_SIGMA = 4.0  # of what stands still besides the stars; less is noise
-MAX_PLANE = 2.5  # times the detector's sides: of the registered plane looked at
+INNER_HALF = 1.17  # Variance of the mean of the inner half of unit normals, times their number.
+CLUTTER_SIGMA = 4.0  # What stands still besides the stars and is fainter is noise.
+MAX_PLANE = 2.5  # The registered plane is looked at to so many times the detector's sides.
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,20 +25,19 @@ from sensorproc.onboard.stars.star_model import StarModel, is_saturated, model_s
 from sensorproc.onboard.threads import each
 
 STAR_FREE_SIGMA = 0.3  # Pixels with less starlight than this part of their noise tell the noise.
-CLUTTER_ERROR = 0.5  # of what stands still without being a known star: taken at whole pixels, it is not the same in all frames
-BRIGHT_MODEL_SIGMA = 8.0  # pixels this bright in the model tell the model's error
-UPPER_QUARTILE = 1.3233  # of chi-squared with one degree of freedom
-MIN_MODEL_PIXELS, DEFAULT_MODEL_ERROR = 200, 0.03  # with fewer bright pixels the error is taken to be this
-MAX_MODEL_ERROR = 0.2  # taken around saturated stars
-SATURATED_REACH_PX = 10  # Charge of a saturated pixel may reach so far.
-PASSING_SIGMAS = 3.0  # PSF widths, and half its way to the next frame, around a passing object
-MIN_LINE_PX = 64  # good pixels a row or column needs before its own level is trusted
-PART_PX, MIN_PART_PX = 64, 24  # parts of a line whose levels must agree, and good pixels each needs
-STANDS_OUT = 4.0  # sigmas of its own noise at which a line's level is believed as it is
-BROKEN_LINE = 4.0  # times the usual difference between parts: the line has no one level
-SAMPLED_PX = 1_000_000  # of larger frames every fourth pixel tells the noise: to 0.1 %
-MIN_ENERGY = 0.15  # of the typical template energy: with less a place tells nothing of the noise
-EXCESS_NOISE = 1.08  # of the filtered image, below which it is chance
+CLUTTER_ERROR = 0.5  # What stands still without being a known star is taken at whole pixels and differs by so much in a frame.
+BRIGHT_MODEL_SIGMA = 8.0  # Pixels so bright in the model tell its error.
+UPPER_QUARTILE = 1.3233  # Upper quartile of chi-squared with one degree of freedom.
+MIN_MODEL_PIXELS, DEFAULT_MODEL_ERROR = 200, 0.03  # With fewer bright pixels the model's error is taken to be this.
+MAX_MODEL_ERROR = 0.2  # The error taken around saturated stars.
+PASSING_SIGMAS = 3.0  # PSF widths, and half its way to the next frame, around a passing object are hidden.
+MIN_LINE_PX = 64  # A row or column needs so many good pixels before its own level is trusted.
+PART_PX, MIN_PART_PX = 64, 24  # Parts of a line must agree in their level; each needs so many good pixels.
+STANDS_OUT = 4.0  # A line's level so many sigmas of its own noise high is believed as it is.
+BROKEN_LINE = 4.0  # If parts differ so many times more than usual, the line has no one level.
+SAMPLED_PX = 1_000_000  # In larger frames every fourth pixel tells the noise: to 0.1 %.
+MIN_ENERGY = 0.15  # A place with less of the typical template energy tells nothing of the noise.
+EXCESS_NOISE = 1.08  # A smaller excess of the filtered image's noise is chance.
 
 
 @stage(bytes_px=200)
@@ -62,10 +61,11 @@ def subtract_stars(
     weight = np.stack([inverse_variance(f.flattened.sigma_e, flags) for f, flags in zip(registered, cleaned, strict=True)])
     del cleaned
     _hide(weight, passing, registered, len(solved) - config.min_overlap_frames)
-    known = _Known(psf, None, 0.0, 0)
+    known = _Known(psf, None, 0.0, 0, config.saturated_reach_px)
     if len(solved) >= config.min_overlap_frames:
         model = model_stars(registered, weight, psf, movers, config, flatten)
-        known = _Known(psf, model, model_error(registered, model, weight), config.min_overlap_frames)
+        error = model_error(registered, model, weight, config.saturated_reach_px)
+        known = _Known(psf, model, error, config.min_overlap_frames, config.saturated_reach_px)
         solved = _with_zero_points(solved, registered, model, weight)
     cube = known.model.cube if known.model else np.stack([f.flattened.image_e for f in registered])
     n, waiting = len(solved), dict(enumerate(solved))
@@ -101,7 +101,7 @@ def _hide(weight: np.ndarray, passing: list[Candidate], frames: list[Registered]
             hidden[rows, columns] += around
 
 
-def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) -> float:
+def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray, reach_px: int) -> float:
     """Error of the star model relative to its light, by which bright stars' residuals are as wide as their noise.
 
     Their upper quartile decides: saturated stars' wings and blends, which spread far wider, are few.
@@ -109,7 +109,7 @@ def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) 
 
     def of_frame(k: int) -> np.ndarray:
         star = frames[k].flattened.image_e - model.cube[k]
-        usable = (weight[k] > 0) & ~_near_saturation(frames[k].flattened.flags)
+        usable = (weight[k] > 0) & ~_near_saturation(frames[k].flattened.flags, reach_px)
         bright = (star > BRIGHT_MODEL_SIGMA * frames[k].flattened.sigma_e) & usable
         s, r = star[bright].astype(float), model.cube[k][bright].astype(float)
         return np.stack([r * r, 1.0 / weight[k][bright] + s, s * s])
@@ -126,10 +126,10 @@ def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray) 
     return high
 
 
-def _near_saturation(flags: np.ndarray) -> np.ndarray:
+def _near_saturation(flags: np.ndarray, reach_px: int) -> np.ndarray:
     """Pixels (ny, nx) so near a saturated one that charge may have come from it, and the star is not linear."""
     saturated = (flags & np.uint8(PixelFlag.SATURATED) != 0).astype(np.uint8)
-    return cv2.dilate(saturated, np.ones((2 * SATURATED_REACH_PX + 1,) * 2, np.uint8)) > 0
+    return cv2.dilate(saturated, np.ones((2 * reach_px + 1,) * 2, np.uint8)) > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +141,7 @@ class _Known:
     model: StarModel | None
     error: float
     min_overlap: int
+    saturated_reach_px: int
 
 
 def _residual(
@@ -164,7 +165,9 @@ def _residual(
     image -= residual_maps(image, star_free, flatten)[0]
     star_snr = (light / np.float32(flat.facts.noise_e)).astype(np.float16)
     scale = _noise_scale(image, flat.sigma_e, star_free)
-    noise = _noise(flat, scale, light, clutter, known.error)
+    near_saturation = _near_saturation(flat.flags, known.saturated_reach_px)
+    share = np.where(near_saturation, np.float32(MAX_MODEL_ERROR), np.float32(known.error))
+    noise = _noise(flat, scale, light, clutter, share)
     del light, clutter, star_free
     s = psf.filter_px
     flags, n_outliers = reject_outliers(image, noise, flags, s, cosmic_rays)
@@ -175,9 +178,9 @@ def _residual(
     return Residual(flat.facts, registration, solved.solution, image, weight, flags, star_snr, n_outliers)
 
 
-def _noise(flat: Flattened, scale: float, light: np.ndarray, clutter: np.ndarray, error: float) -> np.ndarray:
-    """Noise (ny, nx) float32 of sky and read-out, ``scale`` times what was expected, of the stars' photons and their model."""
-    share = np.where(_near_saturation(flat.flags), np.float32(MAX_MODEL_ERROR), np.float32(error))
+def _noise(flat: Flattened, scale: float, light: np.ndarray, clutter: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Noise (ny, nx) float32 of sky and read-out, ``scale`` times what was expected, of the stars' photons and of their model,
+    which is wrong by ``share`` of the light; taken over."""
     # what is wrong with a star's model shows in what stands still, too: the larger of both, not their sum
     share *= light
     noise = np.maximum(share, CLUTTER_ERROR * np.abs(clutter), out=share)

@@ -24,12 +24,10 @@ from sensorproc.onboard.threads import each
 
 POINT_SNR = 4.0  # Peaks above this are tested for being points, in sets too short to take the stars out.
 WIDE_PX = 65  # Side of the box whose mean takes out what wide remains of stars leave.
-POINT_FRACTION = 0.4  # of a peak's level, on opposite sides of it: less is a point
-MAX_STREAKS = 12  # per frame; more is not a sky but a disturbance
-MAX_FITS = 60  # of candidates
+POINT_FRACTION = 0.4  # A peak with less of its level on opposite sides of it is a point.
 UNCLIPPED = 1e6  # An SNR that no pixel reaches: the filtered map is not clipped.
-NULL_RATIO = 1.2  # by which a streak must beat the best dark line of its frame
-TRACK_SIGMAS = 4.0  # PSF widths around the trail of an accepted track in which a streak is what its model left
+NULL_RATIO = 1.2  # A streak must beat the best dark line of its frame so many times.
+TRACK_SIGMAS = 4.0  # A streak so near to the trail of an accepted track [PSF widths] is what its model left.
 REMNANT_SIGMAS, REMNANT_FRACTION = 6.0, 0.25  # beside a streak so much stronger, what its model left
 
 
@@ -105,8 +103,8 @@ def _streaks_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], 
     image, weight = residual.image_e.copy(), residual.weight
     found: list[Streak] = []
     rejected: list[Streak] = []
-    for line in candidates[:MAX_FITS]:
-        if len(found) >= MAX_STREAKS:
+    for line in candidates[: config.max_fits]:
+        if len(found) >= config.max_per_frame:
             break
         if any(_covers(streak, line, s) for streak in rejected):
             continue

@@ -11,9 +11,9 @@ from sensorproc.onboard.kernels.track_fit import subtract_trail
 from sensorproc.onboard.streaks.line_search import Line
 
 FIRST_ITERATIONS, ITERATIONS, MAX_STEP_PX = 8, 30, 3.0  # Steps of a first and of a last fit, and the longest of one step.
-WORTH_SNR, WORTH_MARGIN = 4.5, 0.7  # a first fit so low, or so far below the threshold, is not looked at further
-LOOK_PX = 12.0  # beyond a length of its own
-END_VARIANCE = 26.0  # of where the likelihood of a step in white noise is highest, in (noise / step)^4 px^2
+WORTH_SNR, WORTH_MARGIN = 4.5, 0.7  # A first fit so low, or so far below the threshold, is not looked at further.
+LOOK_PX = 12.0  # Ends are looked for so far beyond the line, or as far as it is long if that is more.
+END_VARIANCE = 26.0  # Variance of where the likelihood of a step in white noise peaks, in (noise / step)^4 px^2.
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,12 +14,12 @@ from sensorproc.config import Streaks
 from sensorproc.onboard.kernels.radon import best_pieces, join_blocks
 from sensorproc.theory import streak_curvatures, threshold
 
-LEVELS_PER_SIGMA = 31  # a clip at 4 sigma keeps below 127, and
-PLAIN_ROWS = 128  # sums over so many rows below half of 16 bits; beyond, each doubling drops the lowest bit
-CANDIDATE_MARGIN = 1.2  # SNR below the threshold from which lines are fitted: what the worst piece misses of a streak
-MOST_FOUND = 4000  # a quarter turn
-N_ANGLES = 64  # over which the room for streaks is averaged
-MOST_LINES = 400  # that are worth a look
+LEVELS_PER_SIGMA = 31  # Quantised steps of a sigma: a clip at 4 sigma keeps below 127,
+PLAIN_ROWS = 128  # and sums over so many rows below half of 16 bits; beyond, each doubling drops the lowest bit.
+CANDIDATE_MARGIN = 1.2  # Lines so far below the threshold [SNR] are fitted: the worst piece misses as much of a streak.
+MOST_FOUND = 4000  # Lines kept of each quarter turn.
+N_ANGLES = 64  # The room for streaks is averaged over so many angles.
+MOST_LINES = 400  # Lines that are worth a look, strongest first.
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import StraightLine, squared_pull, straight_line
 from sensorproc.onboard.streaks.fit import Streak
 
-GATE_CHI2 = 16.0  # of a place, two degrees of freedom: 0.03 % of true ones are farther
-TRAIL_SIGMAS, TRAIL_FLOOR_PX = 4.0, 1.0  # of length, and of the ends across the line
-PLACE_FLOOR_PX = 0.3  # of frames to one another and of a motion not quite straight
-MOST_RATIO = 4.0  # of brightness, from frame to frame
-EDGE_SIGMAS = 3.0  # PSF widths from the detector's edge within which a streak goes on outside
+GATE_CHI2 = 16.0  # Chi-squared of a place, with two degrees of freedom: 0.03 % of true ones are farther.
+# Sigmas by which lengths may differ, and the floor [px] of lengths and of the ends across the line.
+TRAIL_SIGMAS, TRAIL_FLOOR_PX = 4.0, 1.0
+PLACE_FLOOR_PX = 0.3  # Registration and a motion that is not quite straight misplace a streak by so much.
+MOST_RATIO = 4.0  # Brightness may differ so many times from frame to frame.
+EDGE_SIGMAS = 3.0  # A streak that comes so near to the detector's edge [PSF widths] goes on outside.
 LEAST_STEP = 1e-9  # A shorter predicted trail [px] has no direction.
 
 Numbered = tuple[int, Streak]  # frame of the set, streak

@@ -8,14 +8,15 @@ from sensorproc.onboard.products import Residual
 from sensorproc.onboard.streaks.fit import Streak, pieces, snr_as_wide
 from sensorproc.onboard.streaks.line_search import Line
 
-NARROW, WIDE = 0.5, 2.5  # of the PSF's width: particle tracks are narrower, edges of stray light wider
-NARROW_MARGIN = 1.0  # SNR by which a narrower line must fit better: a faint streak may do so by chance
-PIECE_PX, PIECE_SNR = 8.0, 2.0  # pieces are no shorter, and as bright if all are equally lit
-LOW_FRACTION = 0.3  # of the streak's mean level: below it a piece counts as empty
-FIXED_FRACTION = 0.25  # of the streak's level, at the same place in the other frames
-DAZZLING = 3.0  # times the streak's own brightness: starlight under it, a part of which is left
-SHORTEST_TRAIL_PX = 4.0  # of stars, whose remains can make a line
-PARALLEL = 0.98  # cosine of a line to that trail, and
+NARROW, WIDE = 0.5, 2.5  # Widths tried, in PSF widths: particle tracks are narrower than light, edges of stray light wider.
+NARROW_MARGIN = 1.0  # A narrower line must fit better by this SNR: a faint streak may do so by chance.
+# A streak is cut into pieces of this length [px] or longer, each of this SNR if all are equally lit.
+PIECE_PX, PIECE_SNR = 8.0, 2.0
+LOW_FRACTION = 0.3  # A piece below this part of the streak's mean level counts as empty.
+FIXED_FRACTION = 0.25  # A streak with this part of its level at the same place in the other frames is fixed.
+DAZZLING = 3.0  # Starlight so many times brighter than the streak leaves a part of itself under it.
+SHORTEST_TRAIL_PX = 4.0  # The remains of stars with shorter trails make no line.
+PARALLEL = 0.98  # A line is along that trail if the cosine of their angle is larger.
 LIT_SIGMA, LIT_FRACTION = 0.25, 0.2  # the starlight that so much of the line lies on
 ALIGNED_PX, ALIGNED_MARGIN = 1.5, 0.5  # the same of a line so close to a row or column, where readout damage runs
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sensorproc.config import Config
+from sensorproc.config import Config, Patches
 from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.patches.link import bright_objects
 from sensorproc.onboard.pipeline import prepare_or_reject, process_set
@@ -45,6 +45,6 @@ def test_saturated_stars_are_no_objects():
     hot = [replace(f, facts=replace(f.facts, full_well_e=3000.0)) for f in frames]
     flattened = [prepare_or_reject(frame, PayloadState(), Config()) for frame in hot]
     registered, _ = register_set(HandOver(flattened), PayloadState(), Config(), 1.0, call)
-    tracks, kept = bright_objects(registered)
+    tracks, kept = bright_objects(registered, Patches())
     assert tracks == []
     assert kept is registered
