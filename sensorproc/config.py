@@ -89,6 +89,7 @@ class Register:
     match_radius_px: Positive = 2.5
     max_error_px: Positive = 0.25  # rms of the matched stars over root of their number; more rejects the frame
     default_fwhm_px: Annotated[float, Field(ge=0.8, le=20)] = 2.2  # where no star can be measured
+    min_light: Fraction = 0.1  # of the set's clear frames; a cloudier frame is rejected
     max_slew_px: Positive = 60.0  # star trail of one exposure by the recorded attitude; longer is a slew, not an observation
 
 

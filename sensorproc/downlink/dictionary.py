@@ -76,6 +76,7 @@ REASONS = (
     "FRAME_DUPLICATED",
     "CHECKOUT",
     "SEARCHED_AGAIN",
+    "CLOUDED",
 )
 
 # Those that tell of a set or of the board, not of a frame that could not be used.

@@ -29,6 +29,7 @@ from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import PayloadState
 from sensorproc.onboard.streaks.find import single_streaks
 from sensorproc.onboard.streaks.link import link_streaks
+from sensorproc.onboard.streaks.lone import besides_tracks, lone_streaks_hidden
 from sensorproc.onboard.streaks.tracklet import streak_false_alarms, streak_measurement, streak_tracklet
 
 
@@ -91,21 +92,23 @@ def search_set(
 def search_stack(
     residuals: ResidualSet, rejections: tuple[Rejection, ...], state: PayloadState, config: Config, do: Do
 ) -> Processed:
-    """Tracklets and streaks of a set without stars: find, threshold, accept, link, measure."""
+    """Tracklets and streaks of a set without stars: find streaks, find faint movers, threshold,
+    accept, link, measure."""
     stack, measure = residuals.stack, config.measure
     found = do(boxes, stack, stack.cadence_s, config.search.box_px_frame)
-    threshold = decide_threshold(stack, found, state, config, do)
-    faint, n_velocities = find(stack, found, config, threshold.snr - config.search.candidate_margin, do)
-    candidates = [*residuals.movers, *do(link_points, stack, config.search), *faint]
-    tracks, cleaned = do(accept, stack, candidates, threshold.snr, config.accept)
-    tracks = [track for track in tracks if not is_beside(track.path, stack.psf_sigma_px, residuals.bright)]
-    permuted = permuted_null_search(stack, cleaned, found, threshold.lowest_permuted, state, config, do)
-    streaks = do(single_streaks, stack, cleaned, [track.light for track in tracks], config.streaks)
-    linked, alone = do(link_streaks, streaks, stack)
+    streaks = do(single_streaks, stack, config.streaks)
+    with lone_streaks_hidden(stack, streaks, do):
+        threshold = decide_threshold(stack, found, state, config, do)
+        faint, n_velocities = find(stack, found, config, threshold.snr - config.search.candidate_margin, do)
+        candidates = [*residuals.movers, *do(link_points, stack, config.search), *faint]
+        tracks, cleaned = do(accept, stack, candidates, threshold.snr, config.accept)
+        tracks = [track for track in tracks if not is_beside(track.path, stack.psf_sigma_px, residuals.bright)]
+        permuted = permuted_null_search(stack, cleaned, found, threshold.lowest_permuted, state, config, do)
+        faint_ones = [tracklet(stack, track, threshold.false_alarms, measure) for track in tracks]
+    linked, alone = do(link_streaks, do(besides_tracks, stack, cleaned, streaks, [t.light for t in tracks]), stack)
 
     by_chance = streak_false_alarms(stack, config.streaks)
     bright_ones = [bright_tracklet(stack, track, measure) for track in residuals.bright]
-    faint_ones = [tracklet(stack, track, threshold.false_alarms, measure) for track in tracks]
     linked_ones = [streak_tracklet(stack, track, by_chance, measure) for track in linked]
     single = [streak_measurement(stack.frames[k], streak, by_chance, measure.position_floor_px) for k, streak in alone]
     nulls = [snrs for snrs in (threshold.null_snrs, permuted) if snrs is not None]

@@ -20,7 +20,8 @@ Image = np.ndarray  # (ny, nx) float32, C-contiguous, read-only
 class FrameFacts:
     """What is known of a frame besides its pixels: it stays when they have served and their memory is given back.
 
-    ``shape`` (ny, nx); ``background_e`` and ``noise_e`` the frame's typical ones [e-], 0 before they are measured.
+    ``shape`` (ny, nx); ``background_e`` and ``noise_e`` the frame's typical ones [e-], 0 before they are measured; ``flux_scale``
+    what its pixels were divided by to have the light of the set's clear frames.
     """
 
     index: int
@@ -34,12 +35,13 @@ class FrameFacts:
     has_time: bool
     background_e: float = 0.0
     noise_e: float = 0.0
+    flux_scale: float = 1.0
 
     @classmethod
     def of(cls, frame: Frame) -> "FrameFacts":
         """Facts of a frame as it was read."""
         ny, nx = frame.data_dn.shape
-        names = (f.name for f in fields(cls) if f.name not in ("shape", "sensor", "background_e", "noise_e"))
+        names = (f.name for f in fields(cls) if f.name not in ("shape", "sensor", "background_e", "noise_e", "flux_scale"))
         return cls(shape=(ny, nx), sensor=frame.facts, **{name: getattr(frame, name) for name in names})
 
     def of_repeat(self, frame: Frame) -> "FrameFacts":

@@ -7,13 +7,15 @@ import numpy as np
 from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected
 from sensorproc.frames import Rejection
-from sensorproc.onboard.detector.defects import fill_shadows, level_glow, mask_dead_columns, mask_fixed_pixels
+from sensorproc.onboard.detector.defects import fill_shadows, level_glow, mask_fixed_pixels, mask_lines
 from sensorproc.onboard.detector.fixed_pattern import subtract_fixed_pattern
+from sensorproc.onboard.detector.pattern_noise import rest_sigma
 from sensorproc.onboard.patches.link import BrightTrack, bright_objects
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Candidate, Flattened, Prepared, Registered
 from sensorproc.onboard.registration.exposure_time import exposure_bias
 from sensorproc.onboard.registration.register import register
+from sensorproc.onboard.registration.transparency import level_transparency
 from sensorproc.onboard.search.early_movers import bright_movers, slow_movers
 from sensorproc.onboard.sky.solve import solve
 from sensorproc.onboard.stack import Stack, stack
@@ -28,8 +30,8 @@ class ResidualSet:
     """What is left of a set, and what was learnt on the way.
 
     ``movers`` are so slow that they look like stars, ``bright`` objects are no points, ``unplaced`` frames could not be
-    registered; ``warm_snr`` is what every pixel has shown of itself so far; ``exposure_bias_s`` and its sigma are those of
-    :func:`~sensorproc.onboard.registration.exposure_time.exposure_bias`.
+    registered or lost their light to clouds; ``warm_snr`` is what every pixel has shown of itself so far; ``exposure_bias_s`` and
+    its sigma are those of :func:`~sensorproc.onboard.registration.exposure_time.exposure_bias`.
     """
 
     stack: Stack
@@ -53,6 +55,7 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     usable = HandOver(frame for frame in frames.take() if isinstance(frame, Flattened))
     _demand_times(usable, cadence_s)
     registered, unplaced = register_set(usable, state, config, cadence_s, do)
+    registered, clouded = do(level_transparency, registered, config.register.min_light)
     bias = do(exposure_bias, registered)
     bright, registered = do(bright_objects, registered, config.patches)
     solved, optics = do(solve, registered, table, config.solve, state.optics)
@@ -61,11 +64,12 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     starry = HandOver(solved)
     del solved, registered  # the pixels belong to the next stage alone
     residuals = do(subtract_stars, starry, movers, passing, config.stars, config.cosmic_rays, config.flatten)
-    residuals = do(mask_dead_columns, residuals)
+    residuals = do(mask_lines, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)
     residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
-    return ResidualSet(do(stack, residuals, cadence_s), movers, bright, unplaced, warm_snr, optics, bias)
+    built = do(stack, residuals, cadence_s, do(rest_sigma, residuals))
+    return ResidualSet(built, movers, bright, [*unplaced, *clouded], warm_snr, optics, bias)
 
 
 def set_cadence_s(frames: HandOver[Prepared], config: Config) -> float:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,8 +19,10 @@ def fold_angle(angle: float) -> float:
 
 
 def on_sky(residual: Residual, pixel: PixelMeasurement) -> Measurement:
-    """The measurement with the direction and magnitude that the frame's solution gives it."""
+    """The measurement with the direction and magnitude that the frame's solution gives it, its flux that of the frame's own
+    light."""
     solution, facts = residual.solution, residual.facts
+    pixel = replace(pixel, flux_e=facts.flux_scale * pixel.flux_e, sigma_flux_e=facts.flux_scale * pixel.sigma_flux_e)
     ra = dec = mag = None
     sigma_ra = sigma_dec = sigma_mag = 0.0
     if solution.camera is not None:

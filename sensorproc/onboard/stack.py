@@ -9,6 +9,8 @@ import numpy as np
 from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze
 from sensorproc.onboard.stage import stage
 
+Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in memory, and their weights
+
 
 @dataclass(frozen=True, eq=False)
 class Stack:
@@ -21,6 +23,7 @@ class Stack:
     cadence_s: float
     exposure_fraction: float  # exposure over cadence
     psf_sigma_px: float
+    rest_sigma: float = 1.0  # of the matched-filter sum for a point at rest over the detector, in its claimed sigmas
 
     @property
     def facts(self) -> FrameFacts:
@@ -67,7 +70,7 @@ class Stack:
 
 
 @stage(bytes_px=16)
-def stack(residuals: Sequence[Residual], cadence_s: float) -> Stack:
+def stack(residuals: Sequence[Residual], cadence_s: float, rest_sigma: float) -> Stack:
     """Cubes of a set. Its frames are views of them, so that nothing is held twice."""
     registrations = [frame.registration for frame in residuals]
     exposure_s = residuals[0].facts.exposure_s
@@ -81,4 +84,19 @@ def stack(residuals: Sequence[Residual], cadence_s: float) -> Stack:
         cadence_s,
         min(exposure_s / cadence_s, 1.0) if cadence_s > 0 else 0.0,
         registrations[0].psf_sigma_px,
+        rest_sigma,
     )
+
+
+def hide(weight: np.ndarray, what: np.ndarray) -> Hidden:
+    """Set the weights (ny, nx) of some pixels to zero; which ones they were and what they had."""
+    where = np.flatnonzero(what & (weight > 0))
+    values = weight.ravel()[where]
+    weight.ravel()[where] = 0.0
+    return where, values
+
+
+def show(weight: np.ndarray, hidden: Hidden) -> None:
+    """Undo :func:`hide`, bit for bit."""
+    where, values = hidden
+    weight.ravel()[where] = values

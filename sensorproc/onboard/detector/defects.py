@@ -18,14 +18,15 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each, in_rows
 
 TEST_SIGMA = 4.0  # Significance at which a lasting excess or lack is believed.
-DEAD_SIGMA = 7.0  # A run of pixels is dead if it lies so far below nothing and its neighbours: no light takes charge away.
-DEAD_RUN_PX = 17  # Its length along a column; single dark pixels stay: they tell the null search how wrong the dark map is.
-DEAD_CLIP = 6.0  # Clip of a pixel of the run [sigmas]: one or two make none.
-BESIDE_PX, WIDE_FRACTION = 3, 0.4  # Columns to either side must not be so nearly as dark.
+LINE_SIGMA = 7.0  # Significance of a run of pixels over the set, above its surroundings, at which it is a defect of the readout.
+LINE_PX = 17  # Its length; single dark pixels stay: they tell the null search how wrong the dark map is.
+LINE_CLIP = 2.0  # Clip of a pixel of the run in one frame [sigmas]: what few frames show does not last.
+BESIDE_PX, WIDE_FRACTION = 3, 0.4  # Lines to either side must not be so nearly as bright.
 MEMORY = 0.95  # Earlier sets' evidence counts so much less: in the end a warm pixel counts as if seen in five sets.
 CLIP_SIGMA = 8.0  # Clip of a single sample [sigmas], so that one particle hit makes no defect.
 GLOW_PX = 5.0  # Glow is looked for in the mean residual smoothed so: wider than objects, narrower than the mesh.
 GLOW_SIGMA, GLOW_CLIP = 4.0, 3.0  # Its significance, and the clip of a single sample [sigmas].
+GLOW_BOX_PX = 11  # In a box of this side light as wide as glow has most of its peak's level, an object next to nothing.
 SHADOW_PX = 2.5  # The mean residual is smoothed so before it is searched for shadows.
 
 
@@ -58,7 +59,7 @@ def fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.n
 
 def _remembered(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray:
     """SNR of every pixel's lasting excess over this set and, fading, the ones before: of unit variance where nothing lasts."""
-    pixel = _lasting(residuals)
+    pixel = lasting(residuals)
     if warm_snr is None or warm_snr.shape != pixel.shape:
         return pixel
     return (pixel + np.float32(MEMORY) * warm_snr) / np.float32(np.hypot(1.0, MEMORY))
@@ -73,23 +74,43 @@ def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
     return np.asarray((pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8))))
 
 
-@stage(bytes_px=12)
-def mask_dead_columns(residuals: list[Residual]) -> list[Residual]:
-    """Residuals with dead columns or parts of them that no calibration names flagged HOT: lasting, dark, long and narrow.
+@stage(bytes_px=30)
+def mask_lines(residuals: list[Residual]) -> list[Residual]:
+    """Residuals with columns and rows, or parts of them, that are too dark or too bright flagged HOT: lasting, long and narrow.
 
-    A shadow of dust is as dark but wide, what is over-subtracted of a star is short: neither is for here.
+    A shadow of dust is as dark but wide, what is over-subtracted of a star is short, a streak of light is in few of the frames,
+    whose say is clipped, and as wide as the PSF: none of them is for here.
     """
     if len(residuals) < MIN_FRAMES:
         return residuals
-    pixel = np.clip(_lasting(residuals), -DEAD_CLIP, DEAD_CLIP)
-    run = cv2.blur(pixel, (1, DEAD_RUN_PX)) * np.float32(np.sqrt(DEAD_RUN_PX))
-    beside = np.minimum(*(np.roll(run, shift, axis=1) for shift in (-BESIDE_PX, BESIDE_PX)))
-    dark = ((run < -DEAD_SIGMA) & (run - beside < -DEAD_SIGMA) & (beside > WIDE_FRACTION * run)).astype(np.uint8)
-    dead = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((DEAD_RUN_PX, 1), np.uint8)) > 0
-    return [_masked(r, dead) for r in residuals] if dead.any() else residuals
+    pixel = lasting(residuals, LINE_CLIP)
+    lines = np.zeros(pixel.shape, bool)
+    for sign in (-1, 1):
+        lines |= _long_and_narrow(sign * pixel) | _long_and_narrow(sign * pixel.T).T
+    return [_masked(r, lines) for r in residuals] if lines.any() else residuals
 
 
-def _lasting(residuals: list[Residual], clip: float = CLIP_SIGMA) -> np.ndarray:
+def _long_and_narrow(pixel: np.ndarray) -> np.ndarray:
+    """Where a map (ny, nx) of unit noise is bright along a column, and not beside it; with neighbours that are bright as well."""
+    run = cv2.blur(pixel, (1, LINE_PX)) * np.float32(np.sqrt(LINE_PX))
+    beside = np.maximum(*(_moved(run, shift) for shift in (-BESIDE_PX, BESIDE_PX)))
+    bright = ((run > LINE_SIGMA) & (run - beside > LINE_SIGMA) & (beside < WIDE_FRACTION * run)).astype(np.uint8)
+    line = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((LINE_PX, 1), np.uint8)) > 0
+    near = _moved(line, -1) | _moved(line, 1)
+    return np.asarray(line | (near & (run > TEST_SIGMA)))
+
+
+def _moved(image: np.ndarray, shift: int) -> np.ndarray:
+    """The image moved along x, zero where nothing was."""
+    moved = np.zeros_like(image)
+    if shift > 0:
+        moved[:, shift:] = image[:, :-shift]
+    else:
+        moved[:, :shift] = image[:, -shift:]
+    return moved
+
+
+def lasting(residuals: list[Residual], clip: float = CLIP_SIGMA) -> np.ndarray:
     """SNR (ny, nx) of what each pixel holds in all frames."""
     signal, seen = _summed(residuals, clip)
     return np.where(seen > 0, signal / np.sqrt(np.maximum(seen, 1.0)), 0.0).astype(np.float32)
@@ -131,27 +152,27 @@ def fill_shadows(residuals: list[Residual]) -> list[Residual]:
 @stage(bytes_px=30)
 def level_glow(residuals: list[Residual]) -> list[Residual]:
     """Residuals less what lasts over the detector and is wider than any object, narrower than the background's mesh: ghosts
-    and arcs of stray light. Only where it is more than noise: elsewhere its own noise would be the same in all frames and
-    add up under an object at rest."""
+    and arcs of stray light, each frame's own, for they fade and move. Only where they are more than noise: elsewhere the noise of
+    their level would add up under an object at rest."""
     if len(residuals) < MIN_FRAMES:
         return residuals
     signal, seen = _summed(residuals, GLOW_CLIP)
-    lasting = signal / np.sqrt(np.maximum(seen, 1.0))
-    compact = (np.abs(lasting) > TEST_SIGMA) | (seen < MIN_FRAMES)
-    usable = np.where(compact, np.float32(0.0), np.float32(1.0))
-    mean = usable * lasting / np.sqrt(np.maximum(seen, 1.0))  # of a frame's sigmas
-    norm = cv2.GaussianBlur(usable, (0, 0), GLOW_PX)
-    glow = cv2.GaussianBlur(mean, (0, 0), GLOW_PX) / np.maximum(norm, 0.1)
-    noise = 1.0 / np.sqrt(np.maximum(seen, 1.0) * 4.0 * np.pi * GLOW_PX**2 * np.maximum(norm, 0.1))
+    mean = signal / np.sqrt(np.maximum(seen, 1.0))
+    compact = (np.abs(mean) > TEST_SIGMA) & (np.abs(cv2.blur(mean, (GLOW_BOX_PX, GLOW_BOX_PX))) < WIDE_FRACTION * np.abs(mean))
+    usable = np.where(compact | (seen < MIN_FRAMES), np.float32(0.0), np.float32(1.0))
+    norm = np.maximum(cv2.GaussianBlur(usable, (0, 0), GLOW_PX), np.float32(0.1))
+    glow = cv2.GaussianBlur(usable * mean / np.sqrt(np.maximum(seen, 1.0)), (0, 0), GLOW_PX) / norm
+    noise = 1.0 / np.sqrt(np.maximum(seen, 1.0) * 4.0 * np.pi * GLOW_PX**2 * norm)
     sure = cv2.dilate((np.abs(glow) > GLOW_SIGMA * noise).astype(np.uint8), np.ones((2 * round(GLOW_PX) + 1,) * 2, np.uint8))
-    glow = np.where(sure > 0, glow, np.float32(0.0)).astype(np.float32)
-    return each(lambda r: _without_glow(r, glow), residuals)
+    return each(lambda r: _without_glow(r, sure > 0, usable, norm), residuals) if sure.any() else residuals
 
 
-def _without_glow(residual: Residual, glow: np.ndarray) -> Residual:
-    """Less a glow given in each pixel's own sigmas."""
+def _without_glow(residual: Residual, where: np.ndarray, usable: np.ndarray, norm: np.ndarray) -> Residual:
+    """Less the level of its own surroundings, in each pixel's own sigmas, in some places; ``norm`` is the smoothed ``usable``."""
     root = np.sqrt(residual.weight)
-    image = np.where(root > 0, residual.image_e - glow / np.maximum(root, 1e-12), residual.image_e)
+    z = np.clip(residual.image_e * root, -GLOW_CLIP, GLOW_CLIP) * usable
+    level = cv2.GaussianBlur(z, (0, 0), GLOW_PX) / norm
+    image = np.where(where & (root > 0), residual.image_e - level / np.maximum(root, 1e-12), residual.image_e)
     freeze(image)
     return replace(residual, image_e=image)
 

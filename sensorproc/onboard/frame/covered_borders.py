@@ -40,10 +40,10 @@ def _at_edge(part: np.ndarray, level: float, error: float) -> int:
     first = int(np.argmax(known))
     lines = lines[first:]
     dark = float(np.nanmin(lines))
-    if level - dark < CLEAR_SIGMAS * error:
+    if not level - dark > CLEAR_SIGMAS * error:  # of a frame without noise the error is zero
         return 0
     height = (lines - dark) / (level - dark)
-    low = np.flatnonzero(height < COVERED)
+    low = np.flatnonzero(height < COVERED)  # the darkest line is always among them
     end = int(low[-1]) + 1
     is_whole = bool((height[:end] < COVERED).mean() > 0.8)
     is_step = end + STEP_PX <= len(height) and float(np.nanmax(height[end : end + STEP_PX])) > LIT

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from sensorproc.config import Accept
+from sensorproc.onboard.detector.pattern_noise import pattern_sigma
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
-from sensorproc.onboard.kernels.track_fit import fit_track
+from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search.blends import split, subtract
+from sensorproc.onboard.search.detector_fixed import is_fixed_to_detector
 from sensorproc.onboard.search.static_residual import is_moving, without_static_residual
 from sensorproc.onboard.search.track import Track
 from sensorproc.onboard.search.velocity_boxes import REST_PX, at_rest, span
@@ -21,13 +23,13 @@ ITERATIONS = 14  # Gauss-Newton steps of one fit.
 SEEN_FRACTION = 0.2  # A frame with less of the typical template energy says nothing of the object.
 MEASURABLE_FRACTION = 0.02  # With less of it, the frame's flux means nothing.
 PLAIN_SNR = 5.0  # An object that is so plain in a frame is seen there, whatever is masked.
+MIN_PLAIN = 4  # Frames in which an object is so plain that its light may change as it likes: no chance puts them on one line.
+# Its place in each of them may be so far from the track: sigmas, and what blends and registration do.
+OFF_SIGMAS, OFF_PX = 4.0, 0.4
 NEAR_PX = 12.0  # Tracks that come so near to an accepted one are fitted again without its light.
 REMNANT_SIGMAS = 5.0  # PSF widths beside an accepted track in which its imperfect PSF leaves light,
 REMNANT_FRACTION = 0.5  # and the part of its SNR below which a track there is taken for that.
 DAZZLING_SNR = 20.0  # What is left of an object brighter than this in one frame, a few per cent, is no longer noise.
-FIXED_DRIFT_PX = 4.0  # What moves farther over the set visits several pixels.
-FIXED_SPOT_CHI2 = 6.0  # A fixed spot must beat the moving one by so much.
-FIXED_PIXEL_CHI2 = 13.0  # A PSF must beat one hot pixel by 2 ln(100), so much commoner are those, and 4 more parameters.
 
 
 def fit(stack: Stack, image: np.ndarray, candidate: Candidate, max_step: float) -> Track | None:
@@ -86,7 +88,9 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
         if any(_is_remnant(track, a, stack.psf_sigma_px, config) for a in accepted):
             continue
         track = without_static_residual(stack, image, counted_where_seen(stack, track, accepted))
-        if track.snr < lowest_snr or not is_plausible(stack, track, config) or not is_moving(stack, image, track):
+        if _against_pattern(stack, track).snr < lowest_snr or not is_plausible(stack, track, config):
+            continue
+        if not is_moving(stack, image, track):
             continue
         members = split(stack, image, track, config.max_blended)
         if not all(is_plausible(stack, member, config) for member in members):
@@ -94,7 +98,13 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
         for member in members:
             accepted.append(member)
             subtract(stack, image, member)
-    return accepted, image
+    return [_against_pattern(stack, track) for track in accepted], image
+
+
+def _against_pattern(stack: Stack, track: Track) -> Track:
+    """The track with the SNR that counts where noise is the same in all frames."""
+    sigma = pattern_sigma(track.path, stack.psf_sigma_px, stack.rest_sigma)
+    return replace(track, candidate=replace(track.candidate, snr=track.snr / sigma))
 
 
 def _strength(track: Track) -> tuple[float, float, float]:
@@ -150,6 +160,16 @@ def is_plausible(stack: Stack, track: Track, config: Accept) -> bool:
     snr = np.maximum(psi, 0.0) / np.sqrt(np.maximum(phi, 1e-30))
     if not psi.sum() > 0 or float(snr.max() / snr.sum()) > max(config.max_frame_share, 1.5 / n):
         return False
+    if not (_is_steady(track, good, config) or _is_plain(stack, track, good & (snr > PLAIN_SNR), n)):
+        return False
+    return not (_stands_still(stack, track, config) or is_fixed_to_detector(stack, track))
+
+
+def _is_steady(track: Track, good: np.ndarray, config: Accept) -> bool:
+    """Whether the light of the frames (n,) that count is one object's: alike in all, flicker and noise allowed for, and there
+    without the strongest frame."""
+    psi, phi = np.where(good, track.psi, 0.0), np.where(good, track.phi, 0.0)
+    snr = np.maximum(psi, 0.0) / np.sqrt(np.maximum(phi, 1e-30))
     flux = float(psi.sum() / phi.sum())
     per_frame = np.where(good, psi / np.maximum(phi, 1e-30), flux)
     tolerance = 1.0 / np.maximum(phi, 1e-30) + (config.flicker * flux) ** 2
@@ -159,39 +179,32 @@ def is_plausible(stack: Stack, track: Track, config: Accept) -> bool:
     rest = np.arange(len(psi)) != strongest
     without = float(psi[rest].sum() / np.sqrt(phi[rest].sum()))
     expected = track.snr * np.sqrt(float(phi[rest].sum() / phi.sum()))
-    if without < expected - 3.0 and without < 0.7 * expected:
+    return bool(without >= min(expected - 3.0, 0.7 * expected))
+
+
+def _is_plain(stack: Stack, track: Track, plain: np.ndarray, n: int) -> bool:
+    """Whether single frames prove an object whose light changes, as that of a tumbling one: it is ``plain`` (n,) in several of
+    them, half of those that count, ``n``, and in most of these its own place is where the track leads."""
+    if int(plain.sum()) < max(MIN_PLAIN, 0.5 * n):
         return False
-    return not (_stands_still(stack, track, config) or _is_fixed_pixel(stack, track) or _is_fixed_spot(stack, track))
+    s = stack.psf_sigma_px
+    psi = np.stack([_sums(stack, track, dx * s, dy * s)[0] for dx, dy in ((0, 0), (-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))])
+    middle, phi = np.maximum(psi[0], 1e-30), np.maximum(track.phi, 1e-30)
+    curvature = np.minimum(psi[1::2] + psi[2::2] - 2.0 * middle, -0.05 * middle)  # of a point, -0.12 of its light
+    off = 0.25 * s * (psi[1::2] - psi[2::2]) / curvature
+    sigma = np.sqrt(2.0 * phi) / middle * s
+    near = np.hypot(*off) < OFF_SIGMAS * sigma + OFF_PX
+    return bool((near & plain).sum() >= max(MIN_PLAIN, 0.75 * plain.sum()))
 
 
-def _is_fixed_pixel(stack: Stack, track: Track) -> bool:
-    """Whether one detector pixel explains the data better than a PSF that follows the track."""
-    drift = track.path.max(axis=0) - track.path.min(axis=0)
-    if float(drift.max()) > FIXED_DRIFT_PX or float(track.trails[:, 0].max()) > 2.0:
-        return False
-    ny, nx = stack.image_e.shape[1:]
-    x, y = (round(float(v)) for v in np.median(track.path, axis=0))
-    best = 0.0
-    for v in range(max(y - 2, 0), min(y + 3, ny)):
-        for u in range(max(x - 2, 0), min(x + 3, nx)):
-            w = stack.weight[:, v, u].astype(float)
-            if w.sum() > 0:
-                best = max(best, float((w * stack.image_e[:, v, u]).sum() / np.sqrt(w.sum())))
-    return best**2 > track.snr**2 - FIXED_PIXEL_CHI2
-
-
-def _is_fixed_spot(stack: Stack, track: Track) -> bool:
-    """Whether a PSF fixed to the detector fits better than one that follows the platform's wander."""
-    drift = track.path.max(axis=0) - track.path.min(axis=0)
-    if float(drift.max()) > FIXED_DRIFT_PX:
-        return False
-    n, s = len(stack.times), stack.psf_sigma_px
-    base = np.repeat(np.median(track.path, axis=0)[None, :], n, axis=0)
-    step, summary, psi_phi, normal = np.zeros(4), np.zeros(2), np.zeros(2 * n), np.zeros((5, 5))
-    times, trails = np.zeros(n), np.tile([0.0, 1.0, 0.0], (n, 1))
-    half = HALF_SIGMAS * s
-    fit_track(stack.image_e, stack.weight, base, times, trails, s, half, ITERATIONS, 1.0, step, summary, psi_phi, normal)
-    return float(summary[0]) > 0 and float(summary[0]) ** 2 > track.snr**2 + FIXED_SPOT_CHI2
+def _sums(stack: Stack, track: Track, dx_px: float, dy_px: float) -> tuple[np.ndarray, np.ndarray]:
+    """Matched-filter sums psi and phi (n,) of the track shifted in every frame."""
+    n = len(stack.times)
+    place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
+    place[:, :2] = track.path + (dx_px, dy_px)
+    half = HALF_SIGMAS * stack.psf_sigma_px
+    accumulate(stack.image_e, stack.weight, place, track.trails, stack.psf_sigma_px, 0.0, psi_phi, unused, 0, half)
+    return psi_phi[::2], psi_phi[1::2]
 
 
 def _stands_still(stack: Stack, track: Track, config: Accept) -> bool:

@@ -17,12 +17,10 @@ from sensorproc.onboard.products import freeze
 from sensorproc.onboard.search.accept import accept
 from sensorproc.onboard.search.find import find
 from sensorproc.onboard.search.velocity_boxes import Box
-from sensorproc.onboard.stack import Stack
+from sensorproc.onboard.stack import Hidden, Stack, hide, show
 from sensorproc.onboard.stage import Do, stage
 from sensorproc.onboard.state import PayloadState
 from sensorproc.onboard.threads import each
-
-Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in memory, and their weights
 
 
 @contextmanager
@@ -52,22 +50,14 @@ def sign_reversed(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays)
         np.negative(image[k], out=image[k])
         noise = (1.0 / np.sqrt(np.where(weight[k] > 0, weight[k], np.float32(1.0)))).astype(np.float32)
         flags, _ = reject_outliers(image[k], noise, stack.frames[k].flags, stack.psf_sigma_px, config)
-        return _hide(weight[k], flags != 0)
+        return hide(weight[k], flags != 0)
 
     hidden = each(turn, range(len(image)))
     fixed = fixed_pixels(list(stack.frames), None if warm_snr is None else -warm_snr)
     if fixed is not None:
-        hidden += [_hide(one, fixed) for one in weight]
+        hidden += [hide(one, fixed) for one in weight]
     freeze(image, weight)
     return hidden
-
-
-def _hide(weight: np.ndarray, what: np.ndarray) -> Hidden:
-    """Set the weights of some pixels to zero; which ones they were and what they had."""
-    where = np.flatnonzero(what & (weight > 0))
-    values = weight.ravel()[where]
-    weight.ravel()[where] = 0.0
-    return where, values
 
 
 def _restore(stack: Stack, hidden: list[Hidden]) -> None:
@@ -76,8 +66,8 @@ def _restore(stack: Stack, hidden: list[Hidden]) -> None:
     image.setflags(write=True)
     weight.setflags(write=True)
     each(lambda one: np.negative(one, out=one), list(image))
-    for k, (where, values) in enumerate(hidden):
-        weight[k % len(weight)].ravel()[where] = values
+    for k, pixels in reversed(list(enumerate(hidden))):
+        show(weight[k % len(weight)], pixels)
     freeze(image, weight)
 
 

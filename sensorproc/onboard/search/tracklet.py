@@ -206,7 +206,11 @@ def _flags(stack: Stack, track: Track, k: int, x: float, y: float, psi: float, p
 
 
 def _mean_magnitude(stack: Stack, track: Track) -> tuple[float | None, float]:
-    zeros = [f.solution.zeropoint_mag for f in stack.frames if f.solution.zeropoint_mag is not None]
+    # zero points are those of each frame's own light, the flux is that of the clear ones
+    zeros = [
+        f.solution.zeropoint_mag - 2.5 * math.log10(f.facts.flux_scale * stack.facts.exposure_s / f.facts.exposure_s)
+        for f in stack.frames if f.solution.zeropoint_mag is not None and f.facts.exposure_s > 0
+    ]  # fmt: skip
     exposure_s = stack.facts.exposure_s
     if not zeros or track.flux_e <= 0 or exposure_s <= 0:
         return None, 0.0

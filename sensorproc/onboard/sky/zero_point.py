@@ -62,7 +62,9 @@ def with_model_fluxes(frames: Sequence[Solved], paths: np.ndarray, flux_e: np.nd
         zero = None
         if frame.table_px is not None and exposure_s > 0 and len(flux_e):
             here, there = match_nearest(paths[:, k], frame.table_px[:, :2], SAME_PX)
-            zero = zero_point(flux_e[here] / exposure_s, frame.table_px[there, 2], frame.table_px[there, 3])
+            zero = zero_point(
+                flux_e[here] * frame.facts.flux_scale / exposure_s, frame.table_px[there, 2], frame.table_px[there, 3]
+            )
         found.append(replace(frame, zeropoint_mag=zero[0], sigma_zeropoint_mag=zero[1]) if zero else frame)
     return found
 
@@ -88,4 +90,4 @@ def flux_of_snr(frame: Registered, stars: np.ndarray) -> np.ndarray:
     sigma_e = frame.flattened.sigma_e
     y = np.clip(np.round(stars[:, 1]).astype(int), 0, sigma_e.shape[0] - 1)
     x = np.clip(np.round(stars[:, 0]).astype(int), 0, sigma_e.shape[1] - 1)
-    return stars[:, 2] * sigma_e[y, x] / snr_streak(1.0, 1.0, length, s)
+    return stars[:, 2] * sigma_e[y, x] * frame.facts.flux_scale / snr_streak(1.0, 1.0, length, s)

@@ -16,11 +16,12 @@ from sensorproc.onboard.threads import each
 
 WIDTHS = np.geomspace(0.5, 3.5, 50)  # Sigmas of the cores tried [px], 4 % apart.
 WING_RATIOS = (2.0, 2.5, 3.0, 3.6, 4.5)  # Wings tried, in widths of their core.
-MAX_WING = 0.35  # The wing holds at most this part of the light.
+MAX_WING = 0.6  # The wing holds at most this part of the light: one that holds more is the core.
 BRIGHT_SNR = 25.0  # Stars below it do not tell the width.
 MAX_STARS, MIN_STARS = 40, 6  # Stars measured in a frame, and needed in all.
 SAMPLED_FRAMES = 4  # Frames of a set, evenly spread, whose stars are measured.
 WING_SNR = 80.0  # Stars so bright show a wing.
+NO_FIT = 1e30  # Misfit of what is no fit.
 HALF_WIDTHS = 9.0  # Pixels looked at reach so many expected widths from the trail.
 MIN_STARS_FOR_FIELD = 24  # So many stars tell whether the PSF grows towards the corners.
 
@@ -61,22 +62,34 @@ def measure_psf(frames: list[Registered], believed_px: float) -> Psf:
     picked = sorted({round(k) for k in np.linspace(0, len(frames) - 1, SAMPLED_FRAMES)})
     scans = each(lambda k: _scan(frames[k], believed_px), picked)
     where, misfit, amplitude, snr = (np.concatenate(item) for item in zip(*scans, strict=True))
+    _refuse_wide_wings(misfit, amplitude)
+    best = misfit.min(axis=2)  # over widths
+    is_fitted = best.min(axis=1) < NO_FIT
+    where, misfit, amplitude, snr, best = (item[is_fitted] for item in (where, misfit, amplitude, snr, best))
     if len(where) < MIN_STARS:
         return Psf(believed_px)
-    best = misfit.min(axis=2)  # over widths
     bright = snr > min(WING_SNR, float(np.sort(snr)[-min(MIN_STARS, len(snr))]))
     worse = best[bright] / best[bright].min(axis=1, keepdims=True) - 1.0
     ratio = int(np.argmin(np.minimum(worse, 4.0 * np.median(worse) + 1e-9).sum(axis=0)))
     rows = np.arange(len(where))
     core, wing = amplitude[rows, ratio, np.argmin(misfit[:, ratio], axis=1), :2].T
     share = wing / np.maximum(core + wing, 1e-6)
-    fraction = float(np.clip(np.median(share[bright]), 0.0, MAX_WING))
+    fraction = max(float(np.median(share[bright])), 0.0)
     widths = np.array([_vertex_width(row) for row in misfit[:, ratio]])
     r2 = off_axis(where[:, 0], where[:, 1], frames[0].flattened.image_e.shape)
     centre, growth = float(np.median(widths)), 0.0
     if len(widths) >= MIN_STARS_FOR_FIELD:
         centre, growth = _growth(r2, widths)
     return Psf(centre, growth, fraction, WING_RATIOS[ratio])
+
+
+def _refuse_wide_wings(misfit: np.ndarray, amplitude: np.ndarray) -> None:
+    """Mark as no fit, in place, what has more than :data:`MAX_WING` of its light in the wing.
+
+    Else a core without light and a wing that has all of it would be as good a fit as the core alone.
+    """
+    core, wing = amplitude[..., 0], amplitude[..., 1]
+    misfit[(core <= 0.0) | (wing > MAX_WING * (core + wing))] = NO_FIT
 
 
 def _scan(frame: Registered, s: float) -> tuple[np.ndarray, ...]:
@@ -93,7 +106,7 @@ def _scan(frame: Registered, s: float) -> tuple[np.ndarray, ...]:
     places = np.ascontiguousarray(stars[:, :2])
     widths = WIDTHS[(0.5 * s < WIDTHS) & (2.0 * s > WIDTHS)]
     chosen = np.searchsorted(WIDTHS, widths)
-    misfit[:] = 1e30
+    misfit[:] = NO_FIT
     for i, ratio in enumerate(WING_RATIOS):
         chi2, parts = np.empty((n, len(widths))), np.zeros((n, len(widths), 3))
         psf_scan(flat.image_e, inverse, places, length, cos, sin, widths, ratio, reach, chi2, parts)
@@ -116,7 +129,7 @@ def _lonely(stars: np.ndarray, apart: float, shape: tuple[int, ...]) -> np.ndarr
 def _vertex_width(misfit: np.ndarray) -> float:
     """Width of least misfit, between the ones tried."""
     i = int(np.argmin(misfit))
-    if not 0 < i < len(misfit) - 1 or max(misfit[i - 1], misfit[i + 1]) > 1e29:
+    if not 0 < i < len(misfit) - 1 or max(misfit[i - 1], misfit[i + 1]) >= NO_FIT:
         return float(WIDTHS[i])
     a, b, c = misfit[i - 1 : i + 2]
     shift = 0.5 * (a - c) / (a - 2.0 * b + c) if a - 2.0 * b + c > 0 else 0.0

@@ -4,7 +4,6 @@ The search only decides what is fitted: its pieces miss a streak by up to a deci
 fitted streak explains is taken out before the next one is fitted, so that crossing streaks are both whole.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -17,9 +16,9 @@ from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
-from sensorproc.onboard.streaks.fit import Streak, fit_line, subtract
+from sensorproc.onboard.streaks.fit import Streak, exposed_area, fit_line, subtract
 from sensorproc.onboard.streaks.line_search import Line, search_lines
-from sensorproc.onboard.streaks.plausible import is_fixed, is_like_light, is_stars, lies_along, lies_on
+from sensorproc.onboard.streaks.plausible import is_fixed, is_like_light, is_stars, lies_along
 from sensorproc.onboard.threads import each
 
 POINT_SNR = 4.0  # Peaks above this are tested for being points, in sets too short to take the stars out.
@@ -32,23 +31,9 @@ REMNANT_SIGMAS, REMNANT_FRACTION = 6.0, 0.25  # beside a streak so much stronger
 
 
 @stage(bytes_px=300)
-def single_streaks(
-    stack: Stack, cleaned: np.ndarray, tracked: Sequence[tuple[np.ndarray, np.ndarray]], config: Streaks
-) -> list[tuple[int, Streak]]:
-    """Streaks of every frame (frame of the set, streak), strongest first in each.
-
-    They are looked for on ``cleaned`` (n, ny, nx), the pixels without the accepted tracks. What a track's model has left along
-    its trail is no streak: ``tracked`` are their paths (n, 2) and trails (n, 3).
-    """
-    if not config.enabled:
-        return []
-    without = [replace(residual, image_e=cleaned[k]) for k, residual in enumerate(stack.frames)]
-    margin = TRACK_SIGMAS * stack.psf_sigma_px
-    return [
-        (k, streak)
-        for k, streak in find_streaks(without, config)
-        if not any(lies_on(streak, path[k], trails[k], margin) for path, trails in tracked)
-    ]
+def single_streaks(stack: Stack, config: Streaks) -> list[tuple[int, Streak]]:
+    """Streaks of every frame (frame of the set, streak), strongest first in each."""
+    return find_streaks(list(stack.frames), config) if config.enabled else []
 
 
 def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, Streak]]:
@@ -101,6 +86,7 @@ def _streaks_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], 
     s = residual.registration.psf_sigma_px
     candidates = search_lines(np.clip(mine, -config.clip_snr, config.clip_snr), s, config)
     image, weight = residual.image_e.copy(), residual.weight
+    area = exposed_area(weight)
     found: list[Streak] = []
     rejected: list[Streak] = []
     for line in candidates[: config.max_fits]:
@@ -108,7 +94,7 @@ def _streaks_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], 
             break
         if any(_covers(streak, line, s) for streak in rejected):
             continue
-        streak = fit_line(image, weight, line, s)
+        streak = fit_line(image, weight, line, s, area)
         if streak is None or streak.snr < streak.threshold or any(_is_remnant(streak, f, s) for f in found):
             continue
         if (

@@ -12,6 +12,8 @@ from sensorproc.onboard.streaks.line_search import Line
 
 FIRST_ITERATIONS, ITERATIONS, MAX_STEP_PX = 8, 30, 3.0  # Steps of a first and of a last fit, and the longest of one step.
 WORTH_SNR, WORTH_MARGIN = 4.5, 0.7  # A first fit so low, or so far below the threshold, is not looked at further.
+LEAST_STEP_PX = 1e-6  # A shorter line has no direction.
+CUT_PX = 0.3  # Error of the end of a streak that the edge of the exposed area cuts.
 LOOK_PX = 12.0  # Ends are looked for so far beyond the line, or as far as it is long if that is more.
 END_VARIANCE = 26.0  # Variance of where the likelihood of a step in white noise peaks, in (noise / step)^4 px^2.
 
@@ -48,17 +50,28 @@ class Streak:
         return self.bright_e_px * self.length_px
 
 
-def fit_line(image: np.ndarray, weight: np.ndarray, line: Line, s: float) -> Streak | None:
-    """The streak of highest likelihood near a line; None if there is none.
+Area = tuple[float, float, float, float]  # x and y of the first, x and y of the last exposed pixel
+
+
+def exposed_area(weight: np.ndarray) -> Area:
+    """The part of the detector (ny, nx) that any pixel of which has a weight: beyond it no streak is seen."""
+    rows, columns = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
+    return (columns[0], rows[0], columns[-1], rows[-1]) if len(rows) else (0, 0, -1, -1)
+
+
+def fit_line(image: np.ndarray, weight: np.ndarray, line: Line, s: float, area: Area | None = None) -> Streak | None:
+    """The streak of highest likelihood near a line, cut where the exposed ``area`` ends (by default, that of ``weight``); None if
+    there is none.
 
     The likelihood has a maximum wherever an end meets a darker stretch: between two fits the ends are put where the whole
     line says they are best.
     """
-    best = _fit(image, weight, (line.x0, line.y0, line.x1, line.y1), line.threshold, s, FIRST_ITERATIONS)
+    area = area or exposed_area(weight)
+    best = _fit(image, weight, (line.x0, line.y0, line.x1, line.y1), line.threshold, s, FIRST_ITERATIONS, area)
     for _ in range(2):
         if best is None or best.snr < max(line.threshold - WORTH_MARGIN, WORTH_SNR):
             return best
-        other = _fit(image, weight, best_ends(image, weight, best, s), line.threshold, s, ITERATIONS)
+        other = _fit(image, weight, best_ends(image, weight, best, s), line.threshold, s, ITERATIONS, area)
         if other is None or other.snr <= best.snr + 1e-6:
             return best
         best = other
@@ -80,9 +93,9 @@ def best_ends(image: np.ndarray, weight: np.ndarray, streak: Streak, s: float) -
 
 
 def _fit(
-    image: np.ndarray, weight: np.ndarray, start: tuple[float, ...], threshold: float, s: float, n_iterations: int
+    image: np.ndarray, weight: np.ndarray, start: tuple[float, ...], threshold: float, s: float, n_iterations: int, area: Area
 ) -> Streak | None:
-    """The nearest maximum of the likelihood to two ends."""
+    """The nearest maximum of the likelihood to two ends, cut at the edges of the exposed area."""
     ends = np.array([*start, 0.0])
     normal, rhs = np.zeros((5, 5)), np.zeros(7)
     sums(image, weight, ends, s, HALF_SIGMAS * s, normal, rhs)
@@ -90,13 +103,41 @@ def _fit(
         return None
     ends[4] = rhs[5] / rhs[6]
     snr = fit_streak(image, weight, s, HALF_SIGMAS * s, n_iterations, MAX_STEP_PX, ends, normal)
+    cut = _clipped(ends, area)
+    if cut is None:
+        return None
+    if cut.any():
+        sums(image, weight, ends, s, HALF_SIGMAS * s, normal, rhs)
+        if not (rhs[6] > 0.0 and rhs[5] > 0.0):
+            return None
+        snr, ends[4] = rhs[5] / np.sqrt(rhs[6]), rhs[5] / rhs[6]
+        for end in np.flatnonzero(cut):  # no pixel tells where a cut streak ends, the edge does
+            normal[2 * end, 2 * end] += CUT_PX**-2
     cov = _covariance(ends, normal, snr)
-    if cov is None or not snr > 0.0:
+    if cov is None or not snr > 0.0 or not cov[4, 4] < (np.hypot(ends[2] - ends[0], ends[3] - ends[1]) * ends[4]) ** 2:
         return None
     if ends[2] < ends[0]:
         ends[:4] = ends[[2, 3, 0, 1]]
     x0, y0, x1, y1, bright = (float(v) for v in ends)
     return Streak(x0, y0, x1, y1, bright, float(snr), threshold, cov)
+
+
+def _clipped(ends: np.ndarray, area: Area) -> np.ndarray | None:
+    """Cut a line at the edges of an area, in place; which ends (2,) were cut; None if it lies outside (Liang & Barsky 1984)."""
+    start, step = ends[:2].copy(), ends[2:4] - ends[:2]
+    first, last = 0.0, 1.0
+    for axis in (0, 1):
+        low, high = area[axis] - 0.5 - start[axis], area[axis + 2] + 0.5 - start[axis]
+        if abs(step[axis]) < LEAST_STEP_PX:
+            if low > 0.0 or high < 0.0:
+                return None
+            continue
+        enter, leave = sorted((low / step[axis], high / step[axis]))
+        first, last = max(first, enter), min(last, leave)
+    if not first < last or (last - first) * float(np.hypot(*step)) < LEAST_STEP_PX:
+        return None
+    ends[:4] = *(start + first * step), *(start + last * step)
+    return np.array([first > 0.0, last < 1.0])
 
 
 def _covariance(ends: np.ndarray, normal: np.ndarray, snr: float) -> np.ndarray | None:
@@ -106,7 +147,7 @@ def _covariance(ends: np.ndarray, normal: np.ndarray, snr: float) -> np.ndarray 
     too much. The variance of the likeliest place of a step (Yao 1987, Ann. Statist. 15, 1321) is added to each end's.
     """
     inverse = np.empty((5, 5))
-    if not invert_symmetric(np.tril(normal) + np.tril(normal, -1).T, inverse):
+    if not invert_symmetric(np.tril(normal) + np.tril(normal, -1).T, inverse) or not np.isfinite(inverse).all():
         return None
     length = float(np.hypot(ends[2] - ends[0], ends[3] - ends[1]))
     cos, sin = (ends[2] - ends[0]) / length, (ends[3] - ends[1]) / length

@@ -77,6 +77,11 @@ def _followed(seed: Numbered, sign: float, others: list[Numbered], stack: Stack)
     return members
 
 
+def motions(k: int, streak: Streak, stack: Stack) -> list[np.ndarray]:
+    """The motions x, y, vx, vy (4,) at t = 0 that a streak of frame ``k`` shows, one for each way along it."""
+    return [_of_streak(k, streak, sign, stack)[0] for sign in (1.0, -1.0)]
+
+
 def _of_streak(k: int, streak: Streak, sign: float, stack: Stack) -> tuple[np.ndarray, np.ndarray]:
     """Motion (4,) at t = 0 that one streak shows and its covariance (4, 4): its own length less that of the stars."""
     registered, fraction = stack.registrations[k], stack.exposure_fraction

@@ -1,5 +1,6 @@
 """What a fitted streak must be like to be an object's: spread like light, lit all along, not the detector's, not a star's."""
 
+import cv2
 import numpy as np
 from scipy import ndimage
 
@@ -9,7 +10,8 @@ from sensorproc.onboard.streaks.fit import Streak, pieces, snr_as_wide
 from sensorproc.onboard.streaks.line_search import Line
 
 NARROW, WIDE = 0.5, 2.5  # Widths tried, in PSF widths: particle tracks are narrower than light, edges of stray light wider.
-NARROW_MARGIN = 1.0  # A narrower line must fit better by this SNR: a faint streak may do so by chance.
+NARROW_MARGIN = 1.0  # A narrower line must fit better by this SNR: a faint streak may do so by chance,
+NARROW_GAIN = 1.1  # and so many times: a bright one may do so where the PSF is not quite what it is taken for.
 # A streak is cut into pieces of this length [px] or longer, each of this SNR if all are equally lit.
 PIECE_PX, PIECE_SNR = 8.0, 2.0
 LOW_FRACTION = 0.3  # A piece below this part of the streak's mean level counts as empty.
@@ -17,8 +19,11 @@ FIXED_FRACTION = 0.25  # A streak with this part of its level at the same place 
 DAZZLING = 3.0  # Starlight so many times brighter than the streak leaves a part of itself under it.
 SHORTEST_TRAIL_PX = 4.0  # The remains of stars with shorter trails make no line.
 PARALLEL = 0.98  # A line is along that trail if the cosine of their angle is larger.
+# A star so many times brighter makes the line: so near along it, in trails, and so near beside it, in PSF sigmas.
+BRIGHTER, BEYOND_TRAILS, WING_SIGMAS = 50.0, 2.0, 12.0
 LIT_SIGMA, LIT_FRACTION = 0.25, 0.2  # the starlight that so much of the line lies on
-ALIGNED_PX, ALIGNED_MARGIN = 1.5, 0.5  # the same of a line so close to a row or column, where readout damage runs
+# The same of a line so close to a row or column, where readout damage runs.
+ALIGNED_PX, ALIGNED_MARGIN, ALIGNED_GAIN = 1.5, 0.5, 1.04
 
 
 def is_like_light(image: np.ndarray, weight: np.ndarray, streak: Streak, s: float, config: Streaks) -> bool:
@@ -28,8 +33,8 @@ def is_like_light(image: np.ndarray, weight: np.ndarray, streak: Streak, s: floa
     between two rows of pixels at most 0.96.
     """
     is_aligned = min(abs(streak.x1 - streak.x0), abs(streak.y1 - streak.y0)) < ALIGNED_PX
-    margin = ALIGNED_MARGIN if is_aligned else NARROW_MARGIN
-    if snr_as_wide(image, weight, streak, NARROW * s) > streak.snr + margin:
+    margin, gain = (ALIGNED_MARGIN, ALIGNED_GAIN) if is_aligned else (NARROW_MARGIN, NARROW_GAIN)
+    if snr_as_wide(image, weight, streak, NARROW * s) > max(streak.snr + margin, gain * streak.snr):
         return False
     if snr_as_wide(image, weight, streak, WIDE * s) > streak.snr:
         return False
@@ -64,8 +69,19 @@ def is_stars(residual: Residual, streak: Streak) -> bool:
     if float(np.mean(snr)) * residual.facts.noise_e > DAZZLING * crest:
         return True
     along = abs(ux * trail.direction[0] + uy * trail.direction[1]) > PARALLEL
-    lit = float(np.mean(snr > LIT_SIGMA))
-    return bool(trail.length_px >= SHORTEST_TRAIL_PX and along and lit > LIT_FRACTION)
+    if trail.length_px < SHORTEST_TRAIL_PX or not along:
+        return False
+    if float(np.mean(snr > LIT_SIGMA)) > LIT_FRACTION:
+        return True
+    more = BEYOND_TRAILS * trail.length_px / streak.length_px  # wings and spikes of a bright star, drawn out beyond its trail
+    px, py = points(streak, more)
+    inside = (px > -0.5) & (py > -0.5) & (px < nx - 0.5) & (py < ny - 0.5)
+    reach = int(np.ceil(WING_SIGMAS * residual.registration.psf_sigma_px))
+    low_x, low_y = (max(int(np.floor(p[inside].min())) - reach, 0) for p in (px, py))
+    around = residual.star_snr[low_y : int(py[inside].max()) + reach + 1, low_x : int(px[inside].max()) + reach + 1]
+    brightest = cv2.dilate(around.astype(np.float32), np.ones((2 * reach + 1,) * 2, np.uint8))
+    near = brightest[np.rint(py[inside]).astype(int) - low_y, np.rint(px[inside]).astype(int) - low_x]
+    return float(near.max(initial=0.0)) * residual.facts.noise_e > BRIGHTER * crest
 
 
 def lies_on(streak: Streak, place: np.ndarray, trail: np.ndarray, margin_px: float) -> bool:
@@ -87,7 +103,7 @@ def lies_along(
     return True
 
 
-def points(streak: Streak) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of points about a pixel apart from one end to the other."""
-    u = np.linspace(0.0, 1.0, int(streak.length_px) + 1)
+def points(streak: Streak, more: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of points about a pixel apart from one end to the other, and so many lengths beyond both."""
+    u = np.linspace(-more, 1.0 + more, int((1.0 + 2.0 * more) * streak.length_px) + 1)
     return streak.x0 + u * (streak.x1 - streak.x0), streak.y0 + u * (streak.y1 - streak.y0)

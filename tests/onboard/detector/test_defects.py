@@ -8,7 +8,7 @@ import pytest
 from sensorproc.config import Config
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard import pipeline
-from sensorproc.onboard.detector.defects import mask_dead_columns, mask_fixed_pixels
+from sensorproc.onboard.detector.defects import mask_fixed_pixels, mask_lines
 from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.products import Trail
 from sensorproc.onboard.state import PayloadState
@@ -86,7 +86,7 @@ def test_part_of_a_column_a_little_too_dark_is_found_and_a_shadow_is_not(residua
         image[20:60, 110:122] -= 1.2 * 5.0  # dust
         image[100:104, 140:144] -= 5.0 * 5.0  # a star, over-subtracted
         frames.append(replace(_as_stare(r) if is_stare else r, image_e=image))
-    hot = mask_dead_columns(frames)[0].flags & PixelFlag.HOT > 0
+    hot = mask_lines(frames)[0].flags & PixelFlag.HOT > 0
     assert hot[85:, 30].all()
     assert not hot[:50, 30].any()
     assert hot[:, 29].sum() + hot[:, 31].sum() == 0

@@ -1,0 +1,65 @@
+"""Is it an object at rest over the detector, or part of the detector? Hot pixels, lines of readout, spots of a fixed shape.
+
+An object follows the platform's wander and is as wide as the PSF. What belongs to the detector does neither.
+"""
+
+import numpy as np
+
+from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
+from sensorproc.onboard.kernels.track_fit import fit_track
+from sensorproc.onboard.search.track import Track
+from sensorproc.onboard.stack import Stack
+
+FIXED_DRIFT_PX = 4.0  # What moves farther over the set visits several pixels.
+LONGEST_TRAIL_PX = 2.0  # What is trailed farther lights several pixels in each frame.
+ITERATIONS = 14  # Gauss-Newton steps of a fit.
+FIXED_SPOT_CHI2 = 6.0  # A fixed spot must beat the moving one by so much.
+FIXED_PIXEL_CHI2 = 13.0  # A PSF must beat one hot pixel by 2 ln(100), so much commoner are those, and 4 more parameters.
+MOST_HOT, HOT_REACH_PX = 3, 2  # Hot pixels side by side, every further one of which has to explain as much again.
+RUN_LENGTHS, RUN_REACH_PX = (6, 9, 13), 8  # Parts of rows and columns longer than a PSF, and how far they reach [px].
+
+
+def is_fixed_to_detector(stack: Stack, track: Track) -> bool:
+    """Whether what the track follows is better explained by what does not move over the detector at all."""
+    drift = track.path.max(axis=0) - track.path.min(axis=0)
+    if float(drift.max()) > FIXED_DRIFT_PX:
+        return False
+    return _is_fixed_spot(stack, track) or (float(track.trails[:, 0].max()) <= LONGEST_TRAIL_PX and _is_of_pixels(stack, track))
+
+
+def _is_of_pixels(stack: Stack, track: Track) -> bool:
+    """Whether pixels explain the data better than a PSF that follows the track: up to three hot ones, each of which has to be
+    worth it, or an evenly lit part of a row or column."""
+    ny, nx = stack.image_e.shape[1:]
+    x, y = (round(float(v)) for v in np.median(track.path, axis=0))
+    rows = slice(max(y - RUN_REACH_PX, 0), min(y + RUN_REACH_PX + 1, ny))
+    columns = slice(max(x - RUN_REACH_PX, 0), min(x + RUN_REACH_PX + 1, nx))
+    weight = stack.weight[:, rows, columns].astype(float)
+    signal, known = (weight * stack.image_e[:, rows, columns]).sum(axis=0), weight.sum(axis=0)
+    v, u = np.abs(np.arange(rows.start, rows.stop) - y), np.abs(np.arange(columns.start, columns.stop) - x)
+    near = (v[:, None] <= HOT_REACH_PX) & (u[None, :] <= HOT_REACH_PX)
+    explained = np.sort(np.maximum(signal[near], 0.0) ** 2 / np.maximum(known[near], 1e-30))[: -MOST_HOT - 1 : -1]
+    worth = np.cumsum(explained) - FIXED_PIXEL_CHI2 * np.arange(len(explained))
+    lines = _best_run(signal[v <= 1], known[v <= 1]), _best_run(signal[:, u <= 1].T, known[:, u <= 1].T)
+    return max(float(worth.max(initial=0.0)), *lines) > track.snr**2 - FIXED_PIXEL_CHI2
+
+
+def _best_run(signal: np.ndarray, known: np.ndarray) -> float:
+    """Chi-squared that an evenly lit run of pixels explains, at best, in one of some lines (m, n)."""
+    best = 0.0
+    for length in RUN_LENGTHS:
+        if signal.shape[1] >= length:
+            run, total = (np.lib.stride_tricks.sliding_window_view(part, length, axis=1).sum(axis=-1) for part in (signal, known))
+            best = max(best, float((np.maximum(run, 0.0) ** 2 / np.maximum(total, 1e-30)).max()))
+    return best
+
+
+def _is_fixed_spot(stack: Stack, track: Track) -> bool:
+    """Whether a PSF fixed to the detector fits better than one that follows the platform's wander."""
+    n, s = len(stack.times), stack.psf_sigma_px
+    base = np.repeat(np.median(track.path, axis=0)[None, :], n, axis=0)
+    step, summary, psi_phi, normal = np.zeros(4), np.zeros(2), np.zeros(2 * n), np.zeros((5, 5))
+    times, trails = np.zeros(n), np.tile([0.0, 1.0, 0.0], (n, 1))
+    half = HALF_SIGMAS * s
+    fit_track(stack.image_e, stack.weight, base, times, trails, s, half, ITERATIONS, 1.0, step, summary, psi_phi, normal)
+    return float(summary[0]) > 0 and float(summary[0]) ** 2 > track.snr**2 + FIXED_SPOT_CHI2
