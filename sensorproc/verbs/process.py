@@ -10,6 +10,8 @@ from sensorproc.verbs.console import emit_json, note, progress
 
 DataMode = Literal["REAL", "TEST", "SIMULATED", "EXERCISE"]
 
+MOST_NAMED = 12  # Frames of one reason that are named.
+
 
 def process(
     recording: Path,
@@ -69,7 +71,7 @@ def process(
         outcome = processing.process(source, config, table, mark, out, argv, processing.Onlookers(report, views, keep_stages))
     write_report(out / "report.html", source.path.name, outcome, views)
     rejected = [row for row in outcome.decoded.tables["events"] if row["severity"].startswith("WARNING")]
-    reasons = [f"frame {row['frame']} rejected: {row['event']}" for row in rejected if row["event"] != "UNREADABLE"]
+    reasons = _rejections([(row["event"], row["frame"]) for row in rejected if row["event"] != "UNREADABLE"])
     untimed = sum("NO_TIME" in row["flags"] for row in outcome.decoded.tables["detections"])
     if untimed:
         reasons.append(f"{untimed} detections have no time (flag NO_TIME): the recording gives none")
@@ -82,6 +84,19 @@ def process(
     else:
         print(_text(summary))
     return 0
+
+
+def _rejections(rejected: list[tuple[str, int]]) -> list[str]:
+    """A sentence for each reason with the frames it rejected, given as pairs of both."""
+    frames: dict[str, list[int]] = {}
+    for reason, frame in rejected:
+        frames.setdefault(reason, []).append(frame)
+    told = []
+    for reason, found in frames.items():
+        named = ", ".join(map(str, found[:MOST_NAMED])) + (", ..." if len(found) > MOST_NAMED else "")
+        many = f"{len(found)} frames rejected: {reason} (frames {named})"
+        told.append(many if len(found) > 1 else f"frame {named} rejected: {reason}")
+    return told
 
 
 def _summary(outcome, out: Path) -> dict:  # type: ignore[no-untyped-def]

@@ -88,14 +88,14 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
         if any(_is_remnant(track, a, stack.psf_sigma_px, config) for a in accepted):
             continue
         track = without_static_residual(stack, image, counted_where_seen(stack, track, accepted))
-        if _against_pattern(stack, track).snr < lowest_snr or not is_plausible(stack, track, config):
+        if _against_pattern(stack, track).snr < lowest_snr or not is_plausible(stack, image, track, config):
             continue
         if not is_moving(stack, image, track):
             continue
         members = split(stack, image, track, config.max_blended)
-        if not all(is_plausible(stack, member, config) for member in members):
-            members = [track]  # a particle's hit beside it is no second object
-        for member in members:
+        plausible = [member for member in members if is_plausible(stack, image, member, config)]
+        # a particle's hit beside it is no second object
+        for member in plausible if len(plausible) > 1 else [track]:
             accepted.append(member)
             subtract(stack, image, member)
     return [_against_pattern(stack, track) for track in accepted], image
@@ -150,8 +150,9 @@ def counted_where_seen(stack: Stack, track: Track, accepted: list[Track]) -> Tra
     return replace(track, candidate=replace(track.candidate, snr=min(float(snr), track.snr)))
 
 
-def is_plausible(stack: Stack, track: Track, config: Accept) -> bool:
-    """Seen in enough frames, carried by no single one, moving as it should, spread like light."""
+def is_plausible(stack: Stack, image: np.ndarray, track: Track, config: Accept) -> bool:
+    """Seen in enough frames, carried by no single one, moving as it should, spread like light. ``image`` (n, ny, nx) are the
+    set's pixels without the objects that are known already."""
     good = seen(stack, track)
     n = int(good.sum())
     if n < config.min_frames or n < config.min_frame_fraction * len(good):
@@ -160,9 +161,9 @@ def is_plausible(stack: Stack, track: Track, config: Accept) -> bool:
     snr = np.maximum(psi, 0.0) / np.sqrt(np.maximum(phi, 1e-30))
     if not psi.sum() > 0 or float(snr.max() / snr.sum()) > max(config.max_frame_share, 1.5 / n):
         return False
-    if not (_is_steady(track, good, config) or _is_plain(stack, track, good & (snr > PLAIN_SNR), n)):
+    if not (_is_steady(track, good, config) or _is_plain(stack, image, track, good & (snr > PLAIN_SNR), n)):
         return False
-    return not (_stands_still(stack, track, config) or is_fixed_to_detector(stack, track))
+    return not (_stands_still(stack, track, config) or is_fixed_to_detector(stack, image, track))
 
 
 def _is_steady(track: Track, good: np.ndarray, config: Accept) -> bool:
@@ -182,13 +183,13 @@ def _is_steady(track: Track, good: np.ndarray, config: Accept) -> bool:
     return bool(without >= min(expected - 3.0, 0.7 * expected))
 
 
-def _is_plain(stack: Stack, track: Track, plain: np.ndarray, n: int) -> bool:
+def _is_plain(stack: Stack, image: np.ndarray, track: Track, plain: np.ndarray, n: int) -> bool:
     """Whether single frames prove an object whose light changes, as that of a tumbling one: it is ``plain`` (n,) in several of
     them, half of those that count, ``n``, and in most of these its own place is where the track leads."""
     if int(plain.sum()) < max(MIN_PLAIN, 0.5 * n):
         return False
     s = stack.psf_sigma_px
-    psi = np.stack([_sums(stack, track, dx * s, dy * s)[0] for dx, dy in ((0, 0), (-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))])
+    psi = np.stack([_sums(stack, image, track, dx * s, dy * s) for dx, dy in ((0, 0), (-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))])
     middle, phi = np.maximum(psi[0], 1e-30), np.maximum(track.phi, 1e-30)
     curvature = np.minimum(psi[1::2] + psi[2::2] - 2.0 * middle, -0.05 * middle)  # of a point, -0.12 of its light
     off = 0.25 * s * (psi[1::2] - psi[2::2]) / curvature
@@ -197,14 +198,14 @@ def _is_plain(stack: Stack, track: Track, plain: np.ndarray, n: int) -> bool:
     return bool((near & plain).sum() >= max(MIN_PLAIN, 0.75 * plain.sum()))
 
 
-def _sums(stack: Stack, track: Track, dx_px: float, dy_px: float) -> tuple[np.ndarray, np.ndarray]:
-    """Matched-filter sums psi and phi (n,) of the track shifted in every frame."""
+def _sums(stack: Stack, image: np.ndarray, track: Track, dx_px: float, dy_px: float) -> np.ndarray:
+    """Matched-filter sums psi (n,) of the track shifted in every frame."""
     n = len(stack.times)
     place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
     place[:, :2] = track.path + (dx_px, dy_px)
     half = HALF_SIGMAS * stack.psf_sigma_px
-    accumulate(stack.image_e, stack.weight, place, track.trails, stack.psf_sigma_px, 0.0, psi_phi, unused, 0, half)
-    return psi_phi[::2], psi_phi[1::2]
+    accumulate(image, stack.weight, place, track.trails, stack.psf_sigma_px, 0.0, psi_phi, unused, 0, half)
+    return psi_phi[::2]
 
 
 def _stands_still(stack: Stack, track: Track, config: Accept) -> bool:

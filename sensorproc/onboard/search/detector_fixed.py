@@ -7,6 +7,7 @@ import numpy as np
 
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.track_fit import fit_track
+from sensorproc.onboard.search.blends import Cut
 from sensorproc.onboard.search.track import Track
 from sensorproc.onboard.stack import Stack
 
@@ -19,23 +20,27 @@ MOST_HOT, HOT_REACH_PX = 3, 2  # Hot pixels side by side, every further one of w
 RUN_LENGTHS, RUN_REACH_PX = (6, 9, 13), 8  # Parts of rows and columns longer than a PSF, and how far they reach [px].
 
 
-def is_fixed_to_detector(stack: Stack, track: Track) -> bool:
-    """Whether what the track follows is better explained by what does not move over the detector at all."""
+def is_fixed_to_detector(stack: Stack, image: np.ndarray, track: Track) -> bool:
+    """Whether what the track follows is better explained by what does not move over the detector at all.
+
+    ``image`` (n, ny, nx) are the set's pixels; the light of the track's neighbours is taken out of them.
+    """
     drift = track.path.max(axis=0) - track.path.min(axis=0)
     if float(drift.max()) > FIXED_DRIFT_PX:
         return False
-    return _is_fixed_spot(stack, track) or (float(track.trails[:, 0].max()) <= LONGEST_TRAIL_PX and _is_of_pixels(stack, track))
+    cut = Cut.around(stack, image, track).without(list(track.neighbours))
+    return _is_fixed_spot(cut, track) or (float(track.trails[:, 0].max()) <= LONGEST_TRAIL_PX and _is_of_pixels(cut, track))
 
 
-def _is_of_pixels(stack: Stack, track: Track) -> bool:
+def _is_of_pixels(cut: Cut, track: Track) -> bool:
     """Whether pixels explain the data better than a PSF that follows the track: up to three hot ones, each of which has to be
     worth it, or an evenly lit part of a row or column."""
-    ny, nx = stack.image_e.shape[1:]
-    x, y = (round(float(v)) for v in np.median(track.path, axis=0))
+    ny, nx = cut.image.shape[1:]
+    x, y = (round(float(v)) for v in np.median(track.path - cut.corner, axis=0))
     rows = slice(max(y - RUN_REACH_PX, 0), min(y + RUN_REACH_PX + 1, ny))
     columns = slice(max(x - RUN_REACH_PX, 0), min(x + RUN_REACH_PX + 1, nx))
-    weight = stack.weight[:, rows, columns].astype(float)
-    signal, known = (weight * stack.image_e[:, rows, columns]).sum(axis=0), weight.sum(axis=0)
+    weight = cut.weight[:, rows, columns].astype(float)
+    signal, known = (weight * cut.image[:, rows, columns]).sum(axis=0), weight.sum(axis=0)
     v, u = np.abs(np.arange(rows.start, rows.stop) - y), np.abs(np.arange(columns.start, columns.stop) - x)
     near = (v[:, None] <= HOT_REACH_PX) & (u[None, :] <= HOT_REACH_PX)
     explained = np.sort(np.maximum(signal[near], 0.0) ** 2 / np.maximum(known[near], 1e-30))[: -MOST_HOT - 1 : -1]
@@ -54,12 +59,12 @@ def _best_run(signal: np.ndarray, known: np.ndarray) -> float:
     return best
 
 
-def _is_fixed_spot(stack: Stack, track: Track) -> bool:
+def _is_fixed_spot(cut: Cut, track: Track) -> bool:
     """Whether a PSF fixed to the detector fits better than one that follows the platform's wander."""
-    n, s = len(stack.times), stack.psf_sigma_px
-    base = np.repeat(np.median(track.path, axis=0)[None, :], n, axis=0)
+    n, s = len(track.path), cut.stack.psf_sigma_px
+    base = np.repeat(np.median(track.path - cut.corner, axis=0)[None, :], n, axis=0)
     step, summary, psi_phi, normal = np.zeros(4), np.zeros(2), np.zeros(2 * n), np.zeros((5, 5))
     times, trails = np.zeros(n), np.tile([0.0, 1.0, 0.0], (n, 1))
     half = HALF_SIGMAS * s
-    fit_track(stack.image_e, stack.weight, base, times, trails, s, half, ITERATIONS, 1.0, step, summary, psi_phi, normal)
+    fit_track(cut.image, cut.weight, base, times, trails, s, half, ITERATIONS, 1.0, step, summary, psi_phi, normal)
     return float(summary[0]) > 0 and float(summary[0]) ** 2 > track.snr**2 + FIXED_SPOT_CHI2

@@ -242,7 +242,7 @@ def line_levels(image: np.ndarray, flags: np.ndarray, bad: np.ndarray, s: float,
     parts = np.where(known, mean, np.float32(0.0))
     n_known = known.sum(axis=0)
     level = (parts.sum(axis=0) / np.maximum(n_known, 1)).astype(np.float32)
-    smooth = ndimage.median_filter(level, SMOOTH_LINES, mode="nearest")  # what neighbours share is no line's own
+    smooth = ndimage.median_filter(level, SMOOTH_LINES, mode="mirror")  # what neighbours share is no line's own
     level, parts = level - smooth, np.where(known, parts - smooth, np.float32(0.0))
     filled = np.where(known, parts, level)  # a part with few good pixels says nothing
     unlike = filled.max(axis=0) - filled.min(axis=0)
@@ -252,7 +252,7 @@ def line_levels(image: np.ndarray, flags: np.ndarray, bad: np.ndarray, s: float,
     noise2 = within2 / np.maximum(n_known, 1)
     stands_out = 1.0 - STANDS_OUT**2 * noise2 / np.maximum(level.astype(float) ** 2, 1e-30)
     stands_out = np.where(_is_of_all(level, image, bad, cells, rows), stands_out, 0.0)
-    usable &= ~_are_light(np.where(usable, level, np.float32(0.0)), np.sqrt(noise2), s)
+    usable &= ~_are_light(level, np.sqrt(noise2), s)
     limit = 4.0 * np.sqrt(within2)
     x = np.where(known, np.clip(parts, -limit, limit), 0.0).astype(float)[:, usable]
     pairs = (n_known * (n_known - 1))[usable].sum()
@@ -268,7 +268,7 @@ def _is_of_all(
     mean, sigma, count = cell_means(image, bad, *cells)
     mean, known = (v.T if rows else v for v in (mean, (count >= MIN_PART_PX) & (sigma > 0)))
     whole = np.where(known, mean, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    whole -= ndimage.median_filter(whole, SMOOTH_LINES, mode="nearest")
+    whole -= ndimage.median_filter(whole, SMOOTH_LINES, mode="mirror")
     return np.asarray(np.abs(whole - level) < 0.5 * np.abs(level))
 
 
@@ -280,6 +280,7 @@ def _are_light(level: np.ndarray, noise: np.ndarray, s: float) -> np.ndarray:
         dark = np.concatenate([[-1], np.flatnonzero(~lit), [len(level)]])
         after = int(np.searchsorted(dark, i))
         first, last = int(dark[after - 1]) + 1, int(dark[after])
-        if LIGHT_LINES[0] <= last - first <= LIGHT_LINES[1] * s and level[first:last].max() == level[i]:
+        is_whole = first > 0 and last < len(level)
+        if is_whole and LIGHT_LINES[0] <= last - first <= LIGHT_LINES[1] * s and level[first:last].max() == level[i]:
             light[max(first - 1, 0) : last + 1] = True
     return light

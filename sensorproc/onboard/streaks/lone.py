@@ -82,10 +82,11 @@ def besides_tracks(
     ``cleaned`` (n, ny, nx) are the pixels without the tracks, ``tracked`` the tracks' paths (n, 2) and trails (n, 3).
     """
     s = stack.psf_sigma_px
-    margin = TRACK_SIGMAS * s
-    return [
-        (k, streak)
-        for k, streak in streaks
-        if not any(lies_on(streak, path[k], trails[k], margin) for path, trails in tracked)
-        and not (tracked and snr_as_wide(cleaned[k], stack.weight[k], streak, s) < LEFT_FRACTION * streak.snr)
-    ]
+
+    def is_besides(k: int, streak: Streak) -> bool:
+        if any(lies_on(streak, path[k], trails[k], TRACK_SIGMAS * s) for path, trails in tracked):
+            return False
+        least = max(streak.threshold, LEFT_FRACTION * streak.snr)
+        return not tracked or snr_as_wide(cleaned[k], stack.weight[k], streak, s) >= least
+
+    return [(k, streak) for k, streak in streaks if is_besides(k, streak)]

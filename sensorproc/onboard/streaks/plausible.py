@@ -16,7 +16,8 @@ NARROW_GAIN = 1.1  # and so many times: a bright one may do so where the PSF is 
 PIECE_PX, PIECE_SNR = 8.0, 2.0
 LOW_FRACTION = 0.3  # A piece below this part of the streak's mean level counts as empty.
 FIXED_FRACTION = 0.25  # A streak with this part of its level at the same place in the other frames is fixed.
-DAZZLING = 3.0  # Starlight so many times brighter than the streak leaves a part of itself under it.
+# Starlight so many times brighter than the streak leaves a part of itself under it; if under so much of it, that is all there is.
+DAZZLING, DAZZLED_FRACTION = 3.0, 0.3
 SHORTEST_TRAIL_PX = 4.0  # The remains of stars with shorter trails make no line.
 PARALLEL = 0.98  # A line is along that trail if the cosine of their angle is larger.
 # A star so many times brighter makes the line: so near along it, in trails, and so near beside it, in PSF sigmas.
@@ -66,7 +67,7 @@ def is_stars(residual: Residual, streak: Streak) -> bool:
     ny, nx = residual.star_snr.shape
     snr = residual.star_snr[np.rint(py).astype(int).clip(0, ny - 1), np.rint(px).astype(int).clip(0, nx - 1)].astype(float)
     crest = streak.bright_e_px / (np.sqrt(2.0 * np.pi) * residual.registration.psf_sigma_px)
-    if float(np.mean(snr)) * residual.facts.noise_e > DAZZLING * crest:
+    if float(np.mean(snr * residual.facts.noise_e > DAZZLING * crest)) > DAZZLED_FRACTION:
         return True
     along = abs(ux * trail.direction[0] + uy * trail.direction[1]) > PARALLEL
     if trail.length_px < SHORTEST_TRAIL_PX or not along:
