@@ -92,8 +92,7 @@ def search_set(
 def search_stack(
     residuals: ResidualSet, rejections: tuple[Rejection, ...], state: PayloadState, config: Config, do: Do
 ) -> Processed:
-    """Tracklets and streaks of a set without stars: find streaks, find faint movers, threshold,
-    accept, link, measure."""
+    """Tracklets and streaks of a set without stars: find, threshold, accept, link, measure."""
     stack, measure = residuals.stack, config.measure
     found = do(boxes, stack, stack.cadence_s, config.search.box_px_frame)
     streaks = do(single_streaks, stack, config.streaks)
@@ -106,7 +105,6 @@ def search_stack(
         permuted = permuted_null_search(stack, cleaned, found, threshold.lowest_permuted, state, config, do)
         faint_ones = [tracklet(stack, track, threshold.false_alarms, measure) for track in tracks]
     linked, alone = do(link_streaks, do(besides_tracks, stack, cleaned, streaks, [t.light for t in tracks]), stack)
-
     by_chance = streak_false_alarms(stack, config.streaks)
     bright_ones = [bright_tracklet(stack, track, measure) for track in residuals.bright]
     linked_ones = [streak_tracklet(stack, track, by_chance, measure) for track in linked]

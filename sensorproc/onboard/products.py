@@ -21,7 +21,8 @@ class FrameFacts:
     """What is known of a frame besides its pixels: it stays when they have served and their memory is given back.
 
     ``shape`` (ny, nx); ``background_e`` and ``noise_e`` the frame's typical ones [e-], 0 before they are measured; ``flux_scale``
-    what its pixels were divided by to have the light of the set's clear frames.
+    what its pixels were divided by to have the light of the set's clear frames; ``pattern_scale`` how many
+    times the set's own dark pattern was taken out of it, 0 if none was.
     """
 
     index: int
@@ -36,12 +37,17 @@ class FrameFacts:
     background_e: float = 0.0
     noise_e: float = 0.0
     flux_scale: float = 1.0
+    pattern_scale: float = 0.0
 
     @classmethod
     def of(cls, frame: Frame) -> "FrameFacts":
         """Facts of a frame as it was read."""
         ny, nx = frame.data_dn.shape
-        names = (f.name for f in fields(cls) if f.name not in ("shape", "sensor", "background_e", "noise_e", "flux_scale"))
+        names = (
+            f.name
+            for f in fields(cls)
+            if f.name not in ("shape", "sensor", "background_e", "noise_e", "flux_scale", "pattern_scale")
+        )
         return cls(shape=(ny, nx), sensor=frame.facts, **{name: getattr(frame, name) for name in names})
 
     def of_repeat(self, frame: Frame) -> "FrameFacts":
@@ -216,7 +222,8 @@ class Solved(Solution):
 @dataclass(frozen=True, eq=False)
 class Residual:
     """The frame without its stars. ``weight`` (ny, nx) float32 = 1/variance [e-^-2], 0 where flagged; ``star_snr`` (ny, nx)
-    float16: the light taken out, over the frame's typical noise."""
+    float16: the light taken out, over the frame's typical noise. ``taught`` (ny, nx) bool: where the frame has a say in the
+    pattern that was solved from the set's own frames, None if none was."""
 
     facts: FrameFacts
     registration: Registration
@@ -226,6 +233,7 @@ class Residual:
     flags: np.ndarray
     star_snr: np.ndarray
     n_outliers: int
+    taught: np.ndarray | None = None
 
     @property
     def star_e(self) -> Image:

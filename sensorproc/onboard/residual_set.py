@@ -10,6 +10,7 @@ from sensorproc.frames import Rejection
 from sensorproc.onboard.detector.defects import fill_shadows, level_glow, mask_fixed_pixels, mask_lines
 from sensorproc.onboard.detector.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.detector.pattern_noise import rest_sigma
+from sensorproc.onboard.detector.pattern_refinement import refine_pattern
 from sensorproc.onboard.patches.link import BrightTrack, bright_objects
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Candidate, Flattened, Prepared, Registered
@@ -64,6 +65,7 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     starry = HandOver(solved)
     del solved, registered  # the pixels belong to the next stage alone
     residuals = do(subtract_stars, starry, movers, passing, config.stars, config.cosmic_rays, config.flatten)
+    residuals = do(refine_pattern, residuals)
     residuals = do(mask_lines, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)

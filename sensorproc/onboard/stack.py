@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze
+from sensorproc.onboard.products import MIN_FRAMES, FrameFacts, Registration, Residual, freeze
 from sensorproc.onboard.stage import stage
 
 Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in memory, and their weights
@@ -45,6 +45,19 @@ class Stack:
         """Median weight of each frame's good pixels (n,), infinite where there are none."""
         sampled = self.weight[:, ::7, ::7]
         return np.array([float(np.median(w[w > 0])) if (w > 0).any() else np.inf for w in sampled])
+
+    @cached_property
+    def pattern_scales(self) -> np.ndarray | None:
+        """How warm the pattern was (n,) that was solved from the set's own frames and taken out of them; None if none was."""
+        scales = np.array([frame.facts.pattern_scale for frame in self.frames])
+        return scales if len(scales) >= MIN_FRAMES and (scales > 0.0).all() else None
+
+    def taught_at(self, path: np.ndarray) -> np.ndarray:
+        """Whether a frame (column) has a say in the solved pattern where an object on ``path`` (n, 2) is in another one (row)."""
+        ny, nx = self.image_e.shape[1:]
+        x, y = np.rint(path[:, 0]).astype(int).clip(0, nx - 1), np.rint(path[:, 1]).astype(int).clip(0, ny - 1)
+        columns = [np.ones(len(path), bool) if frame.taught is None else frame.taught[y, x] for frame in self.frames]
+        return np.stack(columns, axis=1)
 
     def path(self, x: float, y: float, vx: float, vy: float) -> np.ndarray:
         """Detector positions (n, 2) of the motion (x, y) + (vx, vy) t of the registered plane."""

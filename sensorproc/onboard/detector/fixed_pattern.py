@@ -15,50 +15,79 @@ import numpy as np
 
 from sensorproc.config import Flatten
 from sensorproc.conventions import FWHM_TO_SIGMA
+from sensorproc.onboard.detector.thermal_scale import thermal_scale
 from sensorproc.onboard.image.background import residual_maps, typical
 from sensorproc.onboard.image.cosmic_rays import OPTICAL_MARGIN
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.products import MIN_FRAMES, Flattened, freeze
 from sensorproc.onboard.stage import stage
+from sensorproc.onboard.threads import each
 
 NEIGHBOURHOOD_PX = 5  # Side of the median that tells a resolved source from single hot pixels.
+SCALE_ROUNDS = 2  # Of the pattern and its scales: a pattern of other scales bends them by a part of their spread.
+LEAST_SCALE = 0.2  # A smaller scale is no detector's.
+LEAST_CHARGE = 0.1  # Part of the background's charge that a pixel holds at least.
 BRIGHT_SIGMA = 6.0  # A neighbourhood whose median is brighter is a star, not a dark pattern.
 
 
 @stage(bytes_px=60)
 def subtract_fixed_pattern(frames: list[Flattened], config: Flatten, fwhm_px: float) -> list[Flattened]:
-    """The frames without their common dark pattern, noise measured again; unchanged if there are too few."""
+    """The frames without their common dark pattern, as warm as it is in each, noise measured again; unchanged if there are too
+    few. ``pattern_scale`` of their facts says how warm."""
     if len(frames) < MIN_FRAMES:
         return frames
-    pattern = fixed_pattern(frames, fwhm_px * FWHM_TO_SIGMA)
-    cleaned = []
-    for frame in frames:
-        image = frame.image_e - pattern
-        background, sigma = residual_maps(image, frame.flags, config)
-        image -= background
-        # the pattern carries the shot noise of the dark current it was made of
-        sigma = np.sqrt(sigma * sigma + np.maximum(pattern, 0.0))
-        freeze(image, sigma)
-        cleaned.append(Flattened(replace(frame.facts, noise_e=typical(sigma)), image, sigma, frame.flags))
-    return cleaned
+    pattern, scales = fixed_pattern(frames, fwhm_px * FWHM_TO_SIGMA)
+    return each(lambda item: _without(*item, pattern, config), list(zip(frames, scales.tolist(), strict=True)))
 
 
-def fixed_pattern(frames: list[Flattened], s: float) -> np.ndarray:
-    """Dark excess [e-] of every pixel, (ny, nx) float32, for a PSF of at least sigma ``s``."""
+def _without(frame: Flattened, scale: float, pattern: np.ndarray, config: Flatten) -> Flattened:
+    """A frame without ``scale`` times the pattern. The charge that made it is noise, pixel by pixel: as much as its photons and
+    electrons make, times what the frame's own scatter says of that."""
+    facts = frame.facts
+    image = frame.image_e - np.float32(scale) * pattern
+    read2 = (facts.sensor.read_noise_e or 0.0) ** 2
+    level = max(facts.background_e, 1.0)
+    charge = np.maximum(level + np.float32(scale) * pattern, LEAST_CHARGE * level) + np.float32(read2)
+    root = np.sqrt(charge) if facts.is_gain_known else np.ones_like(image)
+    image -= residual_maps(image, frame.flags, config)[0]
+    sigma = root * residual_maps(image / root, frame.flags, config)[1]
+    freeze(image, sigma)
+    return Flattened(replace(facts, noise_e=typical(sigma), pattern_scale=scale), image, sigma, frame.flags)
+
+
+def fixed_pattern(frames: list[Flattened], s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Dark excess [e-] of every pixel, (ny, nx) float32, for a PSF of at least sigma ``s``, and how many times as strong it is in
+    each frame (n,), one on average."""
     cube = np.stack([frame.image_e for frame in frames])
     invalid = np.stack([frame.flags for frame in frames])
     ny, nx = cube.shape[1:]
     median, count = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.uint8)
-    temporal_median(cube, invalid, np.empty(len(cube), np.float32), median, count)
+    scales = np.ones(len(cube))
+    for _ in range(SCALE_ROUNDS):
+        temporal_median(cube / scales[:, None, None].astype(np.float32), invalid, np.empty(len(cube), np.float32), median, count)
+        grown, noise_e = _resolved(median)
+        scales = _scales(cube, invalid, np.where((count >= MIN_FRAMES) & ~grown, median, np.float32(0.0)))
+    # around a source: only pixels sharper than any PSF, and of them what sticks out
+    sharp, clear = np.zeros((ny, nx), np.uint8), np.zeros((ny, nx), np.uint8)
+    flag_sharp(median, np.full((ny, nx), noise_e, np.float32), clear, s, BRIGHT_SIGMA, OPTICAL_MARGIN, 0.0, np.uint8(1), sharp)
+    excess = np.where(sharp > 0, median - cv2.medianBlur(median, NEIGHBOURHOOD_PX), np.float32(0.0))
+    return np.where(count < MIN_FRAMES, np.float32(0.0), np.where(grown, excess, median)), scales
+
+
+def _resolved(median: np.ndarray) -> tuple[np.ndarray, float]:
+    """Where a resolved source is, and its surroundings (ny, nx) bool; and the noise of a neighbourhood's median [e-]."""
     neighbourhood = cv2.medianBlur(median, NEIGHBOURHOOD_PX)
     # the upper half: hot pixels in the neighbourhood skew it, and they are not stars
-    spread = float(np.subtract(*np.percentile(neighbourhood[::3, ::3], [84.13, 50.0])))
-    bright = (neighbourhood > BRIGHT_SIGMA * max(spread, 1e-6)).astype(np.uint8)
-    grown = cv2.dilate(bright, np.ones((2 * NEIGHBOURHOOD_PX + 1,) * 2, np.uint8)) > 0
-    # around a source: only pixels sharper than any PSF, and of them what sticks out
-    sharp = np.zeros((ny, nx), np.uint8)
-    noise, clear = np.full((ny, nx), max(spread, 1e-6), np.float32), np.zeros((ny, nx), np.uint8)
-    flag_sharp(median, noise, clear, s, BRIGHT_SIGMA, OPTICAL_MARGIN, 0.0, np.uint8(1), sharp)
-    excess = np.where(sharp > 0, median - neighbourhood, np.float32(0.0))
-    return np.where(count < MIN_FRAMES, np.float32(0.0), np.where(grown, excess, median))
+    spread = max(float(np.subtract(*np.percentile(neighbourhood[::3, ::3], [84.13, 50.0]))), 1e-6)
+    bright = (neighbourhood > BRIGHT_SIGMA * spread).astype(np.uint8)
+    return cv2.dilate(bright, np.ones((2 * NEIGHBOURHOOD_PX + 1,) * 2, np.uint8)) > 0, spread
+
+
+def _scales(cube: np.ndarray, invalid: np.ndarray, pattern: np.ndarray) -> np.ndarray:
+    """How strong the pattern is in each frame (n,), one on average; one where it does not tell."""
+    found = each(lambda k: thermal_scale(cube[k], pattern, invalid[k] == 0), range(len(cube)))
+    if any(scale is None or not scale.value > LEAST_SCALE for scale in found):
+        return np.ones(len(cube))
+    values = np.array([scale.value for scale in found if scale is not None])
+    return np.asarray(values / values.mean())

@@ -7,12 +7,12 @@ knows nothing of it; the sum over the set does.
 import numpy as np
 
 from sensorproc.onboard.detector.defects import lasting
+from sensorproc.onboard.image.background import MOMENTS_CLIP, MOMENTS_RMS
 from sensorproc.onboard.image.matched_filter import template, through
 from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail
 from sensorproc.onboard.stage import stage
 
-CLIP, CLIPPED_RMS = 3.0, 0.98658  # Sigmas within which values count, and what is left so of a unit normal's rms.
-SAMPLED_PX = 1_000_000  # In larger frames every fourth pixel tells it.
+LEAST_SAMPLES = 100  # Fewer pixels tell nothing.
 
 
 @stage(bytes_px=16)
@@ -22,12 +22,12 @@ def rest_sigma(residuals: list[Residual]) -> float:
         return 1.0
     pixel = lasting(residuals)
     z = through(pixel, template(Trail(), residuals[0].registration.psf_sigma_px))
-    some = np.s_[::2, ::2] if z.size > SAMPLED_PX else np.s_[:, :]
+    some = np.s_[::2, ::2]  # of a filtered map more would tell nothing new
     good = z[some][pixel[some] != 0.0].astype(float)
     sigma = 1.0
     for _ in range(4):
-        inner = good[np.abs(good) < CLIP * sigma]
-        sigma = max(float(np.sqrt((inner * inner).mean())) / CLIPPED_RMS, 1.0) if len(inner) > 100 else 1.0
+        inner = good[np.abs(good) < MOMENTS_CLIP * sigma]
+        sigma = max(float(np.sqrt((inner * inner).mean())) / MOMENTS_RMS, 1.0) if len(inner) > LEAST_SAMPLES else 1.0
     return sigma
 
 

@@ -7,18 +7,18 @@ frames that one output row can touch stay in cache while the velocities run.
 
 import numpy as np
 
-from sensorproc.onboard.kernels.jit import f8, i1, i2, i4, i8, kernel, out, ro, u1, void
+from sensorproc.onboard.kernels.jit import f4, f8, i1, i2, i4, i8, kernel, out, ro, u1, void
 
 MARGIN_SHIFT = 1  # Half-pixels to pixels, as a shift of bits.
 
 
-@kernel(void(ro(i1, 5), ro(i8, 2), ro(i8, 2), ro(u1, 2), i8, i8, i8, i8, out(i2, 2), out(i4, 2)))
-def shift_add(phases, shift_x, shift_y, wanted, margin, threshold, y0, y1, best, best_index):
+@kernel(void(ro(i1, 5), ro(i8, 2), ro(i8, 2), ro(u1, 2), ro(f4, 2), i8, i8, i8, i8, out(i2, 2), out(i4, 2)))
+def shift_add(phases, shift_x, shift_y, wanted, gain, margin, threshold, y0, y1, best, best_index):
     """``phases`` (2, 2, n, ny + 2 margin, nx + 2 margin) int8: images displaced by half a pixel in y and x.
 
     ``shift_x`` (n_vx, n), ``shift_y`` (n_vy, n): half-pixels per frame, at most 2 ``margin``. ``wanted`` (n_vy, n_vx)
-    selects velocities. Rows ``y0`` to ``y1`` of ``best`` (ny, nx) receive the largest sum above ``threshold``, else that,
-    and ``best_index`` its velocity as iy * n_vx + ix, else -1; ties keep the first.
+    selects velocities, ``gain`` (n_vy, n_vx) multiplies their sums. Rows ``y0`` to ``y1`` of ``best`` (ny, nx) receive the
+    largest sum above ``threshold``, else that, and ``best_index`` its velocity as iy * n_vx + ix, else -1; ties keep the first.
     """
     n = phases.shape[2]
     nx = best.shape[1]
@@ -55,6 +55,10 @@ def shift_add(phases, shift_x, shift_y, wanted, margin, threshold, y0, y1, best,
                         for m in range(nx):
                             row_sum[m] += a[m]
                         k += 1
+                factor = gain[iy, ix]
+                if factor != f4(1.0):
+                    for m in range(nx):
+                        row_sum[m] = i2(min(factor * row_sum[m], f4(32767.0)))
                 top = i2(-32768)
                 for m in range(nx):
                     top = max(top, row_sum[m])

@@ -18,7 +18,7 @@ from sensorproc.onboard.threads import each
 PLAIN_SNR = 25.0  # The flux of such stars is more than noise, in a box far wider than they are.
 BOX_SIGMAS = 5.0  # Half-side of that box [PSF sigmas]: a star that the camera shook has lost no light.
 LEAST_GOOD = 0.9  # Part of the box that must be good pixels.
-MIN_STARS = 5  # Fewer do not tell the light of a frame.
+LEAST_STARS = 5  # Fewer do not tell the light of a frame.
 CLEAR_SHARE = 0.75  # Frames are brought to the light that so many of them do not exceed: one long exposure is no norm.
 SURE_SIGMAS, LEAST_CHANGE = 4.0, 0.05  # A change that is smaller, in sigmas or as a part, is not applied.
 NO_LIGHT = 1e-3  # Less light is not told apart.
@@ -54,7 +54,7 @@ def _light(frame: Registered, places: np.ndarray, flux_e: np.ndarray) -> tuple[f
     relative error; 1 where too few stars tell it."""
     ratio = _fluxes(frame, places) / flux_e
     ratio = ratio[np.isfinite(ratio)]
-    if len(ratio) < MIN_STARS:
+    if len(ratio) < LEAST_STARS:
         return 1.0, 0.0
     middle = float(np.median(ratio))
     scatter = 1.4826 * float(np.median(np.abs(ratio - middle)))

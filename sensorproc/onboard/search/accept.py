@@ -10,20 +10,22 @@ from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.products import Candidate
-from sensorproc.onboard.search.blends import split, subtract
+from sensorproc.onboard.search.blends import projected, split, subtract
 from sensorproc.onboard.search.detector_fixed import is_fixed_to_detector
+from sensorproc.onboard.search.star_drift import moves_unlike_stars
 from sensorproc.onboard.search.static_residual import is_moving, without_static_residual
-from sensorproc.onboard.search.track import Track
-from sensorproc.onboard.search.velocity_boxes import REST_PX, at_rest, span
+from sensorproc.onboard.search.track import ITERATIONS, Track
+from sensorproc.onboard.search.velocity_boxes import at_rest, least_motion_px, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
 from sensorproc.theory import trail_energy
 
-ITERATIONS = 14  # Gauss-Newton steps of one fit.
 SEEN_FRACTION = 0.2  # A frame with less of the typical template energy says nothing of the object.
 MEASURABLE_FRACTION = 0.02  # With less of it, the frame's flux means nothing.
 PLAIN_SNR = 5.0  # An object that is so plain in a frame is seen there, whatever is masked.
-MIN_PLAIN = 4  # Frames in which an object is so plain that its light may change as it likes: no chance puts them on one line.
+DARK_SNR = 3.5  # No object takes so much light away.
+PLAIN_FRACTION = 0.6  # Of the frames that count,
+MIN_PLAIN = 4  # and frames in which an object is so plain that its light may change as it likes: no chance puts them on a line.
 # Its place in each of them may be so far from the track: sigmas, and what blends and registration do.
 OFF_SIGMAS, OFF_PX = 4.0, 0.4
 NEAR_PX = 12.0  # Tracks that come so near to an accepted one are fitted again without its light.
@@ -51,9 +53,8 @@ def fit(stack: Stack, image: np.ndarray, candidate: Candidate, max_step: float) 
         candidate = replace(c, **dict(zip(("x_px", "y_px", "vx_px_frame", "vy_px_frame"), moved.tolist(), strict=True)))
     path = base + step[:2] + step[2:] * stack.times[:, None]
     candidate = replace(candidate, snr=float(summary[0]))
-    return Track(
-        candidate, float(summary[1]), psi_phi[::2].copy(), psi_phi[1::2].copy(), position_covariance(normal), path, trails
-    )
+    psi, phi = psi_phi[::2].copy(), psi_phi[1::2].copy()
+    return projected(stack, Track(candidate, float(summary[1]), psi, phi, position_covariance(normal), path, trails))
 
 
 def position_covariance(normal: np.ndarray) -> np.ndarray:
@@ -132,8 +133,8 @@ def seen(stack: Stack, track: Track, fraction: float = SEEN_FRACTION) -> np.ndar
     inside = (x >= -0.5) & (y >= -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
     energy = [trail_energy(length, stack.psf_sigma_px) for length in track.trails[:, 0]]
     full = stack.typical_weight * np.array(energy) / (2.0 * np.sqrt(np.pi) * stack.psf_sigma_px)
-    plain = (track.phi > MEASURABLE_FRACTION * full) & (track.psi > PLAIN_SNR * np.sqrt(np.maximum(track.phi, 0.0)))
-    return inside & ((track.phi > fraction * full) | plain)
+    plain = (track.template_phi > MEASURABLE_FRACTION * full) & (track.psi > PLAIN_SNR * np.sqrt(np.maximum(track.phi, 0.0)))
+    return inside & ((track.template_phi > fraction * full) | plain)
 
 
 def counted_where_seen(stack: Stack, track: Track, accepted: list[Track]) -> Track:
@@ -161,7 +162,9 @@ def is_plausible(stack: Stack, image: np.ndarray, track: Track, config: Accept) 
     snr = np.maximum(psi, 0.0) / np.sqrt(np.maximum(phi, 1e-30))
     if not psi.sum() > 0 or float(snr.max() / snr.sum()) > max(config.max_frame_share, 1.5 / n):
         return False
-    if not (_is_steady(track, good, config) or _is_plain(stack, image, track, good & (snr > PLAIN_SNR), n)):
+    if not (_is_steady(track, good, config) or _is_plain(stack, image, track, good, n)):
+        return False
+    if stack.pattern_scales is not None and not moves_unlike_stars(stack, image, track):
         return False
     return not (_stands_still(stack, track, config) or is_fixed_to_detector(stack, image, track))
 
@@ -183,10 +186,12 @@ def _is_steady(track: Track, good: np.ndarray, config: Accept) -> bool:
     return bool(without >= min(expected - 3.0, 0.7 * expected))
 
 
-def _is_plain(stack: Stack, image: np.ndarray, track: Track, plain: np.ndarray, n: int) -> bool:
-    """Whether single frames prove an object whose light changes, as that of a tumbling one: it is ``plain`` (n,) in several of
-    them, half of those that count, ``n``, and in most of these its own place is where the track leads."""
-    if int(plain.sum()) < max(MIN_PLAIN, 0.5 * n):
+def _is_plain(stack: Stack, image: np.ndarray, track: Track, good: np.ndarray, n: int) -> bool:
+    """Whether single frames prove an object whose light changes, as that of a tumbling one: it is plain in most of the ``n``
+    ``good`` ones, dark in none, and in most of those its own place is where the track leads."""
+    snr = track.psi / np.sqrt(np.maximum(track.phi, 1e-30))
+    plain = good & (snr > PLAIN_SNR)
+    if int(plain.sum()) < max(MIN_PLAIN, PLAIN_FRACTION * n) or (good & (snr < -DARK_SNR)).any():
         return False
     s = stack.psf_sigma_px
     psi = np.stack([_sums(stack, image, track, dx * s, dy * s) for dx, dy in ((0, 0), (-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))])
@@ -211,6 +216,6 @@ def _sums(stack: Stack, image: np.ndarray, track: Track, dx_px: float, dy_px: fl
 def _stands_still(stack: Stack, track: Track, config: Accept) -> bool:
     """Nothing real is fixed to the sky once its stars are gone, nor, in a stare, to the detector."""
     c = track.candidate
-    least = config.fixed_motion_px if c.origin == "mover" else REST_PX * stack.psf_sigma_px
+    least = config.fixed_motion_px if c.origin == "mover" else least_motion_px(stack)
     rates = [np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame) for rest in at_rest(stack)]
     return bool(span(stack) * min(rates) < least)

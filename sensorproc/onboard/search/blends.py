@@ -14,6 +14,7 @@ from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.blend import PARAMETERS, blend_sums, offset_sums
 from sensorproc.onboard.kernels.cholesky import invert_symmetric, solve_symmetric
 from sensorproc.onboard.kernels.track_fit import accumulate, subtract_trail
+from sensorproc.onboard.search.projection import kept_of_frames
 from sensorproc.onboard.search.track import Track
 from sensorproc.onboard.stack import Stack
 
@@ -80,6 +81,21 @@ def split(stack: Stack, image: np.ndarray, track: Track, most: int) -> list[Trac
             waiting += pair
     whole.sort(key=lambda t: -t.flux_e)
     return [replace(one, neighbours=tuple(t for t in whole if t is not one)) for one in whole]
+
+
+def projected(stack: Stack, track: Track) -> Track:
+    """The track with what the pattern, if one was solved from the set's own frames, has left of it: flux and SNR are unbiased."""
+    scales = stack.pattern_scales
+    if scales is None:
+        return track
+    kept = kept_of_frames(track.path, track.trails, track.phi, scales, stack.taught_at(track.path), stack.psf_sigma_px)
+    phi = track.phi * kept
+    total = float(phi.sum())
+    if not total > 0.0:
+        return track
+    left = total / float(track.phi.sum())
+    candidate = replace(track.candidate, snr=track.snr / float(np.sqrt(left)))
+    return replace(track, candidate=candidate, flux_e=track.flux_e / left, phi=phi, cov=track.cov / left, kept=kept)
 
 
 def subtract(stack: Stack, image: np.ndarray, track: Track, corner: np.ndarray | None = None) -> None:
@@ -265,5 +281,6 @@ def _tracks(cut: Cut, sources: np.ndarray, track: Track) -> list[Track]:
         snr = flux * float(np.sqrt(max(share * phi.sum(), 0.0)))
         candidate = replace(track.candidate, x_px=x, y_px=y, vx_px_frame=vx, vy_px_frame=vy, snr=snr)
         flags = track.flags | int(DetectionFlag.BLEND)
-        found.append(Track(candidate, flux, psi, phi, inverse[block, block], paths[i] + cut.corner, track.trails, flags, share))
+        member = Track(candidate, flux, psi, phi, inverse[block, block], paths[i] + cut.corner, track.trails, flags, share)
+        found.append(projected(cut.stack, member))
     return found if min(member.snr for member in found) >= MEMBER_SNR else [track]

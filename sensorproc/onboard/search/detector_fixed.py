@@ -8,12 +8,11 @@ import numpy as np
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.track_fit import fit_track
 from sensorproc.onboard.search.blends import Cut
-from sensorproc.onboard.search.track import Track
+from sensorproc.onboard.search.track import ITERATIONS, Track
 from sensorproc.onboard.stack import Stack
 
 FIXED_DRIFT_PX = 4.0  # What moves farther over the set visits several pixels.
 LONGEST_TRAIL_PX = 2.0  # What is trailed farther lights several pixels in each frame.
-ITERATIONS = 14  # Gauss-Newton steps of a fit.
 FIXED_SPOT_CHI2 = 6.0  # A fixed spot must beat the moving one by so much.
 FIXED_PIXEL_CHI2 = 13.0  # A PSF must beat one hot pixel by 2 ln(100), so much commoner are those, and 4 more parameters.
 MOST_HOT, HOT_REACH_PX = 3, 2  # Hot pixels side by side, every further one of which has to explain as much again.

@@ -13,7 +13,7 @@ from sensorproc.onboard.kernels.filtered import quantise
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.shift_add import climb, shift_add
 from sensorproc.onboard.products import Candidate, Trail
-from sensorproc.onboard.search.velocity_boxes import Box, span
+from sensorproc.onboard.search.velocity_boxes import Box, search_gain, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import Do, stage
 from sensorproc.onboard.threads import each, in_rows
@@ -57,7 +57,8 @@ def search(stack: Stack, box: Box, config: Search, lowest_snr: float) -> tuple[l
     scale = LEVELS_PER_SIGMA * float(np.sqrt(len(t)))
     best, index = np.empty((ny, nx), np.int16), np.empty((ny, nx), np.int32)
     lowest = int((lowest_snr - config.grid_margin) * scale)
-    in_rows(ny, lambda a, b: shift_add(phases, shift_x, shift_y, wanted, margin, lowest, a, b, best, index))
+    gain = search_gain(stack, *np.meshgrid(box.middle[0] + grid_x, box.middle[1] + grid_y))
+    in_rows(ny, lambda a, b: shift_add(phases, shift_x, shift_y, wanted, gain, margin, lowest, a, b, best, index))
     found = np.empty((8 * config.max_candidates, 2), np.int64)
     count = min(local_maxima(best.astype(np.float32), float(lowest), 2, found), len(found))
     y, x = found[:count, 0], found[:count, 1]
@@ -66,9 +67,9 @@ def search(stack: Stack, box: Box, config: Search, lowest_snr: float) -> tuple[l
     seeds = np.stack([x[order], y[order], grid_x[ix], grid_y[iy]], axis=1).astype(float)
     sums = np.empty(len(seeds))
     climb(phases, t, margin, seeds, sums, 0.5, 0.5 * step)
-    snr = sums / scale
-    good = [i for i in np.lexsort((seeds[:, 0], seeds[:, 1], -snr)) if snr[i] >= lowest_snr][: config.max_candidates]
     rates = box.middle + seeds[:, 2:]
+    snr = sums / scale * search_gain(stack, *rates.T)
+    good = [i for i in np.lexsort((seeds[:, 0], seeds[:, 1], -snr)) if snr[i] >= lowest_snr][: config.max_candidates]
     candidates = [Candidate.at(seeds[i, :2], rates[i], float(snr[i]), box.name(*rates[i])) for i in good]
     return candidates, int(wanted.sum())
 

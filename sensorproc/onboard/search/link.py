@@ -7,7 +7,7 @@ from sensorproc.onboard.image.matched_filter import matched_filter
 from sensorproc.onboard.kernels.link_pairs import linked_pairs
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.products import MIN_SEEN_FRACTION, Candidate, Trail
-from sensorproc.onboard.search.velocity_boxes import REST_PX, span
+from sensorproc.onboard.search.velocity_boxes import least_motion_px, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import straight_line
@@ -19,7 +19,7 @@ def link_points(stack: Stack, config: Search) -> list[Candidate]:
     if len(stack.times) < config.min_linked_frames:
         return []
     clouds = [bright_points(stack, k, config) for k in range(len(stack.times))]
-    return linked(clouds, stack.times, REST_PX * stack.psf_sigma_px / span(stack), config)
+    return linked(clouds, stack.times, least_motion_px(stack) / span(stack), config)
 
 
 def linked(clouds: list[np.ndarray], t: np.ndarray, slowest: float, config: Search) -> list[Candidate]:

@@ -82,5 +82,5 @@ def is_moving(stack: Stack, image: np.ndarray, track: Track) -> bool:
     if not sums[1] > 0:
         return False
     left = float(sums[0] / np.sqrt(sums[1]))
-    expected = c.snr * float(np.sqrt(min(sums[1] / track.phi.sum(), 1.0)))
+    expected = c.snr * float(np.sqrt(min(sums[1] / track.template_phi.sum(), 1.0)))
     return left > max(LEAST_MOVING_SNR, MOVING_FRACTION * expected)

@@ -6,12 +6,15 @@ import numpy as np
 
 from sensorproc.onboard.products import Candidate
 
+ITERATIONS = 14  # Gauss-Newton steps of one fit of a track.
+
 
 @dataclass(frozen=True, eq=False)
 class Track:
     """A fitted candidate. ``psi``, ``phi`` (n,) matched-filter sums; ``cov`` (4, 4) of x, y, vx, vy; ``path`` (n, 2);
     ``flags``: :class:`~sensorproc.flags.DetectionFlag` of every member; ``share`` of what an object alone would tell of its flux,
-    1 but for those fitted together with another; ``neighbours``: these."""
+    1 but for those fitted together with another; ``neighbours``: these; ``kept`` (n,), of which ``phi``
+    is that part, what the solved pattern has left of each frame's template, None for all of it."""
 
     candidate: Candidate
     flux_e: float
@@ -22,11 +25,17 @@ class Track:
     trails: np.ndarray
     flags: int = 0
     share: float = 1.0
+    kept: np.ndarray | None = None
     neighbours: tuple["Track", ...] = ()
 
     @property
     def snr(self) -> float:
         return self.candidate.snr
+
+    @property
+    def template_phi(self) -> np.ndarray:
+        """``phi`` (n,) as it would be if no pattern had been solved."""
+        return self.phi if self.kept is None else self.phi / self.kept
 
     @property
     def light(self) -> tuple[np.ndarray, np.ndarray]:

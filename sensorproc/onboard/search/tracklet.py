@@ -10,11 +10,13 @@ from sensorproc.config import Measure
 from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.flags import DetectionFlag, PixelFlag
 from sensorproc.onboard.false_alarms import FalseAlarms
+from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
 from sensorproc.onboard.products import Measurement, PixelMeasurement, Tracklet
-from sensorproc.onboard.search.accept import HALF_SIGMAS, ITERATIONS, MEASURABLE_FRACTION, Track, position_covariance, seen
+from sensorproc.onboard.search.accept import MEASURABLE_FRACTION, position_covariance, seen
 from sensorproc.onboard.search.blends import subtract_in
+from sensorproc.onboard.search.track import ITERATIONS, Track
 from sensorproc.onboard.sky_measurement import common_flags, fold_angle, on_sky, united_flags
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.straight_line import squared_pull
@@ -96,6 +98,7 @@ def _place(stack: Stack, track: Track, k: int, floor_px: float) -> Place:
     own = _own_position(stack, track, k) if psi * math.sqrt(track.share / phi) >= OWN_POSITION_SNR else None
     if own is not None:
         (x, y), psi, phi, cov = own
+        phi *= 1.0 if track.kept is None else float(track.kept[k])
     shot_px2 = s * s / max(psi / phi, 1.0) if psi > 0 else 0.0  # the object's own photons, which the weights leave out
     return Place(float(x), float(y), cov + np.eye(2) * (floor_px**2 + shot_px2), psi, phi, own is not None)
 
@@ -194,7 +197,7 @@ def _flags(stack: Stack, track: Track, k: int, x: float, y: float, psi: float, p
     if (residual.flags[box] & PixelFlag.SATURATED).any():
         flags |= DetectionFlag.SATURATED
     clean = float(stack.typical_weight[k]) / (noise_pixels(s) * max(1.0, length / (3.5 * s)))
-    if phi < 0.9 * clean and not flags & DetectionFlag.EDGE:
+    if track.template_phi[k] < 0.9 * clean and not flags & DetectionFlag.EDGE:
         flags |= DetectionFlag.BAD_PIXELS
     if is_streak:
         flags |= DetectionFlag.STREAK

@@ -12,11 +12,13 @@ import numpy as np
 
 from sensorproc.conventions import EARTH_RATE_RAD_S
 from sensorproc.onboard.products import Candidate
+from sensorproc.onboard.search.projection import LEAST_KEPT, kept_variance
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
 
 REST_PX = 2.5  # An object that moves less over the set [PSF sigmas] stands still.
 SLOW_SIGMAS = 10.0  # A track that moves less over the set [PSF widths] stays over the remains of one star.
+N_GAINS = 64  # Speeds for which the loss to a solved pattern is computed; between them it is interpolated.
 NEAR_RING_KM = 35_000.0, 50_000.0  # At such distances from the Earth an observer turns with the geostationary ring.
 
 
@@ -58,7 +60,7 @@ class Box:
             if near else np.zeros(vx.shape, bool)
             for near in (self.centres, self.searched)
         )  # fmt: skip
-        least = REST_PX * stack.psf_sigma_px / span(stack)
+        least = least_motion_px(stack) / span(stack)
         for c in at_rest(stack):
             inside &= np.hypot(vx - c.vx_px_frame, vy - c.vy_px_frame) > least
         return (inside & ~before).astype(np.uint8)
@@ -90,6 +92,37 @@ def boxes(stack: Stack, cadence_s: float, half: float) -> list[Box]:
 def velocity_area(stack: Stack, found: Sequence[Box], step: float) -> float:
     """Searched velocities [px^2/frame^2]."""
     return float(sum(int(box.wanted(stack, step).sum()) for box in found)) * step * step
+
+
+def least_motion_px(stack: Stack) -> float:
+    """Motion over the set [px] below which an object is not told from what stands still; where the pattern was solved from the
+    set's own frames, below which too little of it is left."""
+    scales, s = stack.pattern_scales, stack.psf_sigma_px
+    if scales is None or span(stack) <= 0:
+        return REST_PX * s
+    trails = np.tile([0.0, 1.0, 0.0], (len(scales), 1))
+    for moved_px in np.arange(0.5, REST_PX, 0.1) * s:
+        path = np.stack([stack.times * moved_px / span(stack), np.zeros(len(scales))], axis=1)
+        if kept_variance(path, trails, scales, s) >= LEAST_KEPT:
+            return float(moved_px)
+    return REST_PX * s
+
+
+def search_gain(stack: Stack, vx: np.ndarray, vy: np.ndarray) -> np.ndarray:
+    """Factor, of the shape of the velocities [px/frame], by which sums over the set have too small a deviation: one where the
+    pattern was not solved from the set's own frames."""
+    scales = stack.pattern_scales
+    if scales is None:
+        return np.ones(np.shape(vx), np.float32)
+    rest = detector_rest(stack)
+    speed = np.hypot(vx - rest.vx_px_frame, vy - rest.vy_px_frame)
+    table = np.linspace(0.0, float(speed.max(initial=0.0)) + 1e-9, N_GAINS)
+    kept = []
+    for rate in table:
+        trails = np.tile([rate * stack.exposure_fraction, 1.0, 0.0], (len(scales), 1))
+        path = np.stack([stack.times * rate, np.zeros(len(scales))], axis=1)
+        kept.append(max(kept_variance(path, trails, scales, stack.psf_sigma_px), LEAST_KEPT))
+    return np.asarray(1.0 / np.sqrt(np.interp(speed, table, kept)), np.float32)
 
 
 def is_slow(stack: Stack, c: Candidate) -> bool:

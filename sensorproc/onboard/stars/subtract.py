@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from sensorproc.config import CosmicRays, Flatten, Stars
 from sensorproc.flags import PixelFlag
@@ -33,7 +32,6 @@ MIN_MODEL_PIXELS, DEFAULT_MODEL_ERROR = 200, 0.03  # With fewer bright pixels th
 MAX_MODEL_ERROR = 0.2  # The error taken around saturated stars.
 PASSING_SIGMAS = 3.0  # PSF widths, and half its way to the next frame, around a passing object are hidden.
 MIN_LINE_PX = 64  # A row or column needs so many good pixels before its own level is trusted.
-SMOOTH_LINES = 31  # A line's own level is that above the median of so many around it.
 PART_PX, MIN_PART_PX = 64, 24  # Parts of a line must agree in their level; each needs so many good pixels.
 STANDS_OUT = 4.0  # A line's level so many sigmas of its own noise high is believed as it is.
 BROKEN_LINE = 4.0  # If parts differ so many times more than usual, the line has no one level.
@@ -242,8 +240,8 @@ def line_levels(image: np.ndarray, flags: np.ndarray, bad: np.ndarray, s: float,
     parts = np.where(known, mean, np.float32(0.0))
     n_known = known.sum(axis=0)
     level = (parts.sum(axis=0) / np.maximum(n_known, 1)).astype(np.float32)
-    smooth = ndimage.median_filter(level, SMOOTH_LINES, mode="mirror")  # what neighbours share is no line's own
-    level, parts = level - smooth, np.where(known, parts - smooth, np.float32(0.0))
+    common = np.median(level)  # what all lines share is the background's, which is not yet known where stars crowd
+    level, parts = level - common, np.where(known, parts - common, np.float32(0.0))
     filled = np.where(known, parts, level)  # a part with few good pixels says nothing
     unlike = filled.max(axis=0) - filled.min(axis=0)
     is_dead = (enough & ~known).any(axis=0)  # no noise at all
@@ -268,13 +266,14 @@ def _is_of_all(
     mean, sigma, count = cell_means(image, bad, *cells)
     mean, known = (v.T if rows else v for v in (mean, (count >= MIN_PART_PX) & (sigma > 0)))
     whole = np.where(known, mean, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    whole -= ndimage.median_filter(whole, SMOOTH_LINES, mode="mirror")
+    whole -= np.median(whole)
     return np.asarray(np.abs(whole - level) < 0.5 * np.abs(level))
 
 
 def _are_light(level: np.ndarray, noise: np.ndarray, s: float) -> np.ndarray:
     """Which lines (n,) are bright together over as many neighbours as the PSF is wide: readout makes one, or wide bands."""
     light = np.zeros(len(level), bool)
+    noise = np.maximum(noise, 1.4826 * float(np.median(np.abs(level))))  # lines that differ all the time make triples by chance
     for i in np.flatnonzero(level > LIGHT_SIGMAS * noise).tolist():
         lit = level > np.maximum(LIT_FRACTION * level[i], STANDS_OUT * noise)
         dark = np.concatenate([[-1], np.flatnonzero(~lit), [len(level)]])

@@ -23,7 +23,8 @@ PARALLEL = 0.98  # A line is along that trail if the cosine of their angle is la
 # A star so many times brighter makes the line: so near along it, in trails, and so near beside it, in PSF sigmas.
 BRIGHTER, BEYOND_TRAILS, WING_SIGMAS = 50.0, 2.0, 12.0
 LIT_SIGMA, LIT_FRACTION = 0.25, 0.2  # the starlight that so much of the line lies on
-# The same of a line so close to a row or column, where readout damage runs.
+# The same of a line so close to a row or column, where readout damage runs, a thousand times commoner by chance than elsewhere.
+ALIGNED_EXCESS = 1.5  # SNR above the threshold.
 ALIGNED_PX, ALIGNED_MARGIN, ALIGNED_GAIN = 1.5, 0.5, 1.04
 
 
@@ -34,6 +35,8 @@ def is_like_light(image: np.ndarray, weight: np.ndarray, streak: Streak, s: floa
     between two rows of pixels at most 0.96.
     """
     is_aligned = min(abs(streak.x1 - streak.x0), abs(streak.y1 - streak.y0)) < ALIGNED_PX
+    if is_aligned and streak.snr < streak.threshold + ALIGNED_EXCESS:
+        return False
     margin, gain = (ALIGNED_MARGIN, ALIGNED_GAIN) if is_aligned else (NARROW_MARGIN, NARROW_GAIN)
     if snr_as_wide(image, weight, streak, NARROW * s) > max(streak.snr + margin, gain * streak.snr):
         return False

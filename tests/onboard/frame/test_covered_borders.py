@@ -1,6 +1,7 @@
 """Covered rows and columns that no header speaks of."""
 
 import numpy as np
+import pytest
 
 from sensorproc.onboard.frame.covered_borders import covered_borders
 
@@ -18,3 +19,14 @@ def test_covered_borders_are_seen(rng):
     assert 12 <= left <= 15
     assert 5 <= last <= 8
     assert (right, first) == (0, 0)
+
+
+@pytest.mark.parametrize("second", [0.0, 500.0, np.nan])
+def test_frames_without_noise_have_no_covered_borders(second):
+    """Constant, half constant, or with a part that is not known: nothing is divided by a spread of zero."""
+    image = np.full((120, 150), 7.0, np.float32)
+    image[:, 75:] = second
+    usable = np.isfinite(image)
+    assert all(0 <= n <= 15 for n in covered_borders(image, usable, 0.08))
+    image[0] = 300.0
+    assert all(0 <= n <= 15 for n in covered_borders(image, usable, 0.08))

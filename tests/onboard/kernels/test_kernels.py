@@ -81,7 +81,7 @@ def test_shift_add_equals_its_slow_twin(rng):
     wanted[1, 2] = 0
     best, index = np.empty(shape, np.int16), np.empty(shape, np.int32)
     for y0, y1 in ((0, 11), (11, 23)):
-        shift_add(phases, shifts, shifts[:3], wanted, margin, 40, y0, y1, best, index)
+        shift_add(phases, shifts, shifts[:3], wanted, np.ones(wanted.shape, np.float32), margin, 40, y0, y1, best, index)
     expected, expected_index = slow.shift_add(phases, shifts, shifts[:3], wanted, margin, 40)
     assert (best == expected).all()
     assert (index == expected_index).all()

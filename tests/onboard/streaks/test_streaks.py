@@ -9,7 +9,7 @@ from sensorproc import theory
 from sensorproc.config import Streaks
 from sensorproc.onboard.image.matched_filter import correlate, template
 from sensorproc.onboard.products import Trail
-from sensorproc.onboard.streaks.fit import best_ends, fit_line, subtract
+from sensorproc.onboard.streaks.fit import best_ends, exposed_area, fit_line, subtract
 from sensorproc.onboard.streaks.line_search import Line, curvatures, search_lines
 from sensorproc.onboard.streaks.plausible import is_like_light
 from tests.oracles import slow
@@ -124,3 +124,18 @@ def test_noise_makes_as_few_streaks_as_expected(rng):
                 found += 1
                 subtract(data, streak, S)
     assert 0.25 * 30 < found < 1.5 * 30
+
+
+@pytest.mark.parametrize("covered", [0, 20])
+def test_a_streak_is_cut_where_the_exposed_area_ends(rng, covered):
+    """Its errors are finite, and its end is known from the edge."""
+    image, _ = drawn(200.0, 0.1, 40.0, x=230.0)
+    data = (image + rng.normal(size=image.shape)).astype(np.float32)
+    weight = np.ones_like(data)
+    weight[:, SIZE - covered :] = 0.0
+    assert exposed_area(weight) == (0, 0, SIZE - 1 - covered, SIZE - 1)
+    streak = fit_line(data, weight, line(180.0, 0.1, x=230.0), S)
+    assert max(streak.x0, streak.x1) == pytest.approx(SIZE - 0.5 - covered, abs=0.6)
+    assert np.isfinite(streak.cov).all()
+    assert math.sqrt(streak.cov[4, 4]) < 0.2 * streak.flux_e
+    assert fit_line(data, weight, line(100.0, 0.0, y=-6.0), S) is None

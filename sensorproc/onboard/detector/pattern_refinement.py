@@ -1,0 +1,95 @@
+"""What a first look at the detector's pattern has left, solved once the stars are out of the frames.
+
+A median takes the pattern for what most frames hold; least squares over all of them, each as warm as it is, leave less. What
+stands out in a frame through the PSF is light or a hit and tells nothing of the pattern there, so that bright movers leave no
+ghosts. Pixels that jump between levels are told by their scatter: light raises the neighbourhood, a jumping pixel itself.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.matched_filter import template, through
+from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze
+from sensorproc.onboard.stage import stage
+from sensorproc.onboard.threads import each
+
+HIDDEN_SNR = 4.0  # What is so bright in a frame through the PSF hides the pattern there,
+HIDDEN_SIGMAS = 2.2  # in so many PSF sigmas around.
+CLIP = 6.0  # Sigmas of a pixel in that map: one hit is not light for all pixels around.
+JUMPS, JUMPS_AROUND = (
+    (2.0, 1.3),
+    (2.6, 1.45),
+)  # Chi-squared without and with the largest sample, of a pixel and of its neighbours.
+AROUND_PX = 5  # Side of the median that tells those.
+MOST_CHI2 = 400.0  # Of one sample; more is not told apart.
+
+
+@stage(bytes_px=40)
+def refine_pattern(residuals: list[Residual]) -> list[Residual]:
+    """Residuals of a set whose own pattern was taken out, without what is left of it, its jumping pixels flagged HOT; others as
+    they are."""
+    scales = pattern_scales(residuals)
+    if scales is None:
+        return residuals
+    a = scales.astype(np.float32)
+    hidden = np.stack(each(_hidden, residuals))
+    seen = np.stack([(r.weight > 0) for r in residuals]) & ~hidden
+    seen &= seen.sum(axis=0) >= MIN_FRAMES
+    left, known = np.zeros(seen.shape[1:], np.float32), np.zeros(seen.shape[1:], np.float32)
+    for k, r in enumerate(residuals):
+        w = np.where(seen[k], r.weight, np.float32(0.0))
+        left += a[k] * w * r.image_e
+        known += a[k] * a[k] * w
+    left /= np.maximum(known, np.float32(1e-30))
+    images = [r.image_e - a[k] * left for k, r in enumerate(residuals)]
+    jumping = _jumping(images, residuals, hidden)
+    kept = 1.0 - scales**2 / (scales**2).sum()
+    return each(
+        lambda k: _refined(replace(residuals[k], taught=seen[k]), images[k], jumping, float(kept[k])), range(len(residuals))
+    )
+
+
+def pattern_scales(residuals: list[Residual]) -> np.ndarray | None:
+    """Scales (n,) of the pattern that was taken out of a set's frames; None if none was."""
+    scales = np.array([r.facts.pattern_scale for r in residuals])
+    return scales if len(scales) >= MIN_FRAMES and (scales > 0.0).all() else None
+
+
+def _hidden(residual: Residual) -> np.ndarray:
+    """Where a frame shows something else than its pattern (ny, nx) bool."""
+    s = residual.registration.psf_sigma_px
+    z = np.clip(residual.image_e * np.sqrt(residual.weight), -CLIP, CLIP)
+    bright = (np.abs(through(z, template(Trail(), s))) > HIDDEN_SNR).astype(np.uint8)
+    side = 2 * round(HIDDEN_SIGMAS * s) + 1
+    return cv2.dilate(bright, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
+
+
+def _jumping(images: list[np.ndarray], residuals: list[Residual], hidden: np.ndarray) -> np.ndarray:
+    """Pixels (ny, nx) bool that scatter from frame to frame as no neighbour of theirs does."""
+    n = len(images)
+    total, largest = np.zeros(images[0].shape, np.float32), np.zeros(images[0].shape, np.float32)
+    for image, r, hides in zip(images, residuals, hidden, strict=True):
+        chi2 = np.where(hides, np.float32(0.0), np.minimum(image * image * r.weight, np.float32(MOST_CHI2)))
+        total += chi2
+        np.maximum(largest, chi2, out=largest)
+    jumps = np.zeros(total.shape, bool)
+    for chi2, most, most_around in (((total - largest) / (n - 1), *JUMPS), (total / (n - 1), *JUMPS_AROUND)):
+        jumps |= (chi2 > most) & (cv2.medianBlur(chi2, AROUND_PX) < most_around)
+    return jumps
+
+
+def _refined(residual: Residual, image: np.ndarray, jumping: np.ndarray, kept: float) -> Residual:
+    """A frame with its refined pixels, the jumping ones flagged, and its noise measured again. The fit has taken a part of the
+    noise with it: ``kept`` is what is left of its variance."""
+    flags = residual.flags | jumping * np.uint8(PixelFlag.HOT)
+    weight = np.where(jumping, np.float32(0.0), residual.weight)
+    plain = (weight > 0) & (residual.star_snr < 1.0)
+    scatter = 1.0
+    if plain.any():
+        scatter = 1.4826 * float(np.median(np.abs(image[plain] * np.sqrt(weight[plain]))))
+    weight = weight * np.float32(kept / max(scatter, 0.1) ** 2)
+    freeze(image, flags, weight)
+    return replace(residual, image_e=image, weight=weight, flags=flags)

@@ -1,0 +1,55 @@
+"""Does it move, or do the stars? Faint stars that no model knows lie in the pattern that a stare solves from its own frames.
+
+As the platform drifts by parts of a pixel they leave a bright and a dark lobe whose light walks over the detector with the
+drift. A track must keep its light when all that goes as the pattern or as the drift of the stars is taken out of the pixels.
+"""
+
+import numpy as np
+
+from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
+from sensorproc.onboard.kernels.track_fit import accumulate
+from sensorproc.onboard.search.blends import Cut
+from sensorproc.onboard.search.projection import alike
+from sensorproc.onboard.search.track import Track
+from sensorproc.onboard.stack import Stack
+
+LEFT_FRACTION, LEAST_LEFT_SNR = 0.5, 2.0  # Of the SNR that a true motion keeps, and at least.
+LEAST_LEFT = 0.01  # Part of the variance that is left at least.
+MOST_KEPT = 0.98  # If the pattern has left more of the template, it holds nothing of the track.
+
+
+def moves_unlike_stars(stack: Stack, image: np.ndarray, track: Track) -> bool:
+    """Whether a track of a set whose pattern was solved from its own frames is more than the drift of stars under it.
+
+    ``image`` (n, ny, nx) are the pixels without the objects that are known already.
+    """
+    modes = _modes(stack, track)
+    # where the object is too plain to have had a say in the pattern, no star had one
+    if modes is None or not track.phi.sum() < MOST_KEPT * track.template_phi.sum():
+        return True
+    cut = Cut.around(stack, image, track).without(list(track.neighbours))
+    pixels = np.where(cut.weight > 0, cut.image, np.float32(0.0)).astype(float)
+    left = pixels - np.einsum("km,lm,lyx->kyx", modes, modes, pixels)
+    n, s = len(stack.times), stack.psf_sigma_px
+    place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
+    place[:, :2] = track.path - cut.corner
+    accumulate(
+        np.ascontiguousarray(left, np.float32), cut.weight, place, track.trails, s, 0.0, psi_phi, unused, 0, HALF_SIGMAS * s
+    )
+    psi, phi = psi_phi[::2], psi_phi[1::2]
+    weighted = np.sqrt(np.maximum(phi, 0.0))[:, None] * modes
+    taken = float(np.einsum("km,kl,lm->", weighted, alike(track.path, track.trails, s), weighted))
+    kept = max(1.0 - taken / max(float(phi.sum()), 1e-30), LEAST_LEFT)
+    snr = float(psi.sum()) / float(np.sqrt(max(phi.sum(), 1e-30) * kept))
+    expected = track.snr * float(np.sqrt(kept * track.template_phi.sum() / track.phi.sum()))
+    return snr > max(LEFT_FRACTION * expected, LEAST_LEFT_SNR)
+
+
+def _modes(stack: Stack, track: Track) -> np.ndarray | None:
+    """Orthonormal modes (n, 3) of time: the pattern's scales, and the drift of the stars in x and y where the track is."""
+    if stack.pattern_scales is None or len(stack.times) < 5:
+        return None
+    c = track.candidate
+    drift = stack.path(c.x_px, c.y_px, 0.0, 0.0)
+    modes, triangle = np.linalg.qr(np.column_stack([stack.pattern_scales, drift - drift.mean(axis=0)]))
+    return np.asarray(modes) if np.abs(np.diag(triangle)).min() > 1e-6 else None
