@@ -46,10 +46,24 @@ def test_the_comet_is_a_tracklet(data, neossat):
 
 def test_little_else_moves_in_the_dark_frames(neossat):
     dark = [t for t in read_table(neossat / "tracklets.ecsv") if t["first_frame"] < 8]
-    assert len(dark) <= 3  # the comet and at most two others
+    assert len(dark) <= 2  # the comet and at most one other
     for row in read_table(neossat / "detections.ecsv"):
         if row["tracklet_id"] >= 0:
             assert all(math.hypot(row["x_px"] - x, row["y_px"] - y) > 6 for x, y in DEFECTS)
+
+
+def test_the_streaks_are_those_of_satellites(neossat):
+    """Six, all long; no deferred charge along a column."""
+    streaks = [r for r in read_table(neossat / "detections.ecsv") if r["tracklet_id"] < 0]
+    assert sorted(r["frame"] for r in streaks) == [4, 5, 7, 7, 7, 9]
+    assert min(r["length_px"] for r in streaks) > 250.0
+
+
+def test_the_frames_are_as_noisy_as_their_charge(neossat):
+    """The sensor cools by one kelvin: with one pattern for all eight frames their noise was 34 to 63 e-."""
+    dark = [row["noise_e"] for row in read_table(neossat / "frames.ecsv")][:8]
+    assert min(dark) > 26.0
+    assert max(dark) < 34.0
 
 
 def test_the_satellite_streak_lies_on_its_line(neossat):
@@ -83,12 +97,35 @@ def test_simulations_with_truth(data, tmp_path, name, truth):
     assert result["centroid"]["across_rms_px"] <= 0.3
 
 
-def test_radiation_degrades_and_says_so(data, tmp_path):
+def test_radiation_costs_only_what_is_faint(data, tmp_path):
     recording = data / "satsim" / "dev_radiation"
     assert main(["process", str(recording), "-o", str(tmp_path)]) == 0
     result = score(read_table(tmp_path / "detections.ecsv"), load_truth(recording / "truth.json"))
-    assert sum(t["found"] > 0 for t in result["targets"] if t["snr"] > 10) == 3
-    assert "THRESHOLD_RAISED" in [row["event"] for row in read_table(tmp_path / "events.ecsv")]
+    bright = [t for t in result["targets"] if t["snr"] >= 5.0]
+    assert len(bright) >= 5
+    assert all(t["found"] == t["n"] for t in bright)
+    assert result["n_false_tracklets"] == 0
+    assert all(row["threshold_snr"] <= 9.0 for row in read_table(tmp_path / "housekeeping.ecsv"))
+
+
+@pytest.mark.parametrize("name", ["cmos", "crowded", "pairs", "empty"])
+def test_one_bright_column_makes_no_objects(data, tmp_path, name):
+    """Third-party detectors with a lasting bright part of a column: 190 false tracklets in one set once."""
+    recording = data / "satsim" / f"dev_{name}_column"
+    assert main(["process", str(recording), "-o", str(tmp_path)]) == 0
+    detections = read_table(tmp_path / "detections.ecsv")
+    result = score(detections, load_truth(recording / "truth.json"))
+    assert result["n_false_tracklets"] == 0
+    assert sum(row["tracklet_id"] < 0 for row in detections) == 0
+    assert all(t["found"] >= 0.9 * t["n"] for t in result["targets"] if t["snr"] >= 4.5)
+
+
+def test_fading_stray_light_makes_no_objects(data, tmp_path):
+    recording = data / "satsim" / "dev_stray_bright"
+    assert main(["process", str(recording), "-o", str(tmp_path)]) == 0
+    result = score(read_table(tmp_path / "detections.ecsv"), load_truth(recording / "truth.json"))
+    assert result["n_false_detections"] == 0
+    assert all(t["found"] == t["n"] for t in result["targets"] if t["snr"] >= 4.0)
 
 
 def test_a_slewing_frame_is_rejected_with_its_rate(data, tmp_path):

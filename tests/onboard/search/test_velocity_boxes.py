@@ -27,6 +27,7 @@ class Moving:
     times: np.ndarray = field(default_factory=lambda: np.arange(16.0) - 7.0)
     image_e: np.ndarray = field(default_factory=lambda: np.zeros((16, 40, 50)))
     psf_sigma_px: float = 0.9
+    pattern_scales: np.ndarray | None = None
 
     @property
     def registrations(self):
