@@ -4,7 +4,7 @@
 
 One line for each recording of REFERENCE/satsim (third-party simulations with truth) and for the NEOSSat frames: target-frames of
 per-frame SNR >= 4 that no star blends with and those of them found, false tracklets, streaks that are none, and the thresholds of
-the sets. ``--without`` leaves files of that beginning out of a recording, as if the payload had no such calibration. Eight
+the sets. ``--without`` leaves files of that beginning out of a recording, as if the payload had no such calibration. Three
 minutes on two cores.
 """
 
@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sensorproc.ground.table_reader import read_table
-from sensorproc.scoring.frames import score
-from sensorproc.scoring.match import is_demanded, judged, match_all
+from sensorproc.scoring.match import false_tracklets, is_demanded, judged, match_all
 from sensorproc.scoring.truth import Truth, load_truth
 
 LEAST_SNR = 4.0
@@ -67,8 +66,8 @@ def _processed(recording: Path, out: Path) -> Path:
 
 def _row(run: Path, truth: Truth) -> list[int]:
     """Target-frames found and demanded, false tracklets, false streaks."""
-    detections = read_table(run / "detections.ecsv")
-    matches = match_all(judged(detections, truth), truth)
+    detections = judged(read_table(run / "detections.ecsv"), truth)
+    matches = match_all(detections, truth)
     found = {(m.frame, m.target["id"]) for m in matches}
     demanded = [
         (k, t["id"])
@@ -77,8 +76,8 @@ def _row(run: Path, truth: Truth) -> list[int]:
         if is_demanded(t) and t["snr"] >= LEAST_SNR and "blend" not in t["flags"]
     ]
     matched = {id(m.detection) for m in matches}
-    streaks = [r for r in judged(detections, truth) if r["tracklet_id"] < 0 and id(r) not in matched]
-    return [sum(key in found for key in demanded), len(demanded), score(detections, truth)["n_false_tracklets"], len(streaks)]
+    streaks = [r for r in detections if r["tracklet_id"] < 0 and id(r) not in matched]
+    return [sum(key in found for key in demanded), len(demanded), len(false_tracklets(detections, matches)), len(streaks)]
 
 
 def _line(name: str, row: list[int], run: Path) -> str:

@@ -3,6 +3,7 @@
 Arrays are read-only C-contiguous views. Images are (ny, nx) float32 in electrons, weights are 1/variance.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -360,3 +361,14 @@ def freeze(*arrays: np.ndarray) -> None:
     """Make arrays read-only: stages never modify their inputs."""
     for array in arrays:
         array.setflags(write=False)
+
+
+def pattern_scales(frames: Sequence[Residual]) -> np.ndarray | None:
+    """How warm the pattern was (n,) that was solved from a set's own frames and taken out of them; None if none was."""
+    scales = np.array([frame.facts.pattern_scale for frame in frames])
+    return scales if len(scales) >= MIN_FRAMES and (scales > 0.0).all() else None
+
+
+def reference_of(frames: Sequence[Registered]) -> Registered:
+    """The frame whose time is nearest to the set's reference time."""
+    return min(frames, key=lambda frame: (abs(frame.t_frames), frame.t_frames))

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sensorproc.onboard.products import MIN_FRAMES, FrameFacts, Registration, Residual, freeze
+from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 
 Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in memory, and their weights
@@ -48,9 +48,8 @@ class Stack:
 
     @cached_property
     def pattern_scales(self) -> np.ndarray | None:
-        """How warm the pattern was (n,) that was solved from the set's own frames and taken out of them; None if none was."""
-        scales = np.array([frame.facts.pattern_scale for frame in self.frames])
-        return scales if len(scales) >= MIN_FRAMES and (scales > 0.0).all() else None
+        """:func:`~sensorproc.onboard.products.pattern_scales` of the frames."""
+        return pattern_scales(self.frames)
 
     def taught_at(self, path: np.ndarray) -> np.ndarray:
         """Whether a frame (column) has a say in the solved pattern where an object on ``path`` (n, 2) is in another one (row)."""

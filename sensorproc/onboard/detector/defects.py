@@ -46,7 +46,7 @@ def mask_fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) ->
     if known is None or known.shape != residuals[0].image_e.shape:
         return residuals, warm_snr
     fixed = _sharp(known, residuals)
-    return [_masked(r, fixed) for r in residuals], known
+    return [masked(r, fixed) for r in residuals], known
 
 
 def fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray | None:
@@ -87,7 +87,7 @@ def mask_lines(residuals: list[Residual]) -> list[Residual]:
     lines = np.zeros(pixel.shape, bool)
     for sign in (-1, 1):
         lines |= _long_and_narrow(sign * pixel) | _long_and_narrow(sign * pixel.T).T
-    return [_masked(r, lines) for r in residuals] if lines.any() else residuals
+    return [masked(r, lines) for r in residuals] if lines.any() else residuals
 
 
 def _long_and_narrow(pixel: np.ndarray) -> np.ndarray:
@@ -185,7 +185,8 @@ def total(images: list[np.ndarray]) -> np.ndarray:
     return result
 
 
-def _masked(residual: Residual, fixed: np.ndarray) -> Residual:
+def masked(residual: Residual, fixed: np.ndarray) -> Residual:
+    """The frame with some pixels (ny, nx) bool flagged HOT and without weight."""
     flags = residual.flags | fixed * np.uint8(PixelFlag.HOT)
     weight = np.where(fixed, np.float32(0.0), residual.weight)
     freeze(flags, weight)

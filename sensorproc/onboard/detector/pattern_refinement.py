@@ -10,19 +10,17 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from sensorproc.flags import PixelFlag
+from sensorproc.onboard.detector.defects import masked
 from sensorproc.onboard.image.matched_filter import template, through
-from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze
+from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
 HIDDEN_SNR = 4.0  # What is so bright in a frame through the PSF hides the pattern there,
 HIDDEN_SIGMAS = 2.2  # in so many PSF sigmas around.
 CLIP = 6.0  # Sigmas of a pixel in that map: one hit is not light for all pixels around.
-JUMPS, JUMPS_AROUND = (
-    (2.0, 1.3),
-    (2.6, 1.45),
-)  # Chi-squared without and with the largest sample, of a pixel and of its neighbours.
+# Chi-squared without and with the largest sample: of a pixel that jumps, and of neighbours that do not.
+JUMPS = (2.0, 1.3), (2.6, 1.45)
 AROUND_PX = 5  # Side of the median that tells those.
 MOST_CHI2 = 400.0  # Of one sample; more is not told apart.
 
@@ -52,12 +50,6 @@ def refine_pattern(residuals: list[Residual]) -> list[Residual]:
     )
 
 
-def pattern_scales(residuals: list[Residual]) -> np.ndarray | None:
-    """Scales (n,) of the pattern that was taken out of a set's frames; None if none was."""
-    scales = np.array([r.facts.pattern_scale for r in residuals])
-    return scales if len(scales) >= MIN_FRAMES and (scales > 0.0).all() else None
-
-
 def _hidden(residual: Residual) -> np.ndarray:
     """Where a frame shows something else than its pattern (ny, nx) bool."""
     s = residual.registration.psf_sigma_px
@@ -76,7 +68,8 @@ def _jumping(images: list[np.ndarray], residuals: list[Residual], hidden: np.nda
         total += chi2
         np.maximum(largest, chi2, out=largest)
     jumps = np.zeros(total.shape, bool)
-    for chi2, most, most_around in (((total - largest) / (n - 1), *JUMPS), (total / (n - 1), *JUMPS_AROUND)):
+    without, whole = JUMPS
+    for chi2, most, most_around in (((total - largest) / (n - 1), *without), (total / (n - 1), *whole)):
         jumps |= (chi2 > most) & (cv2.medianBlur(chi2, AROUND_PX) < most_around)
     return jumps
 
@@ -84,12 +77,12 @@ def _jumping(images: list[np.ndarray], residuals: list[Residual], hidden: np.nda
 def _refined(residual: Residual, image: np.ndarray, jumping: np.ndarray, kept: float) -> Residual:
     """A frame with its refined pixels, the jumping ones flagged, and its noise measured again. The fit has taken a part of the
     noise with it: ``kept`` is what is left of its variance."""
-    flags = residual.flags | jumping * np.uint8(PixelFlag.HOT)
-    weight = np.where(jumping, np.float32(0.0), residual.weight)
+    quiet = masked(residual, jumping)
+    weight = quiet.weight
     plain = (weight > 0) & (residual.star_snr < 1.0)
     scatter = 1.0
     if plain.any():
         scatter = 1.4826 * float(np.median(np.abs(image[plain] * np.sqrt(weight[plain]))))
     weight = weight * np.float32(kept / max(scatter, 0.1) ** 2)
-    freeze(image, flags, weight)
-    return replace(residual, image_e=image, weight=weight, flags=flags)
+    freeze(image, weight)
+    return replace(quiet, image_e=image, weight=weight)

@@ -11,7 +11,7 @@ import numpy as np
 from sensorproc.errors import FrameSetRejected
 from sensorproc.frames import Rejection
 from sensorproc.onboard.image.star_finding import lonely
-from sensorproc.onboard.products import Registered, freeze
+from sensorproc.onboard.products import Registered, freeze, reference_of
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
@@ -31,7 +31,7 @@ def level_transparency(frames: list[Registered], least: float) -> tuple[list[Reg
 
     ``flux_scale`` of the frames' facts says what their light was divided by.
     """
-    reference = min(frames, key=lambda frame: (abs(frame.t_frames), frame.t_frames))
+    reference = reference_of(frames)
     places = _lonely_stars(reference)
     flux_e = _fluxes(reference, places)
     known = [_light(frame, places, flux_e) for frame in frames]

@@ -8,13 +8,13 @@ from sensorproc.config import Accept
 from sensorproc.onboard.detector.pattern_noise import pattern_sigma
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
-from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
+from sensorproc.onboard.kernels.track_fit import fit_track
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search.blends import projected, split, subtract
 from sensorproc.onboard.search.detector_fixed import is_fixed_to_detector
 from sensorproc.onboard.search.star_drift import moves_unlike_stars
 from sensorproc.onboard.search.static_residual import is_moving, without_static_residual
-from sensorproc.onboard.search.track import ITERATIONS, Track
+from sensorproc.onboard.search.track import ITERATIONS, Track, matched_sums
 from sensorproc.onboard.search.velocity_boxes import at_rest, least_motion_px, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
@@ -164,7 +164,7 @@ def is_plausible(stack: Stack, image: np.ndarray, track: Track, config: Accept) 
         return False
     if not (_is_steady(track, good, config) or _is_plain(stack, image, track, good, n)):
         return False
-    if stack.pattern_scales is not None and not moves_unlike_stars(stack, image, track):
+    if not moves_unlike_stars(stack, image, track):
         return False
     return not (_stands_still(stack, track, config) or is_fixed_to_detector(stack, image, track))
 
@@ -194,23 +194,14 @@ def _is_plain(stack: Stack, image: np.ndarray, track: Track, good: np.ndarray, n
     if int(plain.sum()) < max(MIN_PLAIN, PLAIN_FRACTION * n) or (good & (snr < -DARK_SNR)).any():
         return False
     s = stack.psf_sigma_px
-    psi = np.stack([_sums(stack, image, track, dx * s, dy * s) for dx, dy in ((0, 0), (-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))])
+    shifts = s * np.array([(0, 0), (-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5)])
+    psi = np.stack([matched_sums(image, stack.weight, track.path + shift, track.trails, s)[0] for shift in shifts])
     middle, phi = np.maximum(psi[0], 1e-30), np.maximum(track.phi, 1e-30)
     curvature = np.minimum(psi[1::2] + psi[2::2] - 2.0 * middle, -0.05 * middle)  # of a point, -0.12 of its light
     off = 0.25 * s * (psi[1::2] - psi[2::2]) / curvature
     sigma = np.sqrt(2.0 * phi) / middle * s
     near = np.hypot(*off) < OFF_SIGMAS * sigma + OFF_PX
     return bool((near & plain).sum() >= max(MIN_PLAIN, 0.75 * plain.sum()))
-
-
-def _sums(stack: Stack, image: np.ndarray, track: Track, dx_px: float, dy_px: float) -> np.ndarray:
-    """Matched-filter sums psi (n,) of the track shifted in every frame."""
-    n = len(stack.times)
-    place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
-    place[:, :2] = track.path + (dx_px, dy_px)
-    half = HALF_SIGMAS * stack.psf_sigma_px
-    accumulate(image, stack.weight, place, track.trails, stack.psf_sigma_px, 0.0, psi_phi, unused, 0, half)
-    return psi_phi[::2]
 
 
 def _stands_still(stack: Stack, track: Track, config: Accept) -> bool:

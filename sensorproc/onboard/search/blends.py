@@ -13,9 +13,9 @@ from sensorproc.flags import DetectionFlag
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.blend import PARAMETERS, blend_sums, offset_sums
 from sensorproc.onboard.kernels.cholesky import invert_symmetric, solve_symmetric
-from sensorproc.onboard.kernels.track_fit import accumulate, subtract_trail
+from sensorproc.onboard.kernels.track_fit import subtract_trail
 from sensorproc.onboard.search.projection import kept_of_frames
-from sensorproc.onboard.search.track import Track
+from sensorproc.onboard.search.track import Track, matched_sums
 from sensorproc.onboard.stack import Stack
 
 SPLIT_CHI2 = 25.0  # Two sources with a common motion must fit better than one by five sigmas,
@@ -264,19 +264,16 @@ def _tracks(cut: Cut, sources: np.ndarray, track: Track) -> list[Track]:
     inverse = np.zeros_like(normal)
     if not invert_symmetric(normal, inverse):
         return [track]
-    s, n = cut.stack.psf_sigma_px, len(cut.stack.times)
+    s = cut.stack.psf_sigma_px
     paths = [cut.path(source) for source in sources]
     found = []
     for i, (x, y, vx, vy, flux) in enumerate(sources.tolist()):
         alone, other = cut.image.copy(), 1 - i
         for k, (u, v) in enumerate(paths[other]):
             subtract_trail(alone[k], u, v, float(sources[other, 4]), *track.trails[k], s, 2 * HALF_SIGMAS * s)
-        place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
-        place[:, :2] = paths[i]
-        accumulate(alone, cut.weight, place, track.trails, s, 0.0, psi_phi, unused, 0, HALF_SIGMAS * s)
+        psi, phi = (one.copy() for one in matched_sums(alone, cut.weight, paths[i], track.trails, s))
         own = PARAMETERS * i + 4
         share = 1.0 / (normal[own, own] * inverse[own, own])  # of what it would tell of its flux if it were alone
-        psi, phi = psi_phi[::2].copy(), psi_phi[1::2].copy()
         block = slice(PARAMETERS * i, PARAMETERS * i + 4)
         snr = flux * float(np.sqrt(max(share * phi.sum(), 0.0)))
         candidate = replace(track.candidate, x_px=x, y_px=y, vx_px_frame=vx, vy_px_frame=vy, snr=snr)

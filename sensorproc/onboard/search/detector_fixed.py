@@ -54,7 +54,7 @@ def _best_run(signal: np.ndarray, known: np.ndarray) -> float:
     for length in RUN_LENGTHS:
         if signal.shape[1] >= length:
             run, total = (np.lib.stride_tricks.sliding_window_view(part, length, axis=1).sum(axis=-1) for part in (signal, known))
-            best = max(best, float((np.maximum(run, 0.0) ** 2 / np.maximum(total, 1e-30)).max()))
+            best = max(best, float((np.maximum(run, 0.0) ** 2 / np.maximum(total, 1e-30)).max(initial=0.0)))
     return best
 
 

@@ -6,7 +6,7 @@ from scipy.spatial import cKDTree
 
 from sensorproc.config import Movers, Register, Search
 from sensorproc.onboard.image.pairing import match_nearest
-from sensorproc.onboard.products import Candidate, Registered
+from sensorproc.onboard.products import Candidate, Registered, reference_of
 from sensorproc.onboard.search.link import linked
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import straight_line
@@ -25,7 +25,7 @@ def slow_movers(frames: list[Registered], config: Movers, register: Register) ->
     """
     if len(frames) < config.min_frames or not frames[0].is_stare:
         return []
-    reference = min(frames, key=lambda f: (abs(f.t_frames), f.t_frames))
+    reference = reference_of(frames)
     stars = reference.stars[reference.stars[:, 2] >= config.snr]
     tracks = _tracks(stars, frames, register.match_radius_px)
     found = []

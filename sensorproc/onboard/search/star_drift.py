@@ -6,11 +6,9 @@ drift. A track must keep its light when all that goes as the pattern or as the d
 
 import numpy as np
 
-from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
-from sensorproc.onboard.kernels.track_fit import accumulate
 from sensorproc.onboard.search.blends import Cut
 from sensorproc.onboard.search.projection import alike
-from sensorproc.onboard.search.track import Track
+from sensorproc.onboard.search.track import Track, matched_sums
 from sensorproc.onboard.stack import Stack
 
 LEFT_FRACTION, LEAST_LEFT_SNR = 0.5, 2.0  # Of the SNR that a true motion keeps, and at least.
@@ -23,20 +21,14 @@ def moves_unlike_stars(stack: Stack, image: np.ndarray, track: Track) -> bool:
 
     ``image`` (n, ny, nx) are the pixels without the objects that are known already.
     """
-    modes = _modes(stack, track)
     # where the object is too plain to have had a say in the pattern, no star had one
-    if modes is None or not track.phi.sum() < MOST_KEPT * track.template_phi.sum():
+    if not track.phi.sum() < MOST_KEPT * track.template_phi.sum() or (modes := _modes(stack, track)) is None:
         return True
     cut = Cut.around(stack, image, track).without(list(track.neighbours))
     pixels = np.where(cut.weight > 0, cut.image, np.float32(0.0)).astype(float)
     left = pixels - np.einsum("km,lm,lyx->kyx", modes, modes, pixels)
-    n, s = len(stack.times), stack.psf_sigma_px
-    place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
-    place[:, :2] = track.path - cut.corner
-    accumulate(
-        np.ascontiguousarray(left, np.float32), cut.weight, place, track.trails, s, 0.0, psi_phi, unused, 0, HALF_SIGMAS * s
-    )
-    psi, phi = psi_phi[::2], psi_phi[1::2]
+    s = stack.psf_sigma_px
+    psi, phi = matched_sums(np.ascontiguousarray(left, np.float32), cut.weight, track.path - cut.corner, track.trails, s)
     weighted = np.sqrt(np.maximum(phi, 0.0))[:, None] * modes
     taken = float(np.einsum("km,kl,lm->", weighted, alike(track.path, track.trails, s), weighted))
     kept = max(1.0 - taken / max(float(phi.sum()), 1e-30), LEAST_LEFT)

@@ -10,8 +10,7 @@ import numpy as np
 
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.static_free import static_free
-from sensorproc.onboard.kernels.track_fit import accumulate
-from sensorproc.onboard.search.track import Track
+from sensorproc.onboard.search.track import Track, matched_sums
 from sensorproc.onboard.search.velocity_boxes import is_slow
 from sensorproc.onboard.stack import Stack
 
@@ -39,13 +38,11 @@ def without_static_residual(stack: Stack, image: np.ndarray, track: Track) -> Tr
     for k in range(n):
         if not far[k].any():
             continue
-        place = np.full((n, 5), -1e6)
+        path = np.full((n, 2), -1e6)
         x, y = np.float64(places[k, 0]), np.float64(places[k, 1])
         for j in np.flatnonzero(far[k]):
-            place[j, :2] = stack.registrations[j].transform.to_detector(x, y)
-        psi_phi, normal = np.zeros(2 * n), np.zeros((5, 5))
-        accumulate(image, stack.weight, place, track.trails, s, 0.0, psi_phi, normal, 0, HALF_SIGMAS * s)
-        psi[k], phi[k] = psi_phi[::2], psi_phi[1::2]
+            path[j] = stack.registrations[j].transform.to_detector(x, y)
+        psi[k], phi[k] = matched_sums(image, stack.weight, path, track.trails, s)
     known = phi.sum(axis=1)
     seen = known > 0
     flux = np.where(seen, psi.sum(axis=1) / np.maximum(known, 1e-30), 0.0)

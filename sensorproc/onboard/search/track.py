@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
+from sensorproc.onboard.kernels.track_fit import accumulate
 from sensorproc.onboard.products import Candidate
 
 ITERATIONS = 14  # Gauss-Newton steps of one fit of a track.
@@ -41,3 +43,15 @@ class Track:
     def light(self) -> tuple[np.ndarray, np.ndarray]:
         """Where its light is: path (n, 2) [px] and trails (n, 3), length [px] and direction cosines."""
         return self.path, self.trails
+
+
+def matched_sums(
+    image: np.ndarray, weight: np.ndarray, path: np.ndarray, trails: np.ndarray, s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Matched-filter sums psi and phi (n,) of every frame of ``image`` (n, ny, nx), for a trail at its place of ``path`` (n, 2)
+    and a PSF of sigma ``s`` [px]."""
+    n = len(path)
+    place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
+    place[:, :2] = path
+    accumulate(image, weight, place, trails, s, 0.0, psi_phi, unused, 0, HALF_SIGMAS * s)
+    return psi_phi[::2], psi_phi[1::2]

@@ -12,11 +12,11 @@ from sensorproc.flags import DetectionFlag, PixelFlag
 from sensorproc.onboard.false_alarms import FalseAlarms
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
-from sensorproc.onboard.kernels.track_fit import accumulate, fit_track
+from sensorproc.onboard.kernels.track_fit import fit_track
 from sensorproc.onboard.products import Measurement, PixelMeasurement, Tracklet
 from sensorproc.onboard.search.accept import MEASURABLE_FRACTION, position_covariance, seen
 from sensorproc.onboard.search.blends import subtract_in
-from sensorproc.onboard.search.track import ITERATIONS, Track
+from sensorproc.onboard.search.track import ITERATIONS, Track, matched_sums
 from sensorproc.onboard.sky_measurement import common_flags, fold_angle, on_sky, united_flags
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.straight_line import squared_pull
@@ -70,11 +70,8 @@ def is_extended(stack: Stack, track: Track, ratio: float) -> bool:
     """Whether a PSF ``ratio`` times wider fits a well-seen object better; for a point it has 2 r / (1 + r^2) of the SNR."""
     if track.snr < EXTENDED_SNR or track.neighbours:
         return False
-    n, wide = len(stack.times), ratio * stack.psf_sigma_px
-    place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
-    place[:, :2] = track.path
-    accumulate(stack.image_e, stack.weight, place, track.trails, wide, 0.0, psi_phi, unused, 0, HALF_SIGMAS * wide)
-    psi, phi = float(psi_phi[::2].sum()), float(psi_phi[1::2].sum())
+    sums = matched_sums(stack.image_e, stack.weight, track.path, track.trails, ratio * stack.psf_sigma_px)
+    psi, phi = (float(one.sum()) for one in sums)
     return phi > 0 and psi / math.sqrt(phi) > track.snr
 
 

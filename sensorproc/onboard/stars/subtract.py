@@ -249,7 +249,8 @@ def line_levels(image: np.ndarray, flags: np.ndarray, bad: np.ndarray, s: float,
     within2 = float(((parts - level) ** 2)[known].sum()) / max(int((n_known - 1).clip(0).sum()), 1)
     noise2 = within2 / np.maximum(n_known, 1)
     stands_out = 1.0 - STANDS_OUT**2 * noise2 / np.maximum(level.astype(float) ** 2, 1e-30)
-    stands_out = np.where(_is_of_all(level, image, bad, cells, rows), stands_out, 0.0)
+    if (stands_out > 0.0).any():  # seldom: all pixels need not be looked at in every frame
+        stands_out = np.where(_is_of_all(level, image, bad, cells, rows), stands_out, 0.0)
     usable &= ~_are_light(level, np.sqrt(noise2), s)
     limit = 4.0 * np.sqrt(within2)
     x = np.where(known, np.clip(parts, -limit, limit), 0.0).astype(float)[:, usable]

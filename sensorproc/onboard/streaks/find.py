@@ -26,7 +26,6 @@ WIDE_PX = 65  # Side of the box whose mean takes out what wide remains of stars 
 POINT_FRACTION = 0.4  # A peak with less of its level on opposite sides of it is a point.
 UNCLIPPED = 1e6  # An SNR that no pixel reaches: the filtered map is not clipped.
 NULL_RATIO = 1.2  # A streak must beat the best dark line of its frame so many times.
-TRACK_SIGMAS = 4.0  # A streak so near to the trail of an accepted track [PSF widths] is what its model left.
 REMNANT_SIGMAS, REMNANT_FRACTION = 6.0, 0.25  # beside a streak so much stronger, what its model left
 
 

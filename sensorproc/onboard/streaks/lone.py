@@ -13,15 +13,13 @@ from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.products import freeze
 from sensorproc.onboard.stack import Hidden, Stack, hide, show
 from sensorproc.onboard.stage import Do, stage
-from sensorproc.onboard.streaks.find import TRACK_SIGMAS
 from sensorproc.onboard.streaks.fit import Streak, snr_as_wide
-from sensorproc.onboard.streaks.link import link_streaks, motions
+from sensorproc.onboard.streaks.link import Numbered, link_streaks, motions
 from sensorproc.onboard.streaks.plausible import lies_on
 
 BRIGHT_SNR = 12.0  # In the other frames a streak so bright would be a streak, too, were its object there.
+TRACK_SIGMAS = 4.0  # A streak so near to the trail of an accepted track [PSF widths] is what its model left.
 LEFT_FRACTION = 0.7  # A streak that has less of its SNR once the accepted tracks are gone was made of their light.
-
-Numbered = tuple[int, Streak]  # frame of the set, streak
 
 
 @contextmanager
