@@ -134,8 +134,8 @@ class Movers:
 
     snr: Positive = 12.0  # of one frame, from which a star's own motion is looked for
     sigma: Positive = 8.0  # significance of the motion
-    min_frames: Annotated[int, Field(ge=4)] = 4  # that see it: the motion is tested without the first and the last
-    floor_px: Positive = 0.15  # per-frame centroid error that registration and blends cause
+    min_frames: Annotated[int, Field(ge=3)] = 3  # that see it: the motion is tested without the first and the last
+    floor_px: Positive = 0.15  # per-frame centroid error that registration and blends cause, where too few stars tell
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -11,6 +11,7 @@ from sensorproc.onboard.detector.defects import fill_shadows, level_glow, mask_f
 from sensorproc.onboard.detector.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.detector.pattern_noise import rest_sigma
 from sensorproc.onboard.detector.pattern_refinement import refine_pattern
+from sensorproc.onboard.detector.stars_in_pattern import without_drifting_stars
 from sensorproc.onboard.patches.link import BrightTrack, bright_objects
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Candidate, Flattened, Prepared, Registered
@@ -66,6 +67,7 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     del solved, registered  # the pixels belong to the next stage alone
     residuals = do(subtract_stars, starry, movers, passing, config.stars, config.cosmic_rays, config.flatten)
     residuals = do(refine_pattern, residuals)
+    residuals = do(without_drifting_stars, residuals)
     residuals = do(mask_lines, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)
@@ -95,20 +97,24 @@ def register_set(
 ) -> tuple[list[Registered], list[Rejection]]:
     """Frames in one plane. A stare without a dark map is registered again once its fixed pattern is gone.
 
-    Where stars trail, an object may stand still over the detector as the pattern does, and the pattern is left alone. The frames
-    are taken over.
+    Where stars trail, an object may stand still over the detector as the pattern does, and the pattern is left alone. Where not
+    all frames could be placed, it may be the pattern that hid the stars: what is a stare without it is one. The frames are taken
+    over.
     """
     flattened = frames.take()
     camera, fwhm_px = flattened[0].facts.camera, config.sensor.psf_fwhm_px
     ifov_rad = camera.ifov_rad if camera else None
+    first: tuple[list[Registered], list[Rejection]] | None = None
     try:
-        registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
-        if state.dark_e_s is not None or not registered[0].is_stare:
-            return registered, unplaced
-        del registered  # gives its frames back
+        first = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
+        trails = not first[0][0].is_stare
+        if state.dark_e_s is not None or (trails and not first[1]):
+            return first
+        if not trails:
+            first = None  # gives its frames back
     except FrameSetRejected:
         if state.dark_e_s is not None:
             raise  # else hot pixels may hide the stars
     flattened = do(subtract_fixed_pattern, flattened, config.flatten, fwhm_px or config.register.default_fwhm_px)
-    registered, unplaced = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
-    return registered, unplaced
+    again = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
+    return again if first is None or (again[0][0].is_stare and len(again[0]) > len(first[0])) else first

@@ -60,17 +60,31 @@ def streak(frame, start, end, electrons):
     return lambda k, shape, optics: trail(shape, start, end, electrons, optics) if k == frame else 0.0
 
 
-def frames(rng, lights=(), n=8, shape=(160, 160), n_stars=30, optics=None, transparency=None):
-    """Frames [DN] (ny, nx): a list of ``n``; ``transparency`` (n,) is the part of the light that passes."""
+def warm_pattern(rng, shape, share=0.12, median_e=800.0):
+    """Dark charge (ny, nx) [e-] of a detector of which a ``share`` is warm, with a long tail."""
+    warm = rng.uniform(size=shape) < share
+    return np.where(warm, median_e * np.exp(0.8 * rng.normal(size=shape)), rng.uniform(0.0, 100.0, shape))
+
+
+def frames(rng, lights=(), n=8, shape=(160, 160), n_stars=30, optics=None, transparency=None, drift=None, dark=None, faintest=2000.0):
+    """Frames [DN] (ny, nx): a list of ``n``; ``transparency`` (n,) is the part of the light that passes, ``drift`` (n, 2) where the
+    sky lies over the detector [px], ``dark`` (n, ny, nx) charge that no light made [e-], ``faintest`` the least star's light."""
     optics = optics or Optics()
     ny, nx = shape
     places = rng.uniform((-10, -10), (nx + 10, ny + 10), (n_stars, 2))
-    fluxes = np.exp(rng.uniform(np.log(2000.0), np.log(60000.0), n_stars))
-    stars = sum((trail(shape, p, p, f, optics) for p, f in zip(places, fluxes, strict=True)), np.zeros(shape))
+    fluxes = np.exp(rng.uniform(np.log(faintest), np.log(60000.0), n_stars))
+
+    def stars(moved):
+        return sum((trail(shape, p + moved, p + moved, f, optics) for p, f in zip(places, fluxes, strict=True)), np.zeros(shape))
+
+    still = stars(np.zeros(2)) if drift is None else None
     made = []
     for k in range(n):
         passed = 1.0 if transparency is None else transparency[k]
-        electrons = SKY_E + passed * (stars + sum(light(k, shape, optics) for light in lights))
+        sky = still if still is not None else stars(drift[k])
+        electrons = SKY_E + passed * (sky + sum(light(k, shape, optics) for light in lights))
+        if dark is not None:
+            electrons = electrons + dark[k]
         made.append(BIAS_DN + rng.poisson(electrons) + rng.normal(0.0, READ_E, shape))
     return made
 

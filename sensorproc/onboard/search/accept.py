@@ -15,7 +15,7 @@ from sensorproc.onboard.search.detector_fixed import is_fixed_to_detector
 from sensorproc.onboard.search.star_drift import moves_unlike_stars
 from sensorproc.onboard.search.static_residual import is_moving, without_static_residual
 from sensorproc.onboard.search.track import ITERATIONS, Track, matched_sums
-from sensorproc.onboard.search.velocity_boxes import at_rest, least_motion_px, span
+from sensorproc.onboard.search.velocity_boxes import at_rest, detector_rest, least_motion_px, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
 from sensorproc.theory import trail_energy
@@ -24,6 +24,8 @@ SEEN_FRACTION = 0.2  # A frame with less of the typical template energy says not
 MEASURABLE_FRACTION = 0.02  # With less of it, the frame's flux means nothing.
 PLAIN_SNR = 5.0  # An object that is so plain in a frame is seen there, whatever is masked.
 DARK_SNR = 3.5  # No object takes so much light away.
+# Without so many of its strongest frames a track may lack so many sigmas of what is expected, or has this part of it at least.
+LEFT_WITHOUT = (1, 3.0, 0.7), (2, np.inf, 0.4)
 PLAIN_FRACTION = 0.6  # Of the frames that count,
 MIN_PLAIN = 4  # and frames in which an object is so plain that its light may change as it likes: no chance puts them on a line.
 # Its place in each of them may be so far from the track: sigmas, and what blends and registration do.
@@ -171,19 +173,25 @@ def is_plausible(stack: Stack, image: np.ndarray, track: Track, config: Accept) 
 
 def _is_steady(track: Track, good: np.ndarray, config: Accept) -> bool:
     """Whether the light of the frames (n,) that count is one object's: alike in all, flicker and noise allowed for, and there
-    without the strongest frame."""
+    without the strongest frame and without the two strongest: any two hits lie on a line. Dark in none."""
     psi, phi = np.where(good, track.psi, 0.0), np.where(good, track.phi, 0.0)
-    snr = np.maximum(psi, 0.0) / np.sqrt(np.maximum(phi, 1e-30))
+    snr = psi / np.sqrt(np.maximum(phi, 1e-30))
+    if (snr < -DARK_SNR).any():
+        return False
     flux = float(psi.sum() / phi.sum())
     per_frame = np.where(good, psi / np.maximum(phi, 1e-30), flux)
     tolerance = 1.0 / np.maximum(phi, 1e-30) + (config.flicker * flux) ** 2
     if float(((per_frame - flux) ** 2 / tolerance)[good].mean()) > config.max_flux_chi2:
         return False
-    strongest = int(np.argmax(snr))
-    rest = np.arange(len(psi)) != strongest
-    without = float(psi[rest].sum() / np.sqrt(phi[rest].sum()))
-    expected = track.snr * np.sqrt(float(phi[rest].sum() / phi.sum()))
-    return bool(without >= min(expected - 3.0, 0.7 * expected))
+    order = np.argsort(-snr, kind="stable")
+    for n_strongest, lack, share in LEFT_WITHOUT:
+        rest = order[n_strongest:]
+        known = float(phi[rest].sum())
+        without = float(psi[rest].sum()) / float(np.sqrt(max(known, 1e-30)))
+        expected = track.snr * float(np.sqrt(known / phi.sum()))
+        if without < min(expected - lack, share * expected):
+            return False
+    return True
 
 
 def _is_plain(stack: Stack, image: np.ndarray, track: Track, good: np.ndarray, n: int) -> bool:
@@ -205,8 +213,10 @@ def _is_plain(stack: Stack, image: np.ndarray, track: Track, good: np.ndarray, n
 
 
 def _stands_still(stack: Stack, track: Track, config: Accept) -> bool:
-    """Nothing real is fixed to the sky once its stars are gone, nor, in a stare, to the detector."""
+    """Nothing real is fixed to the sky once its stars are gone, nor, in a stare, to the detector. That a mover is not fixed to the
+    sky its own places have proved."""
     c = track.candidate
-    least = config.fixed_motion_px if c.origin == "mover" else least_motion_px(stack)
-    rates = [np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame) for rest in at_rest(stack)]
+    is_mover = c.origin == "mover"
+    least, fixed = (config.fixed_motion_px, [detector_rest(stack)]) if is_mover else (least_motion_px(stack), at_rest(stack))
+    rates = [np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame) for rest in fixed]
     return bool(span(stack) * min(rates) < least)

@@ -3,6 +3,7 @@
 An object follows the platform's wander and is as wide as the PSF. What belongs to the detector does neither.
 """
 
+import cv2
 import numpy as np
 
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
@@ -16,6 +17,8 @@ LONGEST_TRAIL_PX = 2.0  # What is trailed farther lights several pixels in each 
 FIXED_SPOT_CHI2 = 6.0  # A fixed spot must beat the moving one by so much.
 FIXED_PIXEL_CHI2 = 13.0  # A PSF must beat one hot pixel by 2 ln(100), so much commoner are those, and 4 more parameters.
 MOST_HOT, HOT_REACH_PX = 3, 2  # Hot pixels side by side, every further one of which has to explain as much again.
+SAME_REACH_SIGMAS = 3.0  # Around the track pixels at rest must fit better than moved ones
+SAME_CHI2, SAME_SHARE = 25.0, 0.25  # by so much, and by this part of the light: hot pixels under an object are not the object.
 RUN_LENGTHS, RUN_REACH_PX = (6, 9, 13), 8  # Parts of rows and columns longer than a PSF, and how far they reach [px].
 
 
@@ -28,7 +31,32 @@ def is_fixed_to_detector(stack: Stack, image: np.ndarray, track: Track) -> bool:
     if float(drift.max()) > FIXED_DRIFT_PX:
         return False
     cut = Cut.around(stack, image, track).without(list(track.neighbours))
+    if stack.registrations[0].is_stare and _is_same_pixels(cut, track):
+        return True
     return _is_fixed_spot(cut, track) or (float(track.trails[:, 0].max()) <= LONGEST_TRAIL_PX and _is_of_pixels(cut, track))
+
+
+def _is_same_pixels(cut: Cut, track: Track) -> bool:
+    """Whether the frames are more alike pixel by pixel than moved as the track is: whatever its shape, a patch of hot pixels.
+
+    In a stare alone: there a track moves over the detector, elsewhere its motion may be the registration's error. Moved pixels are
+    interpolated, which smooths their noise: without light the test says no.
+    """
+    s = cut.stack.psf_sigma_px
+    path, middle = track.path - cut.corner, len(track.path) // 2
+    reach = round(SAME_REACH_SIGMAS * s + 0.5 * float(track.trails[:, 0].max()))
+    ny, nx = cut.image.shape[1:]
+    x, y = np.rint(path[middle]).astype(int)
+    box = np.s_[max(y - reach, 0) : min(y + reach + 1, ny), max(x - reach, 0) : min(x + reach + 1, nx)]
+    gain = 0.0
+    for k in range(len(path)):
+        known = cut.weight[k] * cut.weight[middle]
+        weight = (known / np.maximum(cut.weight[k] + cut.weight[middle], 1e-30))[box]
+        dx, dy = path[k] - path[middle]
+        there = cv2.warpAffine(cut.image[k], np.array([[1.0, 0.0, -dx], [0.0, 1.0, -dy]]), (nx, ny), flags=cv2.INTER_CUBIC)
+        here, reference = cut.image[k][box], cut.image[middle][box]
+        gain += float((weight * ((there[box] - reference) ** 2 - (here - reference) ** 2)).sum())
+    return gain > max(SAME_CHI2, SAME_SHARE * track.snr**2)
 
 
 def _is_of_pixels(cut: Cut, track: Track) -> bool:

@@ -6,6 +6,7 @@ drift. A track must keep its light when all that goes as the pattern or as the d
 
 import numpy as np
 
+from sensorproc.onboard.detector.stars_in_pattern import drift_modes
 from sensorproc.onboard.search.blends import Cut
 from sensorproc.onboard.search.projection import alike
 from sensorproc.onboard.search.track import Track, matched_sums
@@ -22,7 +23,11 @@ def moves_unlike_stars(stack: Stack, image: np.ndarray, track: Track) -> bool:
     ``image`` (n, ny, nx) are the pixels without the objects that are known already.
     """
     # where the object is too plain to have had a say in the pattern, no star had one
-    if not track.phi.sum() < MOST_KEPT * track.template_phi.sum() or (modes := _modes(stack, track)) is None:
+    scales, c = stack.pattern_scales, track.candidate
+    if scales is None or not track.phi.sum() < MOST_KEPT * track.template_phi.sum():
+        return True
+    modes = drift_modes(stack.registrations, scales, c.x_px, c.y_px)
+    if modes is None:
         return True
     cut = Cut.around(stack, image, track).without(list(track.neighbours))
     pixels = np.where(cut.weight > 0, cut.image, np.float32(0.0)).astype(float)
@@ -35,13 +40,3 @@ def moves_unlike_stars(stack: Stack, image: np.ndarray, track: Track) -> bool:
     snr = float(psi.sum()) / float(np.sqrt(max(phi.sum(), 1e-30) * kept))
     expected = track.snr * float(np.sqrt(kept * track.template_phi.sum() / track.phi.sum()))
     return snr > max(LEFT_FRACTION * expected, LEAST_LEFT_SNR)
-
-
-def _modes(stack: Stack, track: Track) -> np.ndarray | None:
-    """Orthonormal modes (n, 3) of time: the pattern's scales, and the drift of the stars in x and y where the track is."""
-    if stack.pattern_scales is None or len(stack.times) < 5:
-        return None
-    c = track.candidate
-    drift = stack.path(c.x_px, c.y_px, 0.0, 0.0)
-    modes, triangle = np.linalg.qr(np.column_stack([stack.pattern_scales, drift - drift.mean(axis=0)]))
-    return np.asarray(modes) if np.abs(np.diag(triangle)).min() > 1e-6 else None
