@@ -189,7 +189,7 @@ class Accept:
     max_frame_share: Fraction = 0.5  # of the summed per-frame SNR carried by one frame
     flicker: NotNegative = 0.5  # fractional rms of brightness from frame to frame that is still one object
     max_flux_chi2: Positive = 2.5  # of the frames' fluxes, per frame, flicker and noise allowed for
-    fixed_motion_px: Positive = 1.0  # less motion over the detector in a whole stare set: a defect
+    fixed_motion_px: Positive = 0.5  # less motion over the detector in a whole stare set: a defect
     max_blended: Count = 6  # objects told apart under one track
     duplicate_px: Positive = 3.0  # rms distance of two tracks that are one object's
 

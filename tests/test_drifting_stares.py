@@ -35,7 +35,7 @@ def test_a_mover_among_them_is_found(tmp_path, seed):
     shape, angle = (220, 220), rng.uniform(0.0, 2.0 * math.pi)
     vx, vy = 2.5 * math.cos(angle), 2.5 * math.sin(angle)
     x, y = 110.0 - 3.5 * vx, 110.0 - 3.5 * vy
-    lights = [made.mover(x, y, vx, vy, 4000.0)]
+    lights = [made.mover(x, y, vx, vy, 4000.0, drift=DRIFT)]
     tracklets, *_ = processed(tmp_path, made.frames(
         rng, lights, shape=shape, n_stars=160, optics=WIDE, drift=DRIFT, dark=warming(rng, shape, 8), faintest=3000.0
     ))  # fmt: skip
@@ -48,8 +48,9 @@ def test_a_bright_object_slower_than_a_pixel_is_found_in_a_few_frames(tmp_path, 
     rng = np.random.default_rng(340 + seed)
     angle = rng.uniform(0.0, 2.0 * math.pi)
     vx, vy = 0.45 * math.cos(angle), 0.45 * math.sin(angle)
-    frames = made.frames(rng, [made.mover(83.0, 76.0, vx, vy, 200000.0)], n=n, n_stars=60, optics=WIDE, drift=-DRIFT[1 : n + 1],
-                         faintest=9000.0)  # fmt: skip
+    drift = -DRIFT[1 : n + 1]
+    lights = [made.mover(83.0, 76.0, vx, vy, 200000.0, drift=drift)]
+    frames = made.frames(rng, lights, n=n, shape=(220, 220), n_stars=60, optics=WIDE, drift=drift, faintest=9000.0)
     tracklets, *_ = processed(tmp_path, frames)
     (one,) = [t for t in tracklets if math.hypot(t["x_px"] - 83.0, t["y_px"] - 76.0) < 3.0]
     assert one["n_frames"] == n

@@ -43,13 +43,14 @@ def _gaussian_trail(shape, start, end, fwhm_px):
     return shares(places[:, 1], shape[0]).T @ shares(places[:, 0], shape[1]) / n
 
 
-def mover(x, y, vx, vy, electrons, part=0.1):
+def mover(x, y, vx, vy, electrons, part=0.1, drift=None):
     """Light of an object at (x, y) in frame 0 that moves [px/frame] while a ``part`` of the cadence is exposed; ``electrons`` is
-    a number or one for each frame."""
+    a number or one for each frame, ``drift`` (n, 2) what carries it over the detector besides [px]."""
 
     def light(k, shape, optics):
         flux = electrons[k] if isinstance(electrons, Sequence) else electrons
-        ends = [(x + vx * (k + sign * 0.5 * part), y + vy * (k + sign * 0.5 * part)) for sign in (-1, 1)]
+        x0, y0 = (x, y) if drift is None else (x + drift[k][0], y + drift[k][1])
+        ends = [(x0 + vx * (k + sign * 0.5 * part), y0 + vy * (k + sign * 0.5 * part)) for sign in (-1, 1)]
         return trail(shape, *ends, flux, optics)
 
     return light
@@ -66,9 +67,12 @@ def warm_pattern(rng, shape, share=0.12, median_e=800.0):
     return np.where(warm, median_e * np.exp(0.8 * rng.normal(size=shape)), rng.uniform(0.0, 100.0, shape))
 
 
-def frames(rng, lights=(), n=8, shape=(160, 160), n_stars=30, optics=None, transparency=None, drift=None, dark=None, faintest=2000.0):
-    """Frames [DN] (ny, nx): a list of ``n``; ``transparency`` (n,) is the part of the light that passes, ``drift`` (n, 2) where the
-    sky lies over the detector [px], ``dark`` (n, ny, nx) charge that no light made [e-], ``faintest`` the least star's light."""
+def frames(
+    rng, lights=(), n=8, shape=(160, 160), n_stars=30, optics=None, transparency=None, drift=None, dark=None, faintest=2000.0
+):
+    """Frames [DN] (ny, nx): a list of ``n``; ``transparency`` (n,) is the part of the light that passes, ``drift`` (n, 2) where
+    the sky lies over the detector [px], ``dark`` (n, ny, nx) charge that no light made [e-], ``faintest`` the least star's
+    light."""
     optics = optics or Optics()
     ny, nx = shape
     places = rng.uniform((-10, -10), (nx + 10, ny + 10), (n_stars, 2))

@@ -11,12 +11,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from sensorproc.onboard.detector.defects import total
 from sensorproc.onboard.image.matched_filter import matched_filter
-from sensorproc.onboard.products import MIN_FRAMES, Registration, Residual, Trail, freeze, pattern_scales
+from sensorproc.onboard.products import Registration, Residual, Trail, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
-LOBE_SNR = 4.5  # A place so dark through the PSF in one frame is no noise.
+LOBE_SNR = 4.5  # A place so dark through the PSF is no noise;
+PAIR_SNR, BRIGHT_SNR = 3.3, 5.0  # nor is a place so dark beside one so bright.
 CLIP_SNR = 50.0  # Of one frame at one place.
 EXPLAINED = 2.0  # Each mode of the drift has to explain so many times what is left for every other one of the frames'.
 REACH_SIGMAS = 4.0  # The lobes reach so many PSF sigmas around the middle of the dark one.
@@ -31,33 +33,55 @@ def without_drifting_stars(residuals: list[Residual]) -> list[Residual]:
     if scales is None:
         return residuals
     snr = each(lambda r: matched_filter(r, Trail(), CLIP_SNR), residuals)
-    darkest = snr[0].copy()
-    for z in snr[1:]:
-        np.minimum(darkest, z, out=darkest)
-    n, labels, _, _ = cv2.connectedComponentsWithStats((darkest < -LOBE_SNR).astype(np.uint8), connectivity=8)
+    registrations = [r.registration for r in residuals]
+    ny, nx = snr[0].shape
+    modes = drift_modes(registrations, scales, 0.5 * (nx - 1), 0.5 * (ny - 1))
+    if modes is None:
+        return residuals
+    reach = round(REACH_SIGMAS * registrations[0].psf_sigma_px)
+    darkest = _darkest(snr, modes[:, 1], reach)
+    n, labels = cv2.connectedComponents((darkest < 0.0).astype(np.uint8), connectivity=8)
     if n < 2:
         return residuals
-    places = _darkest_pixels(darkest, labels, n)
-    registrations = [r.registration for r in residuals]
-    found = [(x, y, m) for x, y in places if (m := drift_modes(registrations, scales, x, y)) is not None and _goes_as(m, snr, x, y)]
+    found = [(x, y, drift_modes(registrations, scales, x, y)) for x, y in _darkest_pixels(darkest, labels, n)]
     images, weights = [r.image_e.copy() for r in residuals], [r.weight.copy() for r in residuals]
-    reach = round(REACH_SIGMAS * registrations[0].psf_sigma_px)
     done = np.zeros(darkest.shape, bool)
     for x, y, modes in found:
-        _project(images, weights, done, (x, y), reach, modes)
+        if modes is not None and _goes_as(modes, snr, x, y):
+            _project(images, weights, done, (x, y), reach, modes)
     freeze(*images, *weights)
     return [replace(r, image_e=i, weight=w) for r, i, w in zip(residuals, images, weights, strict=True)]
 
 
 def drift_modes(registrations: list[Registration], scales: np.ndarray, x: float, y: float) -> np.ndarray | None:
-    """Orthonormal modes (n, m) of time, first the pattern's scales, then the drift of a star at (x, y) in the registered plane: its
-    principal direction, and across it where frames are enough for both. None where stars do not drift."""
+    """Orthonormal modes (n, m) of time, first the pattern's scales, then the drift of a star at (x, y) in the registered plane:
+    its principal direction, and across it where frames are enough for both. None where stars do not drift."""
     places = np.array([r.transform.to_detector(np.float64(x), np.float64(y)) for r in registrations], float)
     first = scales / np.sqrt((scales**2).sum())
     drift = places - np.outer(first, first @ places)
     modes, spread, _ = np.linalg.svd(drift, full_matrices=False)
     n = min(int((spread > LEAST_DRIFT_PX * np.sqrt(len(scales))).sum()), len(scales) - 2)
     return np.column_stack([first, modes[:, :n]]) if n > 0 else None
+
+
+def _darkest(snr: list[np.ndarray], drift: np.ndarray, reach: int) -> np.ndarray:
+    """How dark every place (ny, nx) is, in sigmas, in one frame or while the sky lies to one side of its mean place, zero where
+    it may be noise; ``drift`` (n,) says to which side and how far. Within ``reach`` [px] of a bright lobe less is believed."""
+    side = np.ones((2 * reach + 1,) * 2, np.uint8)
+
+    def lobes(z: np.ndarray) -> np.ndarray:
+        beside_bright = cv2.dilate((z > BRIGHT_SNR).astype(np.uint8), side) > 0
+        dark = z < np.where(beside_bright, np.float32(-PAIR_SNR), np.float32(-LOBE_SNR))
+        return np.where(dark, z, np.float32(0.0))
+
+    sums = []
+    for weight in (np.maximum(drift, 0.0), np.maximum(-drift, 0.0)):
+        unit = weight / max(float(np.sqrt((weight**2).sum())), 1e-30)
+        sums.append(total([np.float32(w) * z for w, z in zip(unit, snr, strict=True)]))
+    darkest = np.zeros_like(snr[0])
+    for z in each(lobes, [*snr, *sums]):
+        np.minimum(darkest, z, out=darkest)
+    return darkest
 
 
 def _darkest_pixels(darkest: np.ndarray, labels: np.ndarray, n: int) -> list[tuple[int, int]]:
@@ -80,8 +104,8 @@ def _goes_as(modes: np.ndarray, snr: list[np.ndarray], x: int, y: int) -> bool:
 def _project(
     images: list[np.ndarray], weights: list[np.ndarray], done: np.ndarray, place: tuple[int, int], reach: int, modes: np.ndarray
 ) -> None:
-    """Take the modes out of the pixels around a place that are not ``done`` yet, by weighted least squares, each pixel for itself;
-    weights fall by what the fit has taken with it."""
+    """Take the modes out of the pixels around a place that are not ``done`` yet, by weighted least squares, each pixel for
+    itself; weights fall by what the fit has taken with it."""
     ny, nx = done.shape
     x, y = place
     box = np.s_[max(y - reach, 0) : min(y + reach + 1, ny), max(x - reach, 0) : min(x + reach + 1, nx)]

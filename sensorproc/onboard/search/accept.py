@@ -15,7 +15,7 @@ from sensorproc.onboard.search.detector_fixed import is_fixed_to_detector
 from sensorproc.onboard.search.star_drift import moves_unlike_stars
 from sensorproc.onboard.search.static_residual import is_moving, without_static_residual
 from sensorproc.onboard.search.track import ITERATIONS, Track, matched_sums
-from sensorproc.onboard.search.velocity_boxes import at_rest, detector_rest, least_motion_px, span
+from sensorproc.onboard.search.velocity_boxes import Centre, at_rest, detector_rest, least_motion_px, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
 from sensorproc.theory import trail_energy
@@ -30,6 +30,7 @@ PLAIN_FRACTION = 0.6  # Of the frames that count,
 MIN_PLAIN = 4  # and frames in which an object is so plain that its light may change as it likes: no chance puts them on a line.
 # Its place in each of them may be so far from the track: sigmas, and what blends and registration do.
 OFF_SIGMAS, OFF_PX = 4.0, 0.4
+MOVER_SIGMAS = 0.25  # A mover whose light moves less among the stars over the set [PSF sigmas] is a star with a neighbour.
 NEAR_PX = 12.0  # Tracks that come so near to an accepted one are fitted again without its light.
 REMNANT_SIGMAS = 5.0  # PSF widths beside an accepted track in which its imperfect PSF leaves light,
 REMNANT_FRACTION = 0.5  # and the part of its SNR below which a track there is taken for that.
@@ -213,10 +214,14 @@ def _is_plain(stack: Stack, image: np.ndarray, track: Track, good: np.ndarray, n
 
 
 def _stands_still(stack: Stack, track: Track, config: Accept) -> bool:
-    """Nothing real is fixed to the sky once its stars are gone, nor, in a stare, to the detector. That a mover is not fixed to the
-    sky its own places have proved."""
+    """Nothing real is fixed to the sky once its stars are gone, nor, in a stare, to the detector. A mover's places have proved
+    its motion in the sky, if its light does not deny it."""
     c = track.candidate
-    is_mover = c.origin == "mover"
-    least, fixed = (config.fixed_motion_px, [detector_rest(stack)]) if is_mover else (least_motion_px(stack), at_rest(stack))
-    rates = [np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame) for rest in fixed]
-    return bool(span(stack) * min(rates) < least)
+
+    def moved_px(rest: Centre) -> float:
+        return span(stack) * float(np.hypot(c.vx_px_frame - rest.vx_px_frame, c.vy_px_frame - rest.vy_px_frame))
+
+    if c.origin == "mover":
+        in_sky = moved_px(Centre("stars", 0.0, 0.0))
+        return in_sky < MOVER_SIGMAS * stack.psf_sigma_px or moved_px(detector_rest(stack)) < config.fixed_motion_px
+    return min(map(moved_px, at_rest(stack))) < least_motion_px(stack)

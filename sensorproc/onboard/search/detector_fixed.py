@@ -39,8 +39,8 @@ def is_fixed_to_detector(stack: Stack, image: np.ndarray, track: Track) -> bool:
 def _is_same_pixels(cut: Cut, track: Track) -> bool:
     """Whether the frames are more alike pixel by pixel than moved as the track is: whatever its shape, a patch of hot pixels.
 
-    In a stare alone: there a track moves over the detector, elsewhere its motion may be the registration's error. Moved pixels are
-    interpolated, which smooths their noise: without light the test says no.
+    In a stare alone: there a track moves over the detector, elsewhere its motion may be the registration's error. Moved pixels
+    are interpolated, which smooths their noise: without light the test says no.
     """
     s = cut.stack.psf_sigma_px
     path, middle = track.path - cut.corner, len(track.path) // 2
