@@ -82,7 +82,7 @@ def search_set(
         residuals = residual_set(frames, state, table, config, do)
         rejections = tuple(sorted([*rejected, *residuals.unplaced], key=lambda r: r.frame_index))
         processed = search_stack(residuals, rejections, state, config, do)
-        after = state.after_set(processed.null_found, processed.null_expected, residuals.warm_snr, residuals.optics)
+        after = state.after_set(processed.null_found, processed.null_expected, *residuals.taught)
         return processed, after
     except FrameSetRejected as reason:
         rejections = tuple([*rejected, *(Rejection.of(facts, reason) for facts in usable)])

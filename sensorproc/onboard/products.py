@@ -4,7 +4,7 @@ Arrays are read-only C-contiguous views. Images are (ny, nx) float32 in electron
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 
 import numpy as np
 
@@ -22,8 +22,9 @@ class FrameFacts:
     """What is known of a frame besides its pixels: it stays when they have served and their memory is given back.
 
     ``shape`` (ny, nx); ``background_e`` and ``noise_e`` the frame's typical ones [e-], 0 before they are measured; ``flux_scale``
-    what its pixels were divided by to have the light of the set's clear frames; ``pattern_scale`` how many
-    times the set's own dark pattern was taken out of it, 0 if none was.
+    what its pixels were divided by to have the light of the set's clear frames; ``dark_scale`` how many times as strong as the
+    payload's dark map its dark charge is; ``pattern_scale`` how many times the set's own dark pattern was taken out of it, 0 if
+    none was; ``pattern_prior`` as how many frames of the set all earlier ones count in that pattern.
     """
 
     index: int
@@ -38,17 +39,15 @@ class FrameFacts:
     background_e: float = 0.0
     noise_e: float = 0.0
     flux_scale: float = 1.0
+    dark_scale: float = 1.0
     pattern_scale: float = 0.0
+    pattern_prior: float = 0.0
 
     @classmethod
     def of(cls, frame: Frame) -> "FrameFacts":
         """Facts of a frame as it was read."""
         ny, nx = frame.data_dn.shape
-        names = (
-            f.name
-            for f in fields(cls)
-            if f.name not in ("shape", "sensor", "background_e", "noise_e", "flux_scale", "pattern_scale")
-        )
+        names = (f.name for f in fields(cls) if f.name not in ("shape", "sensor") and f.default is MISSING)
         return cls(shape=(ny, nx), sensor=frame.facts, **{name: getattr(frame, name) for name in names})
 
     def of_repeat(self, frame: Frame) -> "FrameFacts":
@@ -63,12 +62,13 @@ class FrameFacts:
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
-    """Electrons above bias and dark. ``dark_e_s`` (ny, nx) float32 or None: the payload's dark map, subtracted times the
-    exposure."""
+    """Electrons above bias and dark. ``dark_e`` (ny, nx) float32 or None: the dark charge that was subtracted; ``dark_error_e``
+    the error of it, None if it is as the configuration says."""
 
     facts: FrameFacts
     image_e: Image
-    dark_e_s: Image | None
+    dark_e: Image | None
+    dark_error_e: Image | None
     flags: np.ndarray
 
 
@@ -90,6 +90,17 @@ class Flattened:
     def t_mid_tai_ns(self) -> int:
         """Mid-exposure [ns of TAI]."""
         return self.facts.t_mid_tai_ns
+
+
+@dataclass(frozen=True, eq=False)
+class OwnPattern:
+    """What a set's own frames add to the dark pattern known before: ``pattern_e`` (ny, nx) float32 [e-] and the ``information``
+    (ny, nx) float32 that they have of it [e-^-2]; ``prior`` (ny, nx) float32 that of all earlier sets, zero where the pixel is no
+    longer what it was."""
+
+    pattern_e: Image
+    information: Image
+    prior: Image
 
 
 @dataclass(frozen=True)
@@ -367,6 +378,11 @@ def pattern_scales(frames: Sequence[Residual]) -> np.ndarray | None:
     """How warm the pattern was (n,) that was solved from a set's own frames and taken out of them; None if none was."""
     scales = np.array([frame.facts.pattern_scale for frame in frames])
     return scales if len(scales) >= MIN_FRAMES and (scales > 0.0).all() else None
+
+
+def pattern_prior(frames: Sequence[Residual]) -> float:
+    """As how many frames of a set all earlier ones count in its pattern."""
+    return frames[0].facts.pattern_prior
 
 
 def reference_of(frames: Sequence[Registered]) -> Registered:

@@ -9,12 +9,13 @@ from sensorproc.errors import FrameSetRejected
 from sensorproc.frames import Rejection
 from sensorproc.onboard.detector.defects import fill_shadows, level_glow, mask_fixed_pixels, mask_lines
 from sensorproc.onboard.detector.fixed_pattern import subtract_fixed_pattern
+from sensorproc.onboard.detector.learning import learn
 from sensorproc.onboard.detector.pattern_noise import rest_sigma
 from sensorproc.onboard.detector.pattern_refinement import refine_pattern
 from sensorproc.onboard.detector.stars_in_pattern import without_drifting_stars
 from sensorproc.onboard.patches.link import BrightTrack, bright_objects
 from sensorproc.onboard.pixel_ownership import HandOver
-from sensorproc.onboard.products import Candidate, Flattened, Prepared, Registered
+from sensorproc.onboard.products import Candidate, Flattened, OwnPattern, Prepared, Registered
 from sensorproc.onboard.registration.exposure_time import exposure_bias
 from sensorproc.onboard.registration.register import register
 from sensorproc.onboard.registration.transparency import level_transparency
@@ -24,7 +25,7 @@ from sensorproc.onboard.stack import Stack, stack
 from sensorproc.onboard.stage import Do
 from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.stars.subtract import subtract_stars
-from sensorproc.onboard.state import Optics, PayloadState
+from sensorproc.onboard.state import LearntDark, Optics, PayloadState
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +33,8 @@ class ResidualSet:
     """What is left of a set, and what was learnt on the way.
 
     ``movers`` are so slow that they look like stars, ``bright`` objects are no points, ``unplaced`` frames could not be
-    registered or lost their light to clouds; ``warm_snr`` is what every pixel has shown of itself so far; ``exposure_bias_s`` and
-    its sigma are those of :func:`~sensorproc.onboard.registration.exposure_time.exposure_bias`.
+    registered or lost their light to clouds; ``warm_snr`` and ``learnt`` are what every pixel has shown of itself so far;
+    ``exposure_bias_s`` and its sigma are those of :func:`~sensorproc.onboard.registration.exposure_time.exposure_bias`.
     """
 
     stack: Stack
@@ -42,7 +43,13 @@ class ResidualSet:
     unplaced: list[Rejection]
     warm_snr: np.ndarray | None
     optics: Optics | None
+    learnt: LearntDark | None
     exposure_bias_s: tuple[float, float]
+
+    @property
+    def taught(self) -> tuple[np.ndarray | None, Optics | None, LearntDark | None]:
+        """What it teaches of detector and optics, for the next set's state."""
+        return self.warm_snr, self.optics, self.learnt
 
 
 def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTable | None, config: Config, do: Do) -> ResidualSet:
@@ -56,7 +63,7 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     cadence_s = set_cadence_s(frames, config)
     usable = HandOver(frame for frame in frames.take() if isinstance(frame, Flattened))
     _demand_times(usable, cadence_s)
-    registered, unplaced = register_set(usable, state, config, cadence_s, do)
+    registered, unplaced, own = register_set(usable, state, config, cadence_s, do)
     registered, clouded = do(level_transparency, registered, config.register.min_light)
     bias = do(exposure_bias, registered)
     bright, registered = do(bright_objects, registered, config.patches)
@@ -66,14 +73,15 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     starry = HandOver(solved)
     del solved, registered  # the pixels belong to the next stage alone
     residuals = do(subtract_stars, starry, movers, passing, config.stars, config.cosmic_rays, config.flatten)
-    residuals = do(refine_pattern, residuals)
+    residuals, own = do(refine_pattern, residuals, own)
     residuals = do(without_drifting_stars, residuals)
     residuals = do(mask_lines, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)
     residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
+    learnt = do(learn, state.learnt, own, residuals)
     built = do(stack, residuals, cadence_s, do(rest_sigma, residuals))
-    return ResidualSet(built, movers, bright, [*unplaced, *clouded], warm_snr, optics, bias)
+    return ResidualSet(built, movers, bright, [*unplaced, *clouded], warm_snr, optics, learnt, bias)
 
 
 def set_cadence_s(frames: HandOver[Prepared], config: Config) -> float:
@@ -94,12 +102,12 @@ def _demand_times(frames: HandOver[Flattened], cadence_s: float) -> None:
 
 def register_set(
     frames: HandOver[Flattened], state: PayloadState, config: Config, cadence_s: float, do: Do
-) -> tuple[list[Registered], list[Rejection]]:
-    """Frames in one plane. A stare without a dark map is registered again once its fixed pattern is gone.
+) -> tuple[list[Registered], list[Rejection], OwnPattern | None]:
+    """Frames in one plane, those without a place in it, and the pattern that was taken out of them if one was.
 
-    Where stars trail, an object may stand still over the detector as the pattern does, and the pattern is left alone. Where not
-    all frames could be placed, it may be the pattern that hid the stars: what is a stare without it is one. The frames are taken
-    over.
+    A stare without a dark map is registered again once its fixed pattern is gone. Where stars trail, an object may stand still
+    over the detector as the pattern does, and the pattern is left alone. Where not all frames could be placed, it may be the
+    pattern that hid the stars: what is a stare without it is one. The frames are taken over.
     """
     flattened = frames.take()
     camera, fwhm_px = flattened[0].facts.camera, config.sensor.psf_fwhm_px
@@ -109,12 +117,14 @@ def register_set(
         first = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
         trails = not first[0][0].is_stare
         if state.dark_e_s is not None or (trails and not first[1]):
-            return first
+            return *first, None
         if not trails:
             first = None  # gives its frames back
     except FrameSetRejected:
         if state.dark_e_s is not None:
             raise  # else hot pixels may hide the stars
-    flattened = do(subtract_fixed_pattern, flattened, config.flatten, fwhm_px or config.register.default_fwhm_px)
+    usual_px = fwhm_px or config.register.default_fwhm_px
+    flattened, own = do(subtract_fixed_pattern, flattened, config.flatten, usual_px, state.learnt)
     again = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
-    return again if first is None or (again[0][0].is_stare and len(again[0]) > len(first[0])) else first
+    is_better = first is None or (again[0][0].is_stare and len(again[0]) > len(first[0]))
+    return (*again, own) if is_better or first is None else (*first, None)

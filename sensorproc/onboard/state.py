@@ -27,13 +27,26 @@ class Optics:
 
 
 @dataclass(frozen=True, eq=False)
+class LearntDark:
+    """Dark pattern that sets without a map have shown: ``dark_e_s`` (ny, nx) float32 [e-/s] at the temperature of the first, less
+    its mean over the surroundings, and ``information`` (ny, nx) float32, the inverse of its variance [s^2/e-^2]."""
+
+    dark_e_s: np.ndarray
+    information: np.ndarray
+
+    def __post_init__(self) -> None:
+        freeze(self.dark_e_s, self.information)
+
+
+@dataclass(frozen=True, eq=False)
 class PayloadState:
     """Dark map and bad pixels of one detector, and how often its searches have found what is not there.
 
-    ``dark_e_s`` (ny, nx) float32 [e-/s] or None; ``bad`` (ny, nx) uint8 :class:`~sensorproc.flags.PixelFlag` or
-    None; ``n_sets`` frame sets processed so far; ``null_found`` tracks of null searches where ``null_expected`` were
-    expected, older sets fading; ``warm_snr`` (ny, nx) float32 or None: the lasting excess of every pixel over what is known of
-    it, over the sets whose stars swept the detector, older ones fading; ``optics`` scale and distortion as stars have shown them.
+    ``dark_e_s`` (ny, nx) float32 [e-/s] or None: the map that the ground gave; ``learnt`` what the sets have shown where it gave
+    none; ``bad`` (ny, nx) uint8 :class:`~sensorproc.flags.PixelFlag` or None; ``n_sets`` frame sets processed so far;
+    ``null_found`` tracks of null searches where ``null_expected`` were expected, older sets fading; ``warm_snr`` (ny, nx) float32
+    or None: the lasting excess of every pixel over what is known of it, over the sets whose stars swept the detector, older ones
+    fading; ``optics`` scale and distortion as stars have shown them.
     """
 
     dark_e_s: np.ndarray | None = None
@@ -43,14 +56,27 @@ class PayloadState:
     null_expected: float = 0.0
     warm_snr: np.ndarray | None = None
     optics: Optics | None = None
+    learnt: LearntDark | None = None
 
     def __post_init__(self) -> None:
         freeze(*(array for array in (self.dark_e_s, self.bad, self.warm_snr) if array is not None))
 
+    def dark_charge(self, shape: tuple[int, int], exposure_s: float) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Dark charge [e-] of every pixel by the ground's map, or as learnt, and the error of what was learnt; None where nothing
+        is known of frames of this ``shape``."""
+        if self.dark_e_s is not None:
+            return self.dark_e_s * np.float32(exposure_s), None
+        if self.learnt is None or self.learnt.dark_e_s.shape != shape:
+            return None, None
+        known = self.learnt.information > 0.0
+        sigma = np.where(known, exposure_s / np.sqrt(np.where(known, self.learnt.information, 1.0)), 0.0)
+        return self.learnt.dark_e_s * np.float32(exposure_s), sigma.astype(np.float32)
+
     def digest(self) -> bytes:
         """First 8 bytes of SHA-256 over the content."""
         content = hashlib.sha256(f"{self.n_sets} {self.null_found!r} {self.null_expected!r}".encode())
-        for array in (self.dark_e_s, self.bad, self.warm_snr):
+        learnt = (self.learnt.dark_e_s, self.learnt.information) if self.learnt is not None else ()
+        for array in (self.dark_e_s, self.bad, self.warm_snr, *learnt):
             content.update(b"-" if array is None else repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         if self.optics is not None:
             content.update(repr((self.optics.ifov_rad, self.optics.parity, self.optics.distortion)).encode())
@@ -63,8 +89,9 @@ class PayloadState:
         null_expected: float = 0.0,
         warm_snr: np.ndarray | None = None,
         optics: Optics | None = None,
+        learnt: LearntDark | None = None,
     ) -> "PayloadState":
-        """State for the next frame set, with what this one's null searches found and should have, the new map if any, and the
+        """State for the next frame set, with what this one's null searches found and should have, the new maps if any, and the
         optics as they are now known."""
         return replace(
             self,
@@ -73,4 +100,5 @@ class PayloadState:
             null_expected=FADING * self.null_expected + null_expected,
             warm_snr=self.warm_snr if warm_snr is None else warm_snr,
             optics=optics or self.optics,
+            learnt=learnt or self.learnt,
         )

@@ -4,10 +4,13 @@ A pixel's median over the set is its dark excess, and what stands still in the s
 whole neighbourhood is bright there is a star or another resolved source: there only the excess over the
 neighbourhood is subtracted, so sources wider than a pixel keep their flux and their motion can be measured.
 
+What earlier sets have shown of the pattern is out of the frames already; this set's own share is what the two together say.
+
 It cannot tell an unresolved object that stands still over the detector from a hot pixel: sets whose stars trail
 (rate track, body-fixed), where such objects are the targets, are left alone and need a dark map.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -15,59 +18,86 @@ import numpy as np
 
 from sensorproc.config import Flatten
 from sensorproc.conventions import FWHM_TO_SIGMA
-from sensorproc.onboard.detector.thermal_scale import thermal_scale
 from sensorproc.onboard.image.background import residual_maps, typical
 from sensorproc.onboard.image.cosmic_rays import OPTICAL_MARGIN
+from sensorproc.onboard.image.thermal_scale import MEDIAN_VARIANCE, thermal_scale
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.temporal_median import temporal_median
-from sensorproc.onboard.products import MIN_FRAMES, Flattened, freeze
+from sensorproc.onboard.products import MIN_FRAMES, Flattened, FrameFacts, OwnPattern, freeze
 from sensorproc.onboard.stage import stage
+from sensorproc.onboard.state import LearntDark
 from sensorproc.onboard.threads import each
 
 NEIGHBOURHOOD_PX = 5  # Side of the median that tells a resolved source from single hot pixels.
 SCALE_ROUNDS = 2  # Of the pattern and its scales: a pattern of other scales bends them by a part of their spread.
 LEAST_SCALE = 0.2  # A smaller scale is no detector's.
 LEAST_CHARGE = 0.1  # Part of the background's charge that a pixel holds at least.
+SURPRISE = 5.0  # A pixel that differs by so many sigmas from what earlier sets have shown is another one now.
 BRIGHT_SIGMA = 6.0  # A neighbourhood whose median is brighter is a star, not a dark pattern.
 
 
 @stage(bytes_px=60)
-def subtract_fixed_pattern(frames: list[Flattened], config: Flatten, fwhm_px: float) -> list[Flattened]:
-    """The frames without their common dark pattern, as warm as it is in each, noise measured again; unchanged if there are too
-    few. ``pattern_scale`` of their facts says how warm."""
+def subtract_fixed_pattern(
+    frames: list[Flattened], config: Flatten, fwhm_px: float, learnt: LearntDark | None
+) -> tuple[list[Flattened], OwnPattern | None]:
+    """The frames without their common dark pattern, as warm as it is in each, noise measured again, and the pattern; unchanged if
+    there are too few. ``pattern_scale`` of their facts says how warm. ``learnt`` is what earlier sets have shown."""
     if len(frames) < MIN_FRAMES:
-        return frames
-    pattern, scales = fixed_pattern(frames, fwhm_px * FWHM_TO_SIGMA)
-    return each(lambda item: _without(*item, pattern, config), list(zip(frames, scales.tolist(), strict=True)))
+        return frames, None
+    known = learnt if learnt is not None and learnt.dark_e_s.shape == frames[0].facts.shape else None
+    exposure_s = mean_exposure_s([frame.facts for frame in frames])
+    scales = None if known is None else np.array([f.facts.dark_scale * f.facts.exposure_s / exposure_s for f in frames])
+    pattern, scales = fixed_pattern(frames, fwhm_px * FWHM_TO_SIGMA, scales)
+    variance = frames[0].sigma_e * frames[0].sigma_e
+    information = np.float32((scales**2).sum()) / np.maximum(variance, np.float32(1e-12))
+    prior = np.zeros_like(pattern) if known is None else known.information / np.float32(exposure_s**2)
+    surprise = pattern * pattern * information * prior > SURPRISE**2 * (MEDIAN_VARIANCE * prior + information)
+    prior = np.where(surprise, np.float32(0.0), prior)
+    pattern = pattern * information / (information + prior)
+    worth = float(np.median((prior * variance)[::3, ::3]))
+    charge = pattern if known is None else pattern + known.dark_e_s * np.float32(exposure_s)
+
+    def without(k: int) -> Flattened:
+        facts = replace(frames[k].facts, pattern_scale=float(scales[k]), pattern_prior=worth)
+        return _without(replace(frames[k], facts=facts), pattern, charge, config)
+
+    freeze(pattern, information, prior)
+    return each(without, range(len(frames))), OwnPattern(pattern, information, prior)
 
 
-def _without(frame: Flattened, scale: float, pattern: np.ndarray, config: Flatten) -> Flattened:
-    """A frame without ``scale`` times the pattern. The charge that made it is noise, pixel by pixel: as much as its photons and
+def mean_exposure_s(facts: Sequence[FrameFacts]) -> float:
+    """Exposure [s] for which the pattern of a set is told."""
+    return float(np.mean([one.exposure_s for one in facts]))
+
+
+def _without(frame: Flattened, pattern: np.ndarray, charge: np.ndarray, config: Flatten) -> Flattened:
+    """A frame without the pattern times its own scale. All dark ``charge`` is noise, pixel by pixel: as much as its photons and
     electrons make, times what the frame's own scatter says of that."""
-    facts = frame.facts
-    image = frame.image_e - np.float32(scale) * pattern
+    facts, scale = frame.facts, np.float32(frame.facts.pattern_scale)
+    image = frame.image_e - scale * pattern
     read2 = (facts.sensor.read_noise_e or 0.0) ** 2
     level = max(facts.background_e, 1.0)
-    charge = np.maximum(level + np.float32(scale) * pattern, LEAST_CHARGE * level) + np.float32(read2)
-    root = np.sqrt(charge) if facts.is_gain_known else np.ones_like(image)
+    electrons = np.maximum(level + scale * charge, LEAST_CHARGE * level) + np.float32(read2)
+    root = np.sqrt(electrons) if facts.is_gain_known else np.ones_like(image)
     image -= residual_maps(image, frame.flags, config)[0]
     sigma = root * residual_maps(image / root, frame.flags, config)[1]
     freeze(image, sigma)
-    return Flattened(replace(facts, noise_e=typical(sigma), pattern_scale=scale), image, sigma, frame.flags)
+    return Flattened(replace(facts, noise_e=typical(sigma)), image, sigma, frame.flags)
 
 
-def fixed_pattern(frames: list[Flattened], s: float) -> tuple[np.ndarray, np.ndarray]:
+def fixed_pattern(frames: list[Flattened], s: float, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Dark excess [e-] of every pixel, (ny, nx) float32, for a PSF of at least sigma ``s``, and how many times as strong it is in
-    each frame (n,), one on average."""
+    each frame (n,): as ``known`` (n,), else by its own pixels, one on average."""
     cube = np.stack([frame.image_e for frame in frames])
     invalid = np.stack([frame.flags for frame in frames])
     ny, nx = cube.shape[1:]
     median, count = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.uint8)
-    scales = np.ones(len(cube))
-    for _ in range(SCALE_ROUNDS):
+    scales = np.ones(len(cube)) if known is None else known
+    for _ in range(SCALE_ROUNDS if known is None else 1):
         temporal_median(cube / scales[:, None, None].astype(np.float32), invalid, np.empty(len(cube), np.float32), median, count)
         grown, noise_e = _resolved(median)
-        scales = _scales(cube, invalid, np.where((count >= MIN_FRAMES) & ~grown, median, np.float32(0.0)))
+        if known is None:
+            scales = _scales(cube, invalid, np.where((count >= MIN_FRAMES) & ~grown, median, np.float32(0.0)))
     # around a source: only pixels sharper than any PSF, and of them what sticks out
     sharp, clear = np.zeros((ny, nx), np.uint8), np.zeros((ny, nx), np.uint8)
     flag_sharp(median, np.full((ny, nx), noise_e, np.float32), clear, s, BRIGHT_SIGMA, OPTICAL_MARGIN, 0.0, np.uint8(1), sharp)

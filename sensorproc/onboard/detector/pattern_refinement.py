@@ -12,7 +12,7 @@ import numpy as np
 
 from sensorproc.onboard.detector.defects import masked
 from sensorproc.onboard.image.matched_filter import template, through
-from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze, pattern_scales
+from sensorproc.onboard.products import MIN_FRAMES, OwnPattern, Residual, Trail, freeze, pattern_prior, pattern_scales
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
@@ -26,12 +26,12 @@ MOST_CHI2 = 400.0  # Of one sample; more is not told apart.
 
 
 @stage(bytes_px=40)
-def refine_pattern(residuals: list[Residual]) -> list[Residual]:
-    """Residuals of a set whose own pattern was taken out, without what is left of it, its jumping pixels flagged HOT; others as
-    they are."""
+def refine_pattern(residuals: list[Residual], own: OwnPattern | None) -> tuple[list[Residual], OwnPattern | None]:
+    """Residuals of a set whose own pattern was taken out, without what is left of it, its jumping pixels flagged HOT, and the
+    pattern with that; others as they are."""
     scales = pattern_scales(residuals)
-    if scales is None:
-        return residuals
+    if scales is None or own is None:
+        return residuals, None
     a = scales.astype(np.float32)
     hidden = np.stack(each(_hidden, residuals))
     seen = np.stack([(r.weight > 0) for r in residuals]) & ~hidden
@@ -41,13 +41,16 @@ def refine_pattern(residuals: list[Residual]) -> list[Residual]:
         w = np.where(seen[k], r.weight, np.float32(0.0))
         left += a[k] * w * r.image_e
         known += a[k] * a[k] * w
-    left /= np.maximum(known, np.float32(1e-30))
+    left = (left - own.prior * own.pattern_e) / np.maximum(known + own.prior, np.float32(1e-30))
     images = [r.image_e - a[k] * left for k, r in enumerate(residuals)]
     jumping = _jumping(images, residuals, hidden)
-    kept = 1.0 - scales**2 / (scales**2).sum()
-    return each(
+    kept = 1.0 - scales**2 / ((scales**2).sum() + pattern_prior(residuals))
+    pattern, known = own.pattern_e + left, np.where(jumping, np.float32(0.0), known)
+    freeze(pattern, known)
+    refined = each(
         lambda k: _refined(replace(residuals[k], taught=seen[k]), images[k], jumping, float(kept[k])), range(len(residuals))
     )
+    return refined, OwnPattern(pattern, known, own.prior)
 
 
 def _hidden(residual: Residual) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Counts to electrons: bias, gain, dark, saturation."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -8,6 +10,7 @@ from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.frames import Frame
 from sensorproc.onboard.frame.covered_borders import covered_borders
+from sensorproc.onboard.frame.dark_warmth import warmth
 from sensorproc.onboard.products import Calibrated, FrameFacts, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.state import PayloadState
@@ -15,7 +18,7 @@ from sensorproc.onboard.state import PayloadState
 
 @stage(bytes_px=12)
 def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrated:
-    """Electrons above bias and dark.
+    """Electrons above bias and dark, the dark as warm as the frame's own pixels say.
 
     The bias is the overscan level of each row, else the known level, else zero (it then stays in the fitted
     background). An unknown gain counts as 1 e-/DN and is said so.
@@ -51,7 +54,11 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
     # charge spills over: the neighbours of a saturated pixel are not to be trusted either
     grown = cv2.dilate(saturated.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     flags[grown] |= PixelFlag.SATURATED.value
-    if state.dark_e_s is not None:
-        image -= state.dark_e_s * np.float32(frame.exposure_s)
+    dark, error = state.dark_charge((ny, nx), frame.exposure_s)
+    scale = 1.0
+    if dark is not None:
+        scale = warmth(image, dark, error, flags == 0)
+        dark = dark if scale == 1.0 else np.float32(scale) * dark
+        image -= dark
     freeze(image, flags)
-    return Calibrated(FrameFacts.of(frame), image, state.dark_e_s, flags)
+    return Calibrated(replace(FrameFacts.of(frame), dark_scale=scale), image, dark, error, flags)

@@ -27,10 +27,12 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
         raise FrameSetRejected("FLAT", noise_e=noise)
     image = calibrated.image_e - background
     flags = calibrated.flags
-    if calibrated.dark_e_s is not None:
-        signal = np.maximum(calibrated.dark_e_s * np.float32(calibrated.facts.exposure_s), 0.0)
-        variance = signal + (np.float32(config.dark_error) * signal) ** 2
-        hot = variance > (config.dark_hot_sigma * sigma) ** 2
+    if calibrated.dark_e is not None:
+        signal = np.maximum(calibrated.dark_e, 0.0)
+        error = calibrated.dark_error_e
+        variance = signal + (np.float32(config.dark_error) * signal if error is None else error) ** 2
+        doubtful = variance if error is None else error**2
+        hot = doubtful > (config.dark_hot_sigma * sigma) ** 2
         flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
         sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
     freeze(image, sigma, flags)

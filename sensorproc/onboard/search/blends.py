@@ -88,7 +88,8 @@ def projected(stack: Stack, track: Track) -> Track:
     scales = stack.pattern_scales
     if scales is None:
         return track
-    kept = kept_of_frames(track.path, track.trails, track.phi, scales, stack.taught_at(track.path), stack.psf_sigma_px)
+    pattern = scales, stack.pattern_prior
+    kept = kept_of_frames(track.path, track.trails, track.phi, stack.taught_at(track.path), stack.psf_sigma_px, pattern)
     phi = track.phi * kept
     total = float(phi.sum())
     if not total > 0.0:

@@ -19,42 +19,56 @@ LEAST_MOVING_SNR, MOVING_FRACTION = 5.0, 0.5  # of the light that moves: at leas
 
 
 def without_static_residual(stack: Stack, image: np.ndarray, track: Track) -> Track:
-    """The track with the SNR that is left once light that stays is taken off, as far as it is more than noise.
+    """The track with the SNR that is left once light that stays is taken off, as far as it is more than noise: what stays in the
+    sky, and where the stars move over the detector what stays on it, warm pixels that no map knows."""
+    track = _without(stack, image, track, _in_sky(stack, track))
+    return track if stack.registrations[0].is_stare else _without(stack, image, track, _on_detector(track))
+
+
+def _in_sky(stack: Stack, track: Track) -> np.ndarray:
+    """Where in frame j the sky lies over which the track is in frame k, (k, j, 2) [px]."""
+    c = track.candidate
+    velocity = np.array([c.vx_px_frame, c.vy_px_frame])
+    x, y = (np.array([c.x_px, c.y_px]) + stack.times[:, None] * velocity).T  # registered
+    return np.stack([np.stack(r.transform.to_detector(x, y), axis=-1) for r in stack.registrations], axis=1)
+
+
+def _on_detector(track: Track) -> np.ndarray:
+    """The pixels over which the track is in frame k, in every frame j, (k, j, 2) [px]."""
+    return np.repeat(track.path[:, None, :], len(track.path), axis=1)
+
+
+def _without(stack: Stack, image: np.ndarray, track: Track, places: np.ndarray) -> Track:
+    """The track less the light at ``places`` (k, j, 2) that stays.
 
     For every frame the template is put where the track is *then*, in all other frames in which the track is elsewhere.
     The weighted sum S of what it finds has variance V; the estimate S (1 - V / S^2) is subtracted if S is positive and
     significant (James & Stein 1961: noise alone takes next to nothing off).
     """
     n, s = len(stack.times), stack.psf_sigma_px
-    c = track.candidate
-    velocity = np.array([c.vx_px_frame, c.vy_px_frame])
-    places = np.array([c.x_px, c.y_px]) + stack.times[:, None] * velocity  # registered, as seen in every frame
-    apart = np.hypot(*(places[:, None, :] - places[None, :, :]).transpose(2, 0, 1))
-    length = max(float(track.trails[:, 0].max()), 0.0)
-    far = apart > APART_SIGMAS * s + 0.5 * length
+    reach = APART_SIGMAS * s + 0.5 * max(float(track.trails[:, 0].max()), 0.0)
+    far = np.hypot(*(places - track.path[None, :, :]).transpose(2, 0, 1)) > reach
     if not far.any() or not track.phi.sum() > 0:
         return track
     psi, phi = np.zeros((n, n)), np.zeros((n, n))
     for k in range(n):
-        if not far[k].any():
-            continue
-        path = np.full((n, 2), -1e6)
-        x, y = np.float64(places[k, 0]), np.float64(places[k, 1])
-        for j in np.flatnonzero(far[k]):
-            path[j] = stack.registrations[j].transform.to_detector(x, y)
-        psi[k], phi[k] = matched_sums(image, stack.weight, path, track.trails, s)
+        if far[k].any():
+            path = np.where(far[k][:, None], places[k], -1e6)
+            psi[k], phi[k] = matched_sums(image, stack.weight, path, track.trails, s)
     known = phi.sum(axis=1)
     seen = known > 0
     flux = np.where(seen, psi.sum(axis=1) / np.maximum(known, 1e-30), 0.0)
     share = np.where(seen, track.phi / np.maximum(known, 1e-30), 0.0)
     total = float((track.phi * flux).sum())
     # neighbouring places share the pixels of a frame: exp(-d^2 / 4 s^2) of their noise
-    alike = np.exp(-((apart / (2.0 * s)) ** 2))
+    middle = places[:, n // 2]
+    apart2 = ((middle[:, None, :] - middle[None, :, :]) ** 2).sum(axis=-1)
     spread = share[:, None] * np.sqrt(phi)
-    variance = float(np.einsum("kj,kl,lj->", spread, alike, spread))
+    variance = float(np.einsum("kj,kl,lj->", spread, np.exp(-apart2 / (4.0 * s * s)), spread))
     if total <= 0.0 or total * total <= variance:
         return track
     steady = total * (1.0 - variance / total**2)
+    c = track.candidate
     return replace(track, candidate=replace(c, snr=c.snr - steady / float(np.sqrt(track.phi.sum()))))
 
 

@@ -103,7 +103,7 @@ def least_motion_px(stack: Stack) -> float:
     trails = np.tile([0.0, 1.0, 0.0], (len(scales), 1))
     for moved_px in np.arange(0.5, REST_PX, 0.1) * s:
         path = np.stack([stack.times * moved_px / span(stack), np.zeros(len(scales))], axis=1)
-        if kept_variance(path, trails, scales, s) >= LEAST_KEPT:
+        if kept_variance(path, trails, scales, s, stack.pattern_prior) >= LEAST_KEPT:
             return float(moved_px)
     return REST_PX * s
 
@@ -121,7 +121,7 @@ def search_gain(stack: Stack, vx: np.ndarray, vy: np.ndarray) -> np.ndarray:
     for rate in table:
         trails = np.tile([rate * stack.exposure_fraction, 1.0, 0.0], (len(scales), 1))
         path = np.stack([stack.times * rate, np.zeros(len(scales))], axis=1)
-        kept.append(max(kept_variance(path, trails, scales, stack.psf_sigma_px), LEAST_KEPT))
+        kept.append(max(kept_variance(path, trails, scales, stack.psf_sigma_px, stack.pattern_prior), LEAST_KEPT))
     return np.asarray(1.0 / np.sqrt(np.interp(speed, table, kept)), np.float32)
 
 

@@ -17,7 +17,7 @@ FACTS = FrameFacts(0, 0, 10**18, 2.0, SHAPE, SensorFacts(), None, None, True)
 def flat(image, dark=None):
     config = Config()
     flags = np.zeros(SHAPE, np.uint8)
-    return flatten(Calibrated(FACTS, image.astype(np.float32), dark, flags), config.flatten)
+    return flatten(Calibrated(FACTS, image.astype(np.float32), dark, None, flags), config.flatten)
 
 
 def test_a_gradient_and_stars_leave_the_background_at_zero(rng):
@@ -34,7 +34,7 @@ def test_a_gradient_and_stars_leave_the_background_at_zero(rng):
 def test_the_darks_own_noise_is_added_and_hot_pixels_are_flagged(rng):
     image = 500.0 + rng.normal(0.0, NOISE, SHAPE)
     dark = np.zeros(SHAPE, np.float32)
-    dark[100, 100], dark[50, 60] = 5000.0, 20.0  # electrons a second, over two seconds
+    dark[100, 100], dark[50, 60] = 10000.0, 40.0
     made = flat(image, dark)
     assert made.flags[100, 100] == PixelFlag.HOT
     assert made.flags[50, 60] == 0

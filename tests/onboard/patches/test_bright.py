@@ -44,7 +44,7 @@ def test_saturated_stars_are_no_objects():
     frames = frames_of(case)
     hot = [replace(f, facts=replace(f.facts, full_well_e=3000.0)) for f in frames]
     flattened = [prepare_or_reject(frame, PayloadState(), Config()) for frame in hot]
-    registered, _ = register_set(HandOver(flattened), PayloadState(), Config(), 1.0, call)
+    registered, *_ = register_set(HandOver(flattened), PayloadState(), Config(), 1.0, call)
     tracks, kept = bright_objects(registered, Patches())
     assert tracks == []
     assert kept is registered

@@ -28,6 +28,7 @@ class Moving:
     image_e: np.ndarray = field(default_factory=lambda: np.zeros((16, 40, 50)))
     psf_sigma_px: float = 0.9
     pattern_scales: np.ndarray | None = None
+    pattern_prior: float = 0.0
 
     @property
     def registrations(self):

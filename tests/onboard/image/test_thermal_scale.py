@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sensorproc.onboard.detector.thermal_scale import thermal_scale
+from sensorproc.onboard.image.thermal_scale import thermal_scale
 from sensorproc.onboard.search.projection import alike, kept_of_frames, kept_variance
 
 N, S = 8, 1.2
@@ -47,11 +47,11 @@ def test_what_a_solved_pattern_leaves_of_noise_is_as_computed(rng, rate):
 def test_frames_that_had_no_say_take_nothing():
     phi, scales = np.ones(N), np.ones(N)
     taught = np.ones((N, N), bool)
-    kept = kept_of_frames(path_of(0.5), AT_REST, phi, scales, taught, S)
+    kept = kept_of_frames(path_of(0.5), AT_REST, phi, taught, S, (scales, 0.0))
     assert kept.mean() == pytest.approx(kept_variance(path_of(0.5), AT_REST, scales, S), rel=1e-9)
-    assert kept_of_frames(path_of(0.5), AT_REST, phi, scales, np.zeros((N, N), bool), S) == pytest.approx(np.ones(N))
-    far = kept_of_frames(path_of(20.0), AT_REST, phi, scales, taught, S)
+    assert kept_of_frames(path_of(0.5), AT_REST, phi, np.zeros((N, N), bool), S, (scales, 0.0)) == pytest.approx(np.ones(N))
+    far = kept_of_frames(path_of(20.0), AT_REST, phi, taught, S, (scales, 0.0))
     assert far == pytest.approx(np.full(N, 1.0 - 1.0 / N))
     taught[np.eye(N, dtype=bool)] = False  # every frame is left out where it is bright itself
-    assert kept_of_frames(path_of(20.0), AT_REST, phi, scales, taught, S) == pytest.approx(np.ones(N))
+    assert kept_of_frames(path_of(20.0), AT_REST, phi, taught, S, (scales, 0.0)) == pytest.approx(np.ones(N))
     assert np.diag(alike(path_of(1.0), AT_REST, S)) == pytest.approx(np.ones(N))
