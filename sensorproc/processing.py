@@ -4,9 +4,10 @@ Runs as fast as the machine goes. Bad files and bad frames become events; the re
 """
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sensorproc.catalog.sky import Sky
@@ -27,6 +28,7 @@ from sensorproc.review.stages import StageKeeper
 from sensorproc.run_facts import run_facts, write_run
 
 Progress = Callable[[str, int, int], None]
+NEW_PAYLOAD: Mapping[int, PayloadState] = MappingProxyType({})  # One that has learnt nothing yet.
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,7 @@ class Outcome:
     n_processed: int
     problems: tuple[str, ...]
     missing: tuple[str, ...]
+    states: Mapping[int, PayloadState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,10 @@ class Onlookers:
 
 def process(
     recording: Recording, config: Config, table: StarTable | None, mark: Marking | None, out: Path, argv: list[str],
-    onlookers: Onlookers | None = None,
+    onlookers: Onlookers | None = None, states: Mapping[int, PayloadState] = NEW_PAYLOAD,
 ) -> Outcome:  # fmt: skip
-    """Process a recording into ``out``. Pixels are kept for one set at a time.
+    """Process a recording into ``out``. Pixels are kept for one set at a time. ``states`` by detector are those of an earlier
+    recording; calibration that comes with the recording takes the place of theirs.
 
     Raises
     ------
@@ -67,13 +71,13 @@ def process(
     onlookers = onlookers or Onlookers()
     check_mode(mark, recording.data_mode)
     out.mkdir(parents=True, exist_ok=True)
-    run = run_facts(recording, config, argv)
+    run = run_facts(recording, config, argv) | {"state_in": {str(k): state.digest().hex() for k, state in states.items()}}
     write_run(out, run | {"status": "running"})
     formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set)
     sky = Sky(table if table is not None else recording.stars, config.solve)
     sets = frame_sets(recording, config)
     detectors = {entries[0][1].detector for entries in sets}
-    processor = FrameSetProcessor(config, sky, {k: PayloadState(recording.dark_e_s, recording.bad) for k in detectors})
+    processor = FrameSetProcessor(config, sky, _first_states(detectors, states, recording))
     marking = marking_fields(mark, recording.data_mode)
     n_processed = n_tracklets = 0
     stream, inputs, n_read = [], hashlib.sha256(), 0
@@ -110,7 +114,12 @@ def process(
     decoded = write_products(data, out, mark)
     run |= {"status": "finished", "input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
     write_run(out, run)
-    return Outcome(decoded, len(sets), n_read, n_processed, tuple(problems), tuple(missing))
+    return Outcome(decoded, len(sets), n_read, n_processed, tuple(problems), tuple(missing), processor.states)
+
+
+def _first_states(detectors: set[int], states: Mapping[int, PayloadState], recording: Recording) -> dict[int, PayloadState]:
+    calibrated = {k: states.get(k, PayloadState()).with_calibration(recording.dark_e_s, recording.bad) for k in detectors}
+    return {**states, **calibrated}
 
 
 def marking_fields(mark: Marking | None, recorded_mode: str | None) -> dict[str, Any]:

@@ -61,6 +61,10 @@ class PayloadState:
     def __post_init__(self) -> None:
         freeze(*(array for array in (self.dark_e_s, self.bad, self.warm_snr) if array is not None))
 
+    def with_calibration(self, dark_e_s: np.ndarray | None, bad: np.ndarray | None) -> "PayloadState":
+        """The state with maps of the ground in the place of its own, as far as they are given."""
+        return replace(self, dark_e_s=self.dark_e_s if dark_e_s is None else dark_e_s, bad=self.bad if bad is None else bad)
+
     def dark_charge(self, shape: tuple[int, int], exposure_s: float) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Dark charge [e-] of every pixel by the ground's map, or as learnt, and the error of what was learnt; None where nothing
         is known of frames of this ``shape``."""
@@ -79,8 +83,8 @@ class PayloadState:
         for array in (self.dark_e_s, self.bad, self.warm_snr, *learnt):
             content.update(b"-" if array is None else repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         if self.optics is not None:
-            content.update(repr((self.optics.ifov_rad, self.optics.parity, self.optics.distortion)).encode())
-            content.update(self.optics.information.tobytes())
+            numbers = [self.optics.ifov_rad, self.optics.parity, *self.optics.distortion]
+            content.update(np.array(numbers, float).tobytes() + np.ascontiguousarray(self.optics.information).tobytes())
         return content.digest()[:8]
 
     def after_set(

@@ -23,6 +23,8 @@ def process(
     marking: str | None = None,
     data_mode: DataMode | None = None,
     keep_stages: bool = False,
+    state_in: Path | None = None,
+    state_out: Path | None = None,
     json: bool = False,
 ) -> int:
     """Run the onboard chain on recorded frames, then downlink and decode.
@@ -45,10 +47,14 @@ def process(
         data mode, for messages.
     keep_stages
         also write residuals, noise, flags, starlight and candidates of every set to OUT/stages: FITS, 13 bytes a pixel and frame.
+    state_in
+        state that an earlier run wrote with --state-out: what the payload has learnt of its detectors and optics.
+    state_out
+        FITS file for the state after the last set.
     json
         print the summary as JSON.
     """
-    from sensorproc import processing
+    from sensorproc import processing, state_file
     from sensorproc.config import Config, load
     from sensorproc.ground import release
     from sensorproc.recording import open_recording, sidecar
@@ -63,12 +69,18 @@ def process(
     if calibration is not None:
         dark_e_s, bad = sidecar.calibration(calibration, source.entries[0].shape)
         source = replace(source, dark_e_s=dark_e_s, bad=bad)
+    states = state_file.read_states(state_in) if state_in else {}
+    if state_in:
+        state_file.demand_shapes(states, {entry.detector: entry.shape for entry in source.entries}, state_in)
     argv = ["process", str(recording), *([f"--payload={payload}"] if payload else [])]
     for text in source.notes:
         note(f"using {text}")
     views = SetViews()
     with progress("processing") as report:
-        outcome = processing.process(source, config, table, mark, out, argv, processing.Onlookers(report, views, keep_stages))
+        onlookers = processing.Onlookers(report, views, keep_stages)
+        outcome = processing.process(source, config, table, mark, out, argv, onlookers, states)
+    if state_out:
+        state_file.write_states(state_out, outcome.states)
     write_report(out / "report.html", source.path.name, outcome, views)
     rejected = [row for row in outcome.decoded.tables["events"] if row["severity"].startswith("WARNING")]
     reasons = _rejections([(row["event"], row["frame"]) for row in rejected if row["event"] != "UNREADABLE"])

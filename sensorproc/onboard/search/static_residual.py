@@ -15,6 +15,7 @@ from sensorproc.onboard.search.velocity_boxes import is_slow
 from sensorproc.onboard.stack import Stack
 
 APART_SIGMAS = 3.5  # A place farther away [PSF widths] no longer sees the object.
+LEAST_DRIFT_SIGMAS = 5.0  # A track that drifts less over the detector [PSF widths] hardly leaves its place.
 LEAST_MOVING_SNR, MOVING_FRACTION = 5.0, 0.5  # of the light that moves: at least, and of what is expected of it
 
 
@@ -22,7 +23,10 @@ def without_static_residual(stack: Stack, image: np.ndarray, track: Track) -> Tr
     """The track with the SNR that is left once light that stays is taken off, as far as it is more than noise: what stays in the
     sky, and where the stars move over the detector what stays on it, warm pixels that no map knows."""
     track = _without(stack, image, track, _in_sky(stack, track))
-    return track if stack.registrations[0].is_stare else _without(stack, image, track, _on_detector(track))
+    drift_px = float(np.ptp(track.path, axis=0).max())
+    if stack.registrations[0].is_stare or drift_px < LEAST_DRIFT_SIGMAS * stack.psf_sigma_px:
+        return track
+    return _without(stack, image, track, _on_detector(track))
 
 
 def _in_sky(stack: Stack, track: Track) -> np.ndarray:
