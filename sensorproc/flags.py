@@ -18,9 +18,9 @@ class DetectionFlag(IntFlag):
     """What a user of a detection must know (uint16)."""
 
     EDGE = 1  # part of the template lies outside the detector
-    BLEND = 2  # light of a subtracted star under the object, or of another object fitted together with it
+    BLEND = 2  # a subtracted star bright enough to move its flux lay under it, or another object was fitted together with it
     SATURATED = 4  # a saturated pixel inside the template
-    BAD_PIXELS = 8  # more than a tenth of the template's weight masked
+    BAD_PIXELS = 8  # more than a tenth of the template's energy lies on masked pixels
     STREAK = 16  # trailed by more than the width of the point spread function
     EXTENDED = 32  # wider than the point spread function
     SLOW = 64  # moves against the stars by less than one pixel a frame

@@ -54,10 +54,14 @@ def sky_sigmas(solution: Solution, pixel: PixelMeasurement) -> tuple[float, floa
 
 
 def united_flags(members: Sequence[Measurement]) -> int:
-    """Flags of any member, but that it was not seen in one frame, or had no light for a magnitude there."""
+    """Flags of any member, but that it was not seen in one frame, or had no light for a magnitude there; what lies under it,
+    stars and masked pixels, where it does in half of them."""
     flags = 0
     for m in members:
         flags |= m.flags & ~int(DetectionFlag.NOT_SEEN)
+    for under in (DetectionFlag.BLEND, DetectionFlag.BAD_PIXELS):
+        if 2 * sum(bool(m.flags & under) for m in members) < len(members):
+            flags &= ~int(under)
     return flags & ~int(DetectionFlag.NO_PHOTOMETRY) if any(m.mag is not None for m in members) else flags
 
 

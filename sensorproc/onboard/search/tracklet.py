@@ -20,13 +20,14 @@ from sensorproc.onboard.search.track import ITERATIONS, Track, matched_sums
 from sensorproc.onboard.sky_measurement import common_flags, fold_angle, on_sky, united_flags
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.straight_line import squared_pull
-from sensorproc.theory import noise_pixels
 
 OWN_POSITION_SNR = 7.0  # From here a frame's own centroid is better founded than the track's prediction.
 NOT_SEEN_SNR = 2.0  # A member below it is flagged as not seen: its place is the track's.
 EXTENDED_SNR = 15.0  # Below it the widths cannot be told apart.
 # Frames with a place of their own, and chi-squared of two degrees of freedom: by chance 3e-7.
 LEAST_CURVED, CURVED_CHI2 = 6, 30.0
+BLEND_SNR = 10.0  # Starlight so bright under an object moves its flux by half its sigma: models of stars err by a twentieth.
+MASKED_SHARE = 0.1  # Of the template's energy on masked pixels: what the others say of the object is no longer all of it.
 STREAK_FWHM = 1.25  # An object whose trail is so many FWHM long is called a streak: its trailed template matters.
 
 
@@ -188,14 +189,13 @@ def _flags(stack: Stack, track: Track, k: int, x: float, y: float, psi: float, p
     if x < reach_x or y < reach_y or x > nx - 1 - reach_x or y > ny - 1 - reach_y:
         flags |= DetectionFlag.EDGE
     box = np.s_[max(int(y) - 1, 0) : int(y) + 3, max(int(x) - 1, 0) : int(x) + 3]
-    starlight = residual.star_snr[box]
-    if starlight.size and float(starlight.max()) > 1.0:
+    starlight_snr, masked = _under(stack, track, k)
+    if starlight_snr > BLEND_SNR:
         flags |= DetectionFlag.BLEND
+    if masked > MASKED_SHARE:
+        flags |= DetectionFlag.BAD_PIXELS
     if (residual.flags[box] & PixelFlag.SATURATED).any():
         flags |= DetectionFlag.SATURATED
-    clean = float(stack.typical_weight[k]) / (noise_pixels(s) * max(1.0, length / (3.5 * s)))
-    if track.template_phi[k] < 0.9 * clean and not flags & DetectionFlag.EDGE:
-        flags |= DetectionFlag.BAD_PIXELS
     if is_streak:
         flags |= DetectionFlag.STREAK
     if psi / math.sqrt(phi) < NOT_SEEN_SNR:
@@ -203,6 +203,23 @@ def _flags(stack: Stack, track: Track, k: int, x: float, y: float, psi: float, p
     if track.candidate.origin == "mover" or np.hypot(track.candidate.vx_px_frame, track.candidate.vy_px_frame) < 1.0:
         flags |= DetectionFlag.SLOW
     return int(flags)
+
+
+def _under(stack: Stack, track: Track, k: int) -> tuple[float, float]:
+    """SNR of the starlight that was taken out under the object's template in a frame, and the share of the template's energy that
+    lies on masked pixels of the detector."""
+    s, trail = stack.psf_sigma_px, np.ascontiguousarray(track.trails[k : k + 1])
+    reach = HALF_SIGMAS * s + 0.5 * float(trail[0, 0]) + 1.0
+    low = np.maximum(np.floor(track.path[k] - reach), 0.0).astype(int)
+    high = np.maximum(np.ceil(track.path[k] + reach), low + 1).astype(int)
+    box = np.s_[low[1] : high[1], low[0] : high[0]]
+    residual = stack.frames[k]
+    star_e = residual.star_snr[box].astype(np.float32)[None] * np.float32(residual.facts.noise_e)
+    weight = np.ascontiguousarray(stack.weight[k][box])[None]
+    path = track.path[k : k + 1] - low
+    psi, phi = (float(one[0]) for one in matched_sums(star_e, weight, path, trail, s))
+    good, whole = (float(matched_sums(star_e, one, path, trail, s)[1][0]) for one in (np.sign(weight), np.ones_like(weight)))
+    return psi / math.sqrt(max(phi, 1e-30)), 1.0 - good / max(whole, 1e-30)
 
 
 def _mean_magnitude(stack: Stack, track: Track) -> tuple[float | None, float]:
