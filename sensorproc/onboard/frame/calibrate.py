@@ -61,4 +61,5 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
         dark = dark if scale == 1.0 else np.float32(scale) * dark
         image -= dark
     freeze(image, flags)
-    return Calibrated(replace(FrameFacts.of(frame), dark_scale=scale), image, dark, error, flags)
+    facts = replace(FrameFacts.of(frame), is_dark_known=dark is not None, dark_scale=scale)
+    return Calibrated(facts, image, dark, error, flags)

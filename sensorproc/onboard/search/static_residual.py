@@ -21,10 +21,10 @@ LEAST_MOVING_SNR, MOVING_FRACTION = 5.0, 0.5  # of the light that moves: at leas
 
 def without_static_residual(stack: Stack, image: np.ndarray, track: Track) -> Track:
     """The track with the SNR that is left once light that stays is taken off, as far as it is more than noise: what stays in the
-    sky, and where the stars move over the detector what stays on it, warm pixels that no map knows."""
+    sky, and where the stars move over a detector of which there is no map what stays on it: warm pixels."""
     track = _without(stack, image, track, _in_sky(stack, track))
     drift_px = float(np.ptp(track.path, axis=0).max())
-    if stack.registrations[0].is_stare or drift_px < LEAST_DRIFT_SIGMAS * stack.psf_sigma_px:
+    if stack.registrations[0].is_stare or stack.facts.is_dark_known or drift_px < LEAST_DRIFT_SIGMAS * stack.psf_sigma_px:
         return track
     return _without(stack, image, track, _on_detector(track))
 
