@@ -22,9 +22,10 @@ class FrameFacts:
     """What is known of a frame besides its pixels: it stays when they have served and their memory is given back.
 
     ``shape`` (ny, nx); ``background_e`` and ``noise_e`` the frame's typical ones [e-], 0 before they are measured; ``flux_scale``
-    what its pixels were divided by to have the light of the set's clear frames; ``is_dark_known`` whether the payload has a
-    dark map of its detector, ``dark_scale`` how many times as strong as in it the dark charge is; ``pattern_scale`` how many times the set's own dark pattern was taken out of it, 0 if
-    none was; ``pattern_prior`` as how many frames of the set all earlier ones count in that pattern.
+    what its pixels were divided by to have the light of the set's clear frames; ``is_dark_known`` whether the payload has a dark
+    map of its detector, ``dark_scale`` how many times as strong as in it the dark charge is; ``pattern_scale`` how many times the
+    set's own dark pattern was taken out of it, 0 if none was; ``pattern_prior`` as how many frames of the set all earlier ones
+    count in that pattern.
     """
 
     index: int

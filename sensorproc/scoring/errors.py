@@ -24,11 +24,16 @@ def errors(held: list[Match], facts: Row, tracklet: Row | None) -> Row:
         "chi2_sky": mean([_sky_chi2(m) for m in held]),
         "flux_error": mean(flux),
         "chi2_flux": mean([_chi2(r, "flux_e", "electrons", "sigma_flux_e") for r in rows]),
-        "mag_error": mean(mags),
+        "mag_error": mean_magnitude(mags),
         "chi2_mag": mean([_chi2(r, "mag", "mag", "sigma_mag") for r in rows]),
         "time_error_s": sum(m.along_px * v for m, v in zip(held, speeds, strict=False)) / weight if weight else math.nan,
         "time_weight": weight,
     } | _rate_errors(held, tracklet)  # fmt: skip
+
+
+def mean_magnitude(mags: list[float]) -> float:
+    """Magnitude of the mean light: the mean of faint measurements' logarithms is biased by their noise."""
+    return -2.5 * math.log10(mean([10.0 ** (-0.4 * mag) for mag in mags])) if mags else math.nan
 
 
 def _rate_errors(held: list[Match], tracklet: Row | None) -> Row:

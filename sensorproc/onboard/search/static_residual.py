@@ -15,16 +15,18 @@ from sensorproc.onboard.search.velocity_boxes import is_slow
 from sensorproc.onboard.stack import Stack
 
 APART_SIGMAS = 3.5  # A place farther away [PSF widths] no longer sees the object.
+LEAST_REST_SIGMA = 1.3  # A map is poor if it leaves so much that is alike in all frames, in sigmas of their noise.
 LEAST_DRIFT_SIGMAS = 5.0  # A track that drifts less over the detector [PSF widths] hardly leaves its place.
 LEAST_MOVING_SNR, MOVING_FRACTION = 5.0, 0.5  # of the light that moves: at least, and of what is expected of it
 
 
 def without_static_residual(stack: Stack, image: np.ndarray, track: Track) -> Track:
     """The track with the SNR that is left once light that stays is taken off, as far as it is more than noise: what stays in the
-    sky, and where the stars move over a detector of which there is no map what stays on it: warm pixels."""
+    sky, and where the stars move over a detector of which there is no map, or a poor one, what stays on it: warm pixels."""
     track = _without(stack, image, track, _in_sky(stack, track))
     drift_px = float(np.ptp(track.path, axis=0).max())
-    if stack.registrations[0].is_stare or stack.facts.is_dark_known or drift_px < LEAST_DRIFT_SIGMAS * stack.psf_sigma_px:
+    is_clean = stack.facts.is_dark_known and stack.rest_sigma < LEAST_REST_SIGMA
+    if stack.registrations[0].is_stare or is_clean or drift_px < LEAST_DRIFT_SIGMAS * stack.psf_sigma_px:
         return track
     return _without(stack, image, track, _on_detector(track))
 

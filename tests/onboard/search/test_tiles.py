@@ -1,0 +1,28 @@
+"""Objects so fast that one filter does not serve all velocities of a box, through the command line."""
+
+import math
+
+import numpy as np
+import pytest
+
+from sensorproc.cli import main
+from sensorproc.ground.table_reader import read_table
+from sensorproc.theory import snr_streak
+from tests.skies import made
+
+PART = 0.9  # Of the cadence is exposed: a trail is as long as the motion.
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(k, marks=pytest.mark.slow) for k in range(2, 10))])
+def test_a_faint_object_of_seven_pixels_a_frame_is_found_in_its_own_trail(tmp_path, seed):
+    rng = np.random.default_rng(500 + seed)
+    angle, speed = rng.uniform(0.0, 2.0 * math.pi), rng.uniform(6.0, 7.5)
+    vx, vy = speed * math.cos(angle), speed * math.sin(angle)
+    s, sigma = math.hypot(2.6 / made.FWHM_PER_SIGMA, math.sqrt(1.0 / 12.0)), math.sqrt(made.SKY_E + made.READ_E**2)
+    flux = 4.0 / snr_streak(1.0, sigma, PART * speed, s)  # 4 in a frame, 11 in the set
+    lights = [made.mover(90.0 - 3.5 * vx, 90.0 - 3.5 * vy, vx, vy, flux, PART)]
+    frames = made.frames(rng, lights, shape=(180, 180), n_stars=15, optics=made.Optics(2.6, 0.0))
+    recording = made.write(tmp_path / "rec", frames, EXPTIME=PART * made.CADENCE_S)
+    assert main(["process", str(recording), "-o", str(tmp_path / "out"), "--marking", "U", "--data-mode", "TEST"]) == 0
+    rows = read_table(tmp_path / "out" / "tracklets.ecsv")
+    assert any(math.hypot(row["vx_px_frame"] - vx, row["vy_px_frame"] - vy) < 0.3 for row in rows)
