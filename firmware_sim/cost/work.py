@@ -6,7 +6,7 @@ from typing import Any
 
 from sensorproc.frames import Frame
 from sensorproc.onboard.pixel_ownership import HandOver
-from sensorproc.onboard.products import FrameFacts
+from sensorproc.onboard.products import FrameFacts, pattern_scales
 from sensorproc.onboard.stack import Stack
 
 TOUCHED_BYTES_PX = 8  # of one frame at a time: an image read and an image written, float32
@@ -24,6 +24,8 @@ class Work:
 
 def work_before(stage: str, arguments: Sequence[Any]) -> Work:
     """What a call's arguments tell of its work. Stages take over the frames they are given, so it is counted before the call."""
+    if _is_idle(stage, arguments):
+        return Work(0.0, 0.0, 0.0, 0.0)
     n_frames, frame_px = _size(arguments)
     items = 0.0
     if stage == "accept":
@@ -42,6 +44,13 @@ def work_after(work: Work, stage: str, result: Any) -> Work:
     if stage == "register":
         return replace(work, items=float(sum(len(registered.stars) for registered in result[0])))
     return work
+
+
+def _is_idle(stage: str, arguments: Sequence[Any]) -> bool:
+    """Whether a stage has nothing to do: those that see to a set's own dark pattern where none was solved."""
+    if stage in ("refine_pattern", "learn"):
+        return arguments[1] is None
+    return stage == "without_drifting_stars" and pattern_scales(arguments[0]) is None
 
 
 def _size(arguments: Sequence[Any]) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from itertools import pairwise, product
 
 import cv2
 import numpy as np
+from scipy.spatial import cKDTree
 
 from sensorproc.config import Config, Search
 from sensorproc.onboard.image.matched_filter import matched_filter
@@ -24,6 +25,7 @@ from sensorproc.onboard.threads import each, in_rows
 # Cubic interpolation at a pixel, and half a pixel on.
 HALFWAY = np.array([1.0]), np.array([0.0, -0.0625, 0.5625, 0.5625, -0.0625])
 TILE_SIGMAS = 2.0  # A trail that differs by so many PSF sigmas from its filter's along both axes loses 0.15 dB.
+SAME_PX = 3.0  # Candidates of two tiles whose ways end and begin so near to one another [px] are one object's.
 MOST_POINTS = 10_000  # Velocities on an axis of a box: a box of points is one tile.
 LEVELS_PER_SIGMA = 16  # Quantised steps of a sigma in int8: they cost 0.006 dB.
 
@@ -48,20 +50,29 @@ def search(stack: Stack, box: Box, config: Search, lowest_snr: float) -> tuple[l
     """Candidates in one box above ``lowest_snr``, strongest first, and the number of velocities summed.
 
     Coarse to fine: the grid's best sums, which may miss an object by a good part of its SNR, are walked uphill between the
-    grid's points; what then stays below ``lowest_snr`` is not worth a fit on the pixels. An object between two tiles may come
-    from both.
+    grid's points; what then stays below ``lowest_snr`` is not worth a fit on the pixels. An object between two tiles comes
+    from one.
     """
     if span(stack) <= 0:
         return [], 0
     step = velocity_step(stack, config)
     grid_x, grid_y = box.grid(step)
     wanted, side = box.wanted(stack, step), _tile_points(stack, step)
-    found: list[Candidate] = []
-    for y, x in product(_parts(len(grid_y), side), _parts(len(grid_x), side)):
-        if wanted[y, x].any():
-            found += _in_tile(stack, Tile(box, grid_x[x], grid_y[y], wanted[y, x]), config, lowest_snr)
-    found.sort(key=lambda c: (-c.snr, c.y_px, c.x_px))
-    return found[: config.max_candidates], int(wanted.sum())
+    parts = [(y, x) for y, x in product(_parts(len(grid_y), side), _parts(len(grid_x), side)) if wanted[y, x].any()]
+    tiles = [Tile(box, grid_x[x], grid_y[y], wanted[y, x]) for y, x in parts]
+    found = [_in_tile(stack, tile, config, lowest_snr) for tile in tiles]
+    return _strongest(found, stack.times)[: config.max_candidates], int(wanted.sum())
+
+
+def _strongest(found: list[list[Candidate]], times: np.ndarray) -> list[Candidate]:
+    """Candidates of all tiles, strongest first: of those that go the same way in two tiles the stronger one."""
+    every = sorted([(c, tile) for tile, some in enumerate(found) for c in some], key=lambda p: (-p[0].snr, p[0].y_px, p[0].x_px))
+    if len(found) == 1 or not every:
+        return [c for c, _ in every]
+    motion = np.array([(c.x_px, c.y_px, c.vx_px_frame, c.vy_px_frame) for c, _ in every])
+    ends = np.concatenate([motion[:, :2] + t * motion[:, 2:] for t in (times.min(), times.max())], axis=1)
+    again = {j for i, j in cKDTree(ends).query_pairs(SAME_PX) if every[i][1] != every[j][1]}
+    return [c for k, (c, _) in enumerate(every) if k not in again]
 
 
 @dataclass(frozen=True, eq=False)
