@@ -44,6 +44,9 @@ SET = RecordType(
         Field("n_streaks", "u2", None, "", "single-frame streaks found"),
         Field("exposure_bias_s", "f4", None, "s", "exposure that star trails show, less the header's"),
         Field("sigma_exposure_bias_s", "f4", None, "s", "0: not known, stars do not trail"),
+        Field(
+            "calibration_loss_db", "f4", None, "dB", "of SNR, an object of 1 px/frame over the detector: to its unknown pattern"
+        ),
         Field("degraded", "u1", None, "", "level of overload at which the set was searched, 0 as configured"),
         Field("sigma_time_s", "f4", None, "s", "of the payload's clock against TAI, beyond the header's own; 0 not told"),
         Field("n_dropped_packets", "u2", None, "", "packets that did not fit the byte budget"),

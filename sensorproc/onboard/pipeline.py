@@ -23,7 +23,7 @@ from sensorproc.onboard.search.link import link_points
 from sensorproc.onboard.search.null_search import permuted_null_search
 from sensorproc.onboard.search.threshold import decide_threshold
 from sensorproc.onboard.search.tracklet import tracklet
-from sensorproc.onboard.search.velocity_boxes import boxes
+from sensorproc.onboard.search.velocity_boxes import boxes, calibration_loss_db
 from sensorproc.onboard.stage import Do, call
 from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import PayloadState
@@ -116,5 +116,5 @@ def search_stack(
         threshold_snr=threshold.snr, expected_false_alarms=config.search.false_alarms_per_set,
         n_velocities=n_velocities, n_candidates=len(candidates), n_null=threshold.n_null, excess=threshold.false_alarms.excess,
         null_found=sum(map(len, nulls)), null_expected=config.search.null_false_alarms * len(nulls),
-        exposure_bias_s=residuals.exposure_bias_s, state_digest=state.digest(),
+        exposure_bias_s=residuals.exposure_bias_s, state_digest=state.digest(), calibration_loss_db=calibration_loss_db(stack),
     )  # fmt: skip

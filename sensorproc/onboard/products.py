@@ -345,7 +345,8 @@ class Processed:
     ``threshold_snr`` is the one used for ``expected_false_alarms``: theory's times ``excess``, which null searches have
     shown; ``n_null`` tracks of the sign-reversed search passed theory's own threshold. ``null_found`` tracks came of null
     searches where ``null_expected`` should have. ``exposure_bias_s``: what trails show of the exposure less the header's, and its
-    sigma, 0 where stars do not trail.
+    sigma, 0 where stars do not trail. ``calibration_loss_db`` is the SNR that an object of one pixel a frame over the detector
+    loses to what is not known of it.
     """
 
     detector: int
@@ -363,6 +364,7 @@ class Processed:
     null_found: int = 0
     null_expected: float = 0.0
     exposure_bias_s: tuple[float, float] = (0.0, 0.0)
+    calibration_loss_db: float = 0.0
 
     @classmethod
     def nothing(cls, detector: int, rejections: tuple[Rejection, ...], state_digest: bytes) -> "Processed":

@@ -62,6 +62,7 @@ def set_values(processed: Processed, inputs: bytes, config_digest: bytes, taken:
         "n_streaks": len(processed.streaks),
         "exposure_bias_s": processed.exposure_bias_s[0],
         "sigma_exposure_bias_s": processed.exposure_bias_s[1],
+        "calibration_loss_db": processed.calibration_loss_db,
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensorproc.conventions import EARTH_RATE_RAD_S
+from sensorproc.onboard.detector.pattern_noise import pattern_sigma
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search.projection import LEAST_KEPT, kept_variance
 from sensorproc.onboard.stack import Stack
@@ -123,6 +124,16 @@ def search_gain(stack: Stack, vx: np.ndarray, vy: np.ndarray) -> np.ndarray:
         path = np.stack([stack.times * rate, np.zeros(len(scales))], axis=1)
         kept.append(max(kept_variance(path, trails, scales, stack.psf_sigma_px, stack.pattern_prior), LEAST_KEPT))
     return np.asarray(1.0 / np.sqrt(np.interp(speed, table, kept)), np.float32)
+
+
+def calibration_loss_db(stack: Stack) -> float:
+    """SNR [dB] that an object of one pixel a frame over the detector loses to what is not known of the detector: to a pattern
+    that was solved from the set's own frames, and to noise that is the same in all of them."""
+    n, s, scales = len(stack.times), stack.psf_sigma_px, stack.pattern_scales
+    path = np.stack([stack.times, np.zeros(n)], axis=1)
+    trails = np.tile([stack.exposure_fraction, 1.0, 0.0], (n, 1))
+    kept = 1.0 if scales is None else max(kept_variance(path, trails, scales, s, stack.pattern_prior), LEAST_KEPT)
+    return float(20.0 * np.log10(pattern_sigma(path, s, stack.rest_sigma)) - 10.0 * np.log10(kept))
 
 
 def is_slow(stack: Stack, c: Candidate) -> bool:
