@@ -44,9 +44,25 @@ def test_the_comet_is_a_tracklet(data, neossat):
     assert best >= 7
 
 
-def test_little_else_moves_in_the_dark_frames(neossat):
-    dark = [t for t in read_table(neossat / "tracklets.ecsv") if t["first_frame"] < 8]
-    assert len(dark) <= 2  # the comet and at most one other
+WINDOWS = [(a, b) for a in range(6) for b in (8, 11, 12, 13) if b - a >= 6]  # three frames and more on each side of the pause
+
+
+@pytest.mark.parametrize(
+    ("first", "end"), [(5, 11), *(pytest.param(*w, marks=pytest.mark.slow) for w in WINDOWS if w != (5, 11))]
+)
+def test_the_comet_is_in_every_frame_of_every_part_of_the_recording_once(data, tmp_path, first, end):
+    (tmp_path / "rec").mkdir()
+    for file in sorted((data / "neossat" / "seqA_2021A1").iterdir())[first:end]:
+        (tmp_path / "rec" / file.name).symlink_to(file)
+    assert main(["process", str(tmp_path / "rec"), "-o", str(tmp_path / "out")]) == 0
+    places = [(float(t["x_pix0"]), float(t["y_pix0"])) for t in csv.DictReader((data / "neossat" / "comet_track_dev.csv").open())]
+    rows = [r for r in read_table(tmp_path / "out" / "detections.ecsv") if r["tracklet_id"] >= 0]
+    near = [r["frame"] for r in rows if math.dist((r["x_px"], r["y_px"]), places[first + r["frame"]]) < 2.0]
+    assert sorted(near) == list(range(end - first))
+
+
+def test_nothing_else_moves(neossat):
+    assert len(read_table(neossat / "tracklets.ecsv")) == 2  # the comet in both sets
     for row in read_table(neossat / "detections.ecsv"):
         if row["tracklet_id"] >= 0:
             assert all(math.hypot(row["x_px"] - x, row["y_px"] - y) > 6 for x, y in DEFECTS)

@@ -85,3 +85,15 @@ def test_a_state_of_another_detector_is_refused(tmp_path, rng, capsys):
     assert run(small, tmp_path / "out", "--state-in", tmp_path / "state.fits") == InputError.exit_code
     assert "maps of detector 0 are 9 x 7 pixels, its frames 96 x 64" in capsys.readouterr().err
     assert run(small, tmp_path / "out", "--state-in", tmp_path / "none.fits") == InputError.exit_code
+
+
+def test_frames_of_unknown_exposure_neither_use_nor_teach_the_pattern(tmp_path, rng):
+    dark = made.warm_pattern(rng, (160, 160))
+    taught = recording(tmp_path / "taught", rng, dark, (160, 160))
+    assert run(taught, tmp_path / "one", "--state-out", tmp_path / "state.fits") == 0
+    frames = made.frames(rng, shape=(160, 160), n_stars=40, dark=np.repeat(dark[None], 8, axis=0))
+    untold = made.write(tmp_path / "untold", frames, EXPTIME=0.0)
+    assert run(untold, tmp_path / "two", "--state-in", tmp_path / "state.fits", "--state-out", tmp_path / "after.fits") == 0
+    before, after = (read_states(tmp_path / name)[0].learnt for name in ("state.fits", "after.fits"))
+    assert np.array_equal(before.dark_e_s, after.dark_e_s)
+    assert np.array_equal(before.information, after.information)

@@ -44,8 +44,9 @@ def subtract_fixed_pattern(
     there are too few. ``pattern_scale`` of their facts says how warm. ``learnt`` is what earlier sets have shown."""
     if len(frames) < MIN_FRAMES:
         return frames, None
-    known = learnt if learnt is not None and learnt.dark_e_s.shape == frames[0].facts.shape else None
     exposure_s = mean_exposure_s([frame.facts for frame in frames])
+    is_told = learnt is not None and learnt.dark_e_s.shape == frames[0].facts.shape and exposure_s > 0.0
+    known = learnt if is_told else None
     scales = None if known is None else np.array([f.facts.dark_scale * f.facts.exposure_s / exposure_s for f in frames])
     pattern, scales = fixed_pattern(frames, fwhm_px * FWHM_TO_SIGMA, scales)
     variance = frames[0].sigma_e * frames[0].sigma_e
