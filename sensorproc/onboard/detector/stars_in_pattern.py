@@ -19,6 +19,7 @@ from sensorproc.onboard.threads import each
 
 LOBE_SNR = 4.5  # A place so dark through the PSF is no noise;
 PAIR_SNR, BRIGHT_SNR = 3.3, 5.0  # nor is a place so dark beside one so bright.
+LEAST_RATIO = 0.25  # Of a bright lobe's depth its dark one has at least so much; a bright object's ghost has less.
 CLIP_SNR = 50.0  # Of one frame at one place.
 EXPLAINED = 2.0  # Each mode of the drift has to explain so many times what is left for every other one of the frames'.
 REACH_SIGMAS = 4.0  # The lobes reach so many PSF sigmas around the middle of the dark one.
@@ -70,9 +71,9 @@ def _darkest(snr: list[np.ndarray], drift: np.ndarray, reach: int) -> np.ndarray
     side = np.ones((2 * reach + 1,) * 2, np.uint8)
 
     def lobes(z: np.ndarray) -> np.ndarray:
-        beside_bright = cv2.dilate((z > BRIGHT_SNR).astype(np.uint8), side) > 0
-        dark = z < np.where(beside_bright, np.float32(-PAIR_SNR), np.float32(-LOBE_SNR))
-        return np.where(dark, z, np.float32(0.0))
+        brightest = cv2.dilate(z, side)
+        least = np.maximum(np.where(brightest > BRIGHT_SNR, PAIR_SNR, LOBE_SNR), LEAST_RATIO * brightest)
+        return np.where(z < -least, z, np.float32(0.0)).astype(np.float32)
 
     sums = []
     for weight in (np.maximum(drift, 0.0), np.maximum(-drift, 0.0)):
