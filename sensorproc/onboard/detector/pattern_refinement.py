@@ -54,11 +54,10 @@ def refine_pattern(residuals: list[Residual], own: OwnPattern | None) -> tuple[l
 
 
 def _hidden(residual: Residual) -> np.ndarray:
-    """Where a frame shows light besides its pattern (ny, nx) bool. What is too dark shows that the first look took light for
-    pattern: it has its say."""
+    """Where a frame shows something else than its pattern (ny, nx) bool."""
     s = residual.registration.psf_sigma_px
     z = np.clip(residual.image_e * np.sqrt(residual.weight), -CLIP, CLIP)
-    bright = (through(z, template(Trail(), s)) > HIDDEN_SNR).astype(np.uint8)
+    bright = (np.abs(through(z, template(Trail(), s))) > HIDDEN_SNR).astype(np.uint8)
     side = 2 * round(HIDDEN_SIGMAS * s) + 1
     return cv2.dilate(bright, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
 
