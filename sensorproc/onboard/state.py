@@ -38,6 +38,11 @@ class LearntDark:
         freeze(self.dark_e_s, self.information)
 
 
+def learnt_of(learnt: LearntDark | None, shape: tuple[int, int]) -> LearntDark | None:
+    """What was learnt, if it was of frames of this ``shape`` (ny, nx)."""
+    return learnt if learnt is not None and learnt.dark_e_s.shape == shape else None
+
+
 @dataclass(frozen=True, eq=False)
 class PayloadState:
     """Dark map and bad pixels of one detector, and how often its searches have found what is not there.
@@ -70,11 +75,12 @@ class PayloadState:
         is known of frames of this ``shape``."""
         if self.dark_e_s is not None:
             return self.dark_e_s * np.float32(exposure_s), None
-        if self.learnt is None or self.learnt.dark_e_s.shape != shape:
+        learnt = learnt_of(self.learnt, shape)
+        if learnt is None:
             return None, None
-        known = self.learnt.information > 0.0
-        sigma = np.where(known, exposure_s / np.sqrt(np.where(known, self.learnt.information, 1.0)), 0.0)
-        return self.learnt.dark_e_s * np.float32(exposure_s), sigma.astype(np.float32)
+        known = learnt.information > 0.0
+        sigma = np.where(known, exposure_s / np.sqrt(np.where(known, learnt.information, 1.0)), 0.0)
+        return learnt.dark_e_s * np.float32(exposure_s), sigma.astype(np.float32)
 
     def digest(self) -> bytes:
         """First 8 bytes of SHA-256 over the content."""

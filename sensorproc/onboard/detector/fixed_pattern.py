@@ -25,7 +25,7 @@ from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.products import MIN_FRAMES, Flattened, FrameFacts, OwnPattern, freeze
 from sensorproc.onboard.stage import stage
-from sensorproc.onboard.state import LearntDark
+from sensorproc.onboard.state import LearntDark, learnt_of
 from sensorproc.onboard.threads import each
 
 NEIGHBOURHOOD_PX = 5  # Side of the median that tells a resolved source from single hot pixels.
@@ -45,8 +45,7 @@ def subtract_fixed_pattern(
     if len(frames) < MIN_FRAMES:
         return frames, None
     exposure_s = mean_exposure_s([frame.facts for frame in frames])
-    is_told = learnt is not None and learnt.dark_e_s.shape == frames[0].facts.shape and exposure_s > 0.0
-    known = learnt if is_told else None
+    known = learnt_of(learnt, frames[0].facts.shape) if exposure_s > 0.0 else None
     scales = None if known is None else np.array([f.facts.dark_scale * f.facts.exposure_s / exposure_s for f in frames])
     pattern, scales = fixed_pattern(frames, fwhm_px * FWHM_TO_SIGMA, scales)
     variance = frames[0].sigma_e * frames[0].sigma_e

@@ -9,7 +9,7 @@ import numpy as np
 from sensorproc.onboard.detector.fixed_pattern import mean_exposure_s
 from sensorproc.onboard.products import OwnPattern, Residual
 from sensorproc.onboard.stage import stage
-from sensorproc.onboard.state import FADING, LearntDark
+from sensorproc.onboard.state import FADING, LearntDark, learnt_of
 
 STAR_SNR = 1.0  # Where more starlight was taken out of a pixel, over the frame's noise, it tells nothing of the dark.
 MODEL_ERROR = 0.01  # Pixels differ by this part of their charge in how they warm: none is known better.
@@ -26,7 +26,7 @@ def learn(learnt: LearntDark | None, own: OwnPattern | None, residuals: list[Res
     for r in residuals:
         starlit |= r.star_snr >= STAR_SNR
     shape = own.pattern_e.shape
-    before = learnt if learnt is not None and learnt.dark_e_s.shape == shape else None
+    before = learnt_of(learnt, shape)
     dark = np.zeros(shape, np.float32) if before is None else before.dark_e_s
     told = np.where(starlit, np.float32(0.0), own.information)
     taught = told > 0.0

@@ -44,10 +44,10 @@ def without_drifting_stars(residuals: list[Residual]) -> list[Residual]:
     n, labels = cv2.connectedComponents((darkest < 0.0).astype(np.uint8), connectivity=8)
     if n < 2:
         return residuals
-    found = [(x, y, drift_modes(registrations, scales, x, y)) for x, y in _darkest_pixels(darkest, labels, n)]
     images, weights = [r.image_e.copy() for r in residuals], [r.weight.copy() for r in residuals]
     done = np.zeros(darkest.shape, bool)
-    for x, y, modes in found:
+    for x, y in _darkest_pixels(darkest, labels, n):
+        modes = drift_modes(registrations, scales, x, y)
         if modes is not None and _goes_as(modes, snr, x, y):
             _project(images, weights, done, (x, y), reach, modes)
     freeze(*images, *weights)
