@@ -19,7 +19,7 @@ from sensorproc.onboard.products import Candidate, Flattened, OwnPattern, Prepar
 from sensorproc.onboard.registration.exposure_time import exposure_bias
 from sensorproc.onboard.registration.register import register
 from sensorproc.onboard.registration.transparency import level_transparency
-from sensorproc.onboard.search.early_movers import bright_movers, slow_movers
+from sensorproc.onboard.search.early_movers import bright_movers, passing_points, slow_movers
 from sensorproc.onboard.sky.solve import solve
 from sensorproc.onboard.stack import Stack, stack
 from sensorproc.onboard.stage import Do
@@ -73,7 +73,8 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     starry = HandOver(solved)
     del solved, registered  # the pixels belong to the next stage alone
     residuals = do(subtract_stars, starry, movers, passing, config.stars, config.cosmic_rays, config.flatten)
-    residuals, own = do(refine_pattern, residuals, own)
+    passing = [*passing, *do(passing_points, residuals, config.search)]
+    residuals, own = do(refine_pattern, residuals, own, passing)
     residuals = do(without_drifting_stars, residuals)
     residuals = do(mask_lines, residuals)
     residuals = do(fill_shadows, residuals)

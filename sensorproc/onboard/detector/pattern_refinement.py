@@ -12,12 +12,14 @@ import numpy as np
 
 from sensorproc.onboard.detector.defects import masked
 from sensorproc.onboard.image.matched_filter import template, through
-from sensorproc.onboard.products import MIN_FRAMES, OwnPattern, Residual, Trail, freeze, pattern_prior, pattern_scales
+from sensorproc.onboard.products import MIN_FRAMES, Candidate, OwnPattern, Residual, Trail, freeze, pattern_prior, pattern_scales
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
 HIDDEN_SNR = 4.0  # What is so bright in a frame through the PSF hides the pattern there,
 HIDDEN_SIGMAS = 2.2  # in so many PSF sigmas around.
+LEAST_LIGHT = 0.08  # of a passing object's highest light hides it, too,
+REACH_SIGMAS = 3.0  # within so many PSF sigmas.
 CLIP = 6.0  # Sigmas of a pixel in that map: one hit is not light for all pixels around.
 # Chi-squared without and with the largest sample: of a pixel that jumps, and of neighbours that do not.
 JUMPS = (2.0, 1.3), (2.6, 1.45)
@@ -26,14 +28,14 @@ MOST_CHI2 = 400.0  # Of one sample; more is not told apart.
 
 
 @stage(bytes_px=40)
-def refine_pattern(residuals: list[Residual], own: OwnPattern | None) -> tuple[list[Residual], OwnPattern | None]:
+def refine_pattern(residuals: list[Residual], own: OwnPattern | None, passing: list[Candidate]) -> tuple[list[Residual], OwnPattern | None]:
     """Residuals of a set whose own pattern was taken out, without what is left of it, its jumping pixels flagged HOT, and the
     pattern with that; others as they are."""
     scales = pattern_scales(residuals)
     if scales is None or own is None:
         return residuals, None
     a = scales.astype(np.float32)
-    hidden = np.stack(each(_hidden, residuals))
+    hidden = _hidden(residuals, passing)
     seen = np.stack([(r.weight > 0) for r in residuals]) & ~hidden
     seen &= seen.sum(axis=0) >= MIN_FRAMES
     left, known = np.zeros(seen.shape[1:], np.float32), np.zeros(seen.shape[1:], np.float32)
@@ -53,13 +55,49 @@ def refine_pattern(residuals: list[Residual], own: OwnPattern | None) -> tuple[l
     return refined, OwnPattern(pattern, known, own.prior)
 
 
-def _hidden(residual: Residual) -> np.ndarray:
-    """Where a frame shows something else than its pattern (ny, nx) bool."""
-    s = residual.registration.psf_sigma_px
-    z = np.clip(residual.image_e * np.sqrt(residual.weight), -CLIP, CLIP)
-    bright = (np.abs(through(z, template(Trail(), s))) > HIDDEN_SNR).astype(np.uint8)
+def _hidden(residuals: list[Residual], passing: list[Candidate]) -> np.ndarray:
+    """Where each frame shows something else than the pattern (n, ny, nx) bool.
+
+    Dark places are as silent as bright ones, since stars that drift are both; but not where a passing object has been, for its
+    light of other frames was taken for the pattern there.
+    """
+    s = residuals[0].registration.psf_sigma_px
     side = 2 * round(HIDDEN_SIGMAS * s) + 1
-    return cv2.dilate(bright, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    light = each(lambda r: _passing_light(r, passing), residuals)
+    lit = [one > LEAST_LIGHT for one in light]
+    passed = np.logical_or.reduce(lit)
+    few = sum((~one).astype(np.uint8) for one in lit) < MIN_FRAMES
+    if few.any():  # those that see least of it must do
+        least = np.partition(np.stack([one[few] for one in light]), MIN_FRAMES - 1, axis=0)[MIN_FRAMES - 1]
+        for one, shows in zip(light, lit, strict=True):
+            shows[few] = one[few] > least
+
+    def hides(k: int) -> np.ndarray:
+        z = residuals[k].image_e * np.sqrt(residuals[k].weight)
+        snr = through(np.clip(z, -CLIP, CLIP), template(Trail(), s))
+        outside = cv2.dilate((np.abs(snr) > HIDDEN_SNR).astype(np.uint8), around) > 0
+        return np.where(passed, lit[k], outside)
+
+    return np.stack(each(hides, range(len(residuals))))
+
+
+def _passing_light(residual: Residual, passing: list[Candidate]) -> np.ndarray:
+    """Light (ny, nx) float32 of passing objects in a frame, in parts of the highest of each."""
+    place, light = residual.registration, np.zeros(residual.image_e.shape, np.float32)
+    s, (ny, nx) = place.psf_sigma_px, residual.image_e.shape
+    for c in passing:
+        u, v = c.x_px + c.vx_px_frame * place.t_frames, c.y_px + c.vy_px_frame * place.t_frames
+        x, y = (float(value) for value in place.transform.to_detector(np.float64(u), np.float64(v)))
+        reach = round(REACH_SIGMAS * s + 0.5 * float(np.hypot(c.vx_px_frame, c.vy_px_frame)))
+        left, top = max(round(x) - reach, 0), max(round(y) - reach, 0)
+        box = np.s_[top : max(round(y) + reach + 1, top), left : max(round(x) + reach + 1, left)]
+        rows, columns = np.mgrid[box[0], box[1]]
+        rows, columns = rows[: max(ny - top, 0)], columns[: max(ny - top, 0)]
+        apart2 = (columns - x) ** 2 + (rows - y) ** 2
+        here = light[box]
+        np.maximum(here, np.exp(-0.5 * apart2[: here.shape[0], : here.shape[1]] / (s * s)), out=here)
+    return light
 
 
 def _jumping(images: list[np.ndarray], residuals: list[Residual], hidden: np.ndarray) -> np.ndarray:

@@ -1,18 +1,25 @@
 """Objects that must be known before stars are modelled: those so slow that they look like stars, by the motion of their own
 centroids; and, in short sets, bright ones, which stay in what stands still over so few frames."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial import cKDTree
 
 from sensorproc.config import Movers, Register, Search
+from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.image.pairing import match_nearest
-from sensorproc.onboard.products import Candidate, Registered, reference_of
-from sensorproc.onboard.search.link import linked
+from sensorproc.onboard.kernels.filtered import best_near
+from sensorproc.onboard.products import Candidate, Registered, Residual, Trail, pattern_scales, reference_of
+from sensorproc.onboard.search.link import bright_points, in_sky, linked
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import straight_line
+from sensorproc.onboard.threads import each
 
-ENOUGH_FRAMES = 8  # From here on no place keeps a passing object's light: see bright_movers.
-BRIGHT_SNR, ALONE_SIGMAS = 15.0, 2.0  # SNR in one frame, and PSF widths within which no other frame has a star.
+STILL_SIGMAS = 0.6  # A source that moves less from frame to frame, in PSF widths (at least pixels), is at the same place.
+APART_SIGMAS = 2.0  # A passing object moves so many PSF widths over the set, at least,
+WIDE_GAIN = 0.9  # A point gains 0.8 by a filter twice as wide as it.
+LINK_FRACTION = 0.5  # and keeps to its line better than what is linked without stars: there are more points here.
 FLOOR_SNR, LEAST_STILL = 60.0, 12  # Stars so bright, and so many of them, tell how well a place is known in each frame.
 LEAST_FLOOR_PX = 0.03  # Pixels are no perfect squares.
 FIXED_RMS_PX = 0.3  # A source that scatters less over the detector does not move on it.
@@ -48,21 +55,41 @@ def slow_movers(frames: list[Registered], config: Movers, register: Register) ->
 
 @stage(bytes_px=1)
 def bright_movers(frames: list[Registered], search: Search) -> list[Candidate]:
-    """Straight tracks of bright points that are at the same registered place in no other frame.
+    """Straight tracks of points that stars were registered by and that do not stay."""
+    places = [in_sky(frame.stars, frame.transform) for frame in frames]
+    return _passing(places, [f.t_frames for f in frames], frames[0].psf_sigma_px, search)
 
-    In sets of eight frames and more no place keeps a mover's light when the outer quarters of its samples fall away.
-    """
-    if not search.min_linked_frames <= len(frames) < ENOUGH_FRAMES:
+
+@stage(bytes_px=20)
+def passing_points(residuals: list[Residual], search: Search) -> list[Candidate]:
+    """Straight tracks of points in frames without stars that still hold what their own pattern has kept of them; none in others."""
+    if pattern_scales(residuals) is None:
         return []
-    places = [np.stack([*f.transform.to_registered(f.stars[:, 0], f.stars[:, 1]), f.stars[:, 2]], axis=1) for f in frames]
-    reach = ALONE_SIGMAS * frames[0].psf_sigma_px
-    clouds = []
-    for k, mine in enumerate(places):
-        others = cKDTree(np.concatenate([p[:, :2] for j, p in enumerate(places) if j != k]))
-        alone = np.array([len(near) == 0 for near in others.query_ball_point(mine[:, :2], reach)], bool)
-        clouds.append(mine[alone & (mine[:, 2] > BRIGHT_SNR)])
-    times = np.array([f.t_frames for f in frames])
-    return linked(clouds, times, reach / float(np.ptp(times)), search)
+    places = each(lambda r: in_sky(_narrow(bright_points(r, search), r), r.registration.transform), residuals)
+    registrations = [r.registration for r in residuals]
+    return _passing(places, [r.t_frames for r in registrations], registrations[0].psf_sigma_px, search)
+
+
+def _narrow(points: np.ndarray, residual: Residual) -> np.ndarray:
+    """The points (m, 3) that a filter twice as wide fits less well than the PSF: not those of a coma or of a glare."""
+    kernel = template(Trail(), 2.0 * residual.registration.psf_sigma_px).astype(np.float32)
+    wide = np.empty(len(points))
+    best_near(residual.image_e, residual.weight, kernel, np.rint(points[:, :2]).astype(np.int64), 0.0, wide)
+    return points[wide < WIDE_GAIN * points[:, 2] + 2.0]
+
+
+def _passing(places: list[np.ndarray], times: list[float], s: float, search: Search) -> list[Candidate]:
+    """Straight tracks through registered points x, y, SNR (m, 3) of most frames, each of which is at its place in at most half of
+    them; ``s`` is the PSF's sigma [px]."""
+    n = len(times)
+    if n < search.min_linked_frames:
+        return []
+    trees = [cKDTree(p[:, :2]) for p in places]
+    reach = STILL_SIGMAS * max(s, 1.0)
+    seen = [sum(np.isfinite(tree.query(p[:, :2], distance_upper_bound=reach)[0]).astype(int) for tree in trees) for p in places]
+    clouds = [p[here <= n // 2] for p, here in zip(places, seen, strict=True)]
+    near = replace(search, link_radius_px=LINK_FRACTION * search.link_radius_px)
+    return linked(clouds, np.array(times), APART_SIGMAS * s / float(np.ptp(times)), near)
 
 
 def _floors(tracks: list[tuple[np.ndarray, ...]], n: int, config: Movers) -> np.ndarray:

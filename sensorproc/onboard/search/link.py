@@ -6,7 +6,7 @@ from sensorproc.config import Search
 from sensorproc.onboard.image.matched_filter import matched_filter
 from sensorproc.onboard.kernels.link_pairs import linked_pairs
 from sensorproc.onboard.kernels.peaks import local_maxima
-from sensorproc.onboard.products import MIN_SEEN_FRACTION, Candidate, Trail
+from sensorproc.onboard.products import MIN_SEEN_FRACTION, Candidate, Residual, Trail, Transform
 from sensorproc.onboard.search.velocity_boxes import least_motion_px, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
@@ -18,7 +18,7 @@ def link_points(stack: Stack, config: Search) -> list[Candidate]:
     """Candidates supported by points in most frames, strongest first."""
     if len(stack.times) < config.min_linked_frames:
         return []
-    clouds = [bright_points(stack, k, config) for k in range(len(stack.times))]
+    clouds = [in_sky(bright_points(frame, config), frame.registration.transform) for frame in stack.frames]
     return linked(clouds, stack.times, least_motion_px(stack) / span(stack), config)
 
 
@@ -50,15 +50,19 @@ def linked(clouds: list[np.ndarray], t: np.ndarray, slowest: float, config: Sear
     return sorted(found, key=lambda c: (-c.snr, c.x_px, c.y_px))
 
 
-def bright_points(stack: Stack, k: int, config: Search) -> np.ndarray:
-    """Registered x, y and SNR (m, 3) of a frame's bright points, brightest first."""
-    snr = matched_filter(stack.frames[k], Trail(), 1e6)
+def bright_points(frame: Residual, config: Search) -> np.ndarray:
+    """x, y on the detector and SNR (m, 3) of a frame's bright points, brightest first."""
+    snr = matched_filter(frame, Trail(), 1e6)
     found = np.empty((4000, 2), np.int64)
     count = min(local_maxima(snr, config.point_snr, 3, found), len(found))
     y, x = found[:count, 0], found[:count, 1]
     order = np.lexsort((x, y, -snr[y, x]))[: config.max_points_per_frame]
-    u, v = stack.registrations[k].transform.to_registered(x[order].astype(float), y[order].astype(float))
-    return np.stack([u, v, snr[y[order], x[order]].astype(float)], axis=1)
+    return np.stack([x[order], y[order], snr[y[order], x[order]]], axis=1).astype(float)
+
+
+def in_sky(points: np.ndarray, transform: Transform) -> np.ndarray:
+    """Points x, y, SNR (m, 3) of a frame, moved from the detector to the registered plane."""
+    return np.stack([*transform.to_registered(points[:, 0], points[:, 1]), points[:, 2]], axis=1)
 
 
 def _members(
