@@ -1,129 +1,132 @@
 """Stars that a pattern solved from the set's own frames has swallowed: too faint to be told from it, bright enough to show as the
-platform drifts.
+platform drifts and the detector's temperature changes.
 
-Each leaves a bright and a dark lobe in the frames that are off the set's mean place. Nothing in the sky is darker than the sky:
-dark lobes that go as the drift of the stars tell where it is. There all that goes as the pattern or as the drift is taken out of
-the pixels, and frames that alone tell the drift have no say left.
+The pattern holds a star at its mean place and as if it were dark current. What is left of it in every frame is therefore known
+but for its flux: its image there less the pattern's share. That template is looked for everywhere, and what it finds is taken
+out, brightest first.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from sensorproc.onboard.detector.defects import total
-from sensorproc.onboard.image.matched_filter import matched_filter
-from sensorproc.onboard.products import Registration, Residual, Trail, freeze, pattern_scales
+from sensorproc.onboard.detector.projection import kept_variance
+from sensorproc.onboard.image.matched_filter import correlate, template
+from sensorproc.onboard.image.star_finding import find_stars
+from sensorproc.onboard.products import Registration, Residual, Trail, freeze, pattern_prior, pattern_scales
+from sensorproc.onboard.detector.projection import kept_variance
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
-LOBE_SNR = 4.5  # A place so dark through the PSF is no noise;
-PAIR_SNR, BRIGHT_SNR = 3.3, 5.0  # nor is a place so dark beside one so bright.
-LEAST_RATIO = 0.25  # Of a bright lobe's depth its dark one has at least so much; a bright object's ghost has less.
-CLIP_SNR = 50.0  # Of one frame at one place.
-EXPLAINED = 2.0  # Each mode of the drift has to explain so many times what is left for every other one of the frames'.
-REACH_SIGMAS = 4.0  # The lobes reach so many PSF sigmas around the middle of the dark one.
-LEAST_DRIFT_PX = 0.02  # A direction in which stars drift less (rms) has no lobes.
-LEAST_LEFT = 0.1  # A frame of which less is left at a pixel tells nothing there.
+LEAST_SNR = 5.0  # Of what a star leaves in all frames together, against the noise and against what it does not explain.
+ROUNDS = 4  # Stars near brighter ones are seen when those are gone.
+MOST_STARS = 2000
+LEAST_LEFT = 1e-4  # If the frames hold a smaller part of a star's energy apart from the pattern, they tell nothing of it.
+REACH_SIGMAS = 4.0  # Stars reach so many PSF sigmas.
+MODEL_ERROR = 0.1  # Of the PSF, in parts of what was taken out.
 
 
-@stage(bytes_px=16)
+@stage(bytes_px=40)
 def without_drifting_stars(residuals: list[Residual]) -> list[Residual]:
     """Residuals of a set whose own pattern was taken out, without what stars in it leave as they drift; others as they are."""
     scales = pattern_scales(residuals)
     if scales is None:
         return residuals
-    snr = each(lambda r: matched_filter(r, Trail(), CLIP_SNR), residuals)
-    registrations = [r.registration for r in residuals]
-    ny, nx = snr[0].shape
-    modes = drift_modes(registrations, scales, 0.5 * (nx - 1), 0.5 * (ny - 1))
-    if modes is None:
-        return residuals
-    reach = round(REACH_SIGMAS * registrations[0].psf_sigma_px)
-    darkest = _darkest(snr, modes[:, 1], reach)
-    n, labels = cv2.connectedComponents((darkest < 0.0).astype(np.uint8), connectivity=8)
-    if n < 2:
+    ny, nx = residuals[0].image_e.shape
+    prior, registrations = pattern_prior(residuals), [r.registration for r in residuals]
+    s = registrations[0].psf_sigma_px
+    places = _places(registrations, 0.5 * (nx - 1), 0.5 * (ny - 1))
+    left = kept_variance(places, np.zeros((len(places), 3)), scales, s, prior)
+    if left < LEAST_LEFT:
         return residuals
     images, weights = [r.image_e.copy() for r in residuals], [r.weight.copy() for r in residuals]
-    done = np.zeros(darkest.shape, bool)
-    for x, y in _darkest_pixels(darkest, labels, n):
-        modes = drift_modes(registrations, scales, x, y)
-        if modes is not None and _goes_as(modes, snr, x, y):
-            _project(images, weights, done, (x, y), reach, modes)
+    cube = _Cube(images, weights, registrations, [r.taught for r in residuals], scales, prior)
+    for _ in range(ROUNDS):
+        stars = find_stars(_star_snr(cube, left), LEAST_SNR, max(round(s), 1), MOST_STARS)
+        if not sum(_take_out(cube, float(x), float(y)) for x, y, _ in stars):
+            break
     freeze(*images, *weights)
     return [replace(r, image_e=i, weight=w) for r, i, w in zip(residuals, images, weights, strict=True)]
 
 
-def drift_modes(registrations: list[Registration], scales: np.ndarray, x: float, y: float) -> np.ndarray | None:
-    """Orthonormal modes (n, m) of time, first the pattern's scales, then the drift of a star at (x, y) in the registered plane:
-    its principal direction, and across it where frames are enough for both. None where stars do not drift."""
-    places = np.array([r.transform.to_detector(np.float64(x), np.float64(y)) for r in registrations], float)
-    first = scales / np.sqrt((scales**2).sum())
-    drift = places - np.outer(first, first @ places)
-    modes, spread, _ = np.linalg.svd(drift, full_matrices=False)
-    n = min(int((spread > LEAST_DRIFT_PX * np.sqrt(len(scales))).sum()), len(scales) - 2)
-    return np.column_stack([first, modes[:, :n]]) if n > 0 else None
+@dataclass(frozen=True, eq=False)
+class _Cube:
+    """A set's pixels, changed as stars are taken out, and where the sky lies in each frame; ``prior`` and ``scales`` (n,) are the
+    pattern's."""
+
+    images: list[np.ndarray]
+    weights: list[np.ndarray]
+    registrations: list[Registration]
+    taught: list[np.ndarray]
+    scales: np.ndarray
+    prior: float
+
+    @property
+    def psf_sigma_px(self) -> float:
+        """Sigma of the PSF [px]."""
+        return self.registrations[0].psf_sigma_px
 
 
-def _darkest(snr: list[np.ndarray], drift: np.ndarray, reach: int) -> np.ndarray:
-    """How dark every place (ny, nx) is, in sigmas, in one frame or while the sky lies to one side of its mean place, zero where
-    it may be noise; ``drift`` (n,) says to which side and how far. Within ``reach`` [px] of a bright lobe less is believed."""
-    side = np.ones((2 * reach + 1,) * 2, np.uint8)
-
-    def lobes(z: np.ndarray) -> np.ndarray:
-        brightest = cv2.dilate(z, side)
-        least = np.maximum(np.where(brightest > BRIGHT_SNR, PAIR_SNR, LOBE_SNR), LEAST_RATIO * brightest)
-        return np.where(z < -least, z, np.float32(0.0)).astype(np.float32)
-
-    sums = []
-    for weight in (np.maximum(drift, 0.0), np.maximum(-drift, 0.0)):
-        unit = weight / max(float(np.sqrt((weight**2).sum())), 1e-30)
-        sums.append(total([np.float32(w) * z for w, z in zip(unit, snr, strict=True)]))
-    darkest = np.zeros_like(snr[0])
-    for z in each(lobes, [*snr, *sums]):
-        np.minimum(darkest, z, out=darkest)
-    return darkest
+def _places(registrations: list[Registration], x: float, y: float) -> np.ndarray:
+    """Where a place in the registered plane lies in each frame (n, 2) [px]."""
+    return np.array([r.transform.to_detector(np.float64(x), np.float64(y)) for r in registrations], float)
 
 
-def _darkest_pixels(darkest: np.ndarray, labels: np.ndarray, n: int) -> list[tuple[int, int]]:
-    """The darkest pixel of each labelled region, darkest first."""
-    y, x = np.nonzero(labels)
-    order = np.argsort(darkest[y, x], kind="stable")
-    _, first = np.unique(labels[y[order], x[order]], return_index=True)
-    return [(int(x[order[i]]), int(y[order[i]])) for i in np.sort(first)]
+def _star_snr(cube: _Cube, left: float) -> np.ndarray:
+    """SNR (ny, nx) float32, by its own scatter, of what a star at every place of the registered plane leaves in the frames, of
+    whose template the part ``left`` is not the pattern's."""
+    h = template(Trail(), cube.psf_sigma_px).astype(np.float32)
+    ny, nx = cube.images[0].shape
+    a = cube.scales.astype(np.float32)
+    known = np.maximum(total([s * s * w for s, w in zip(a, cube.weights, strict=True)]), np.float32(1e-30))
+    common = total([s * w * e for s, w, e in zip(a, cube.weights, cube.images, strict=True)]) / known
+
+    def sums(k: int) -> np.ndarray:
+        w, to_detector = cube.weights[k], np.array(cube.registrations[k].transform.inverse)
+        both = correlate(w * (cube.images[k] - a[k] * common), h), correlate(w, h * h)
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        return np.stack([cv2.warpPerspective(one, to_detector, (nx, ny), flags=flags) for one in both])
+
+    psi, phi = total(each(sums, range(len(cube.images))))
+    snr = np.where(phi > 0.1 * float(np.median(phi)), psi / np.sqrt(np.maximum(np.float32(left) * phi, np.float32(1e-30))), 0.0)
+    scatter = 1.4826 * float(np.median(np.abs(snr[::2, ::2])))
+    return np.asarray(snr / np.float32(max(scatter, 1.0)), np.float32)
 
 
-def _goes_as(modes: np.ndarray, snr: list[np.ndarray], x: int, y: int) -> bool:
-    """Whether what a place shows over the frames is the drift's."""
-    z = np.array([one[y, x] for one in snr], float)
-    n_drift, n_other = modes.shape[1] - 1, len(z) - modes.shape[1]
-    explained = float(((modes[:, 1:].T @ z) ** 2).sum())
-    left = float((z * z).sum() - ((modes.T @ z) ** 2).sum())
-    return explained * n_other > EXPLAINED * left * n_drift
+def _take_out(cube: _Cube, x: float, y: float) -> bool:
+    """Fit a star at a place of the registered plane and take out what it leaves, if that is significant: whether it was."""
+    s, places = cube.psf_sigma_px, _places(cube.registrations, x, y)
+    ny, nx = cube.images[0].shape
+    reach = round(REACH_SIGMAS * s)
+    (cx, cy) = (round(float(c)) for c in places.mean(axis=0))
+    box = np.s_[max(cy - reach, 0) : max(min(cy + reach + 1, ny), 0), max(cx - reach, 0) : max(min(cx + reach + 1, nx), 0)]
+    image, weight = (np.stack([one[box] for one in many]).astype(float) for many in (cube.images, cube.weights))
+    if not weight.any():
+        return False
+    v, u = np.mgrid[box]
+    dx, dy = u - places[:, :1, None], v - places[:, 1:, None]
+    light = np.exp(-0.5 * (dx * dx + dy * dy) / (s * s)) / (2.0 * np.pi * s * s)
+    a = cube.scales[:, None, None]
+    say = weight * np.stack([one[box] for one in cube.taught])
+    known = (a * a * say).sum(axis=0) + cube.prior * say.mean(axis=0)
+    share = np.where(known > 0.0, (a * say * light).sum(axis=0) / np.maximum(known, 1e-30), np.median(light / a, axis=0))
+    left = light - a * share
+    energy = float((weight * left * left).sum())
+    flux = float((weight * left * image).sum()) / max(energy, 1e-30)
+    if not flux * np.sqrt(energy) > LEAST_SNR * max(_unexplained(image - flux * left, weight, dx, dy, light, s), 1.0):
+        return False
+    for k, (whole, certain) in enumerate(zip(cube.images, cube.weights, strict=True)):
+        whole[box] -= np.float32(flux) * left[k].astype(np.float32)
+        certain[box] /= 1.0 + (certain[box] * (MODEL_ERROR * flux * left[k]) ** 2).astype(np.float32)
+    return True
 
 
-def _project(
-    images: list[np.ndarray], weights: list[np.ndarray], done: np.ndarray, place: tuple[int, int], reach: int, modes: np.ndarray
-) -> None:
-    """Take the modes out of the pixels around a place that are not ``done`` yet, by weighted least squares, each pixel for
-    itself; weights fall by what the fit has taken with it."""
-    ny, nx = done.shape
-    x, y = place
-    box = np.s_[max(y - reach, 0) : min(y + reach + 1, ny), max(x - reach, 0) : min(x + reach + 1, nx)]
-    v, u = np.ogrid[box[0], box[1]]
-    here = ((u - x) ** 2 + (v - y) ** 2 <= reach * reach) & ~done[box]
-    done[box] |= here
-    w = np.stack([weight[box][here] for weight in weights]).astype(float)
-    e = np.where(w > 0, np.stack([image[box][here] for image in images]), 0.0)
-    normal = np.einsum("km,kp,kl->pml", modes, w, modes)
-    n_modes = modes.shape[1]
-    solvable = (w > 0).sum(axis=0) > n_modes
-    normal[~solvable] = np.eye(n_modes)
-    normal += np.eye(n_modes) * (1e-9 * np.trace(normal, axis1=1, axis2=2) + 1e-30)[:, None, None]
-    inverse = np.linalg.inv(normal)
-    fitted = np.einsum("km,pml,pl->kp", modes, inverse, np.einsum("kp,kl->pl", w * e, modes))
-    leverage = np.einsum("kp,km,pml,kl->kp", w, modes, inverse, modes)
-    left = np.where(solvable, np.clip(1.0 - leverage, 0.0, 1.0), 0.0)
-    for k, (image, weight) in enumerate(zip(images, weights, strict=True)):
-        image[box][here] -= fitted[k].astype(np.float32) * solvable
-        weight[box][here] *= np.where(left[k] > LEAST_LEFT, left[k], 0.0).astype(np.float32)
+def _unexplained(image: np.ndarray, weight: np.ndarray, dx: np.ndarray, dy: np.ndarray, light: np.ndarray, s: float) -> float:
+    """What the frames (n, ny, nx) show at a star's place besides it, rms in sigmas: light, and light to one side, frame by frame."""
+    rows = []
+    for shape in (light, light * dx / s, light * dy / s):
+        energy = (weight * shape * shape).sum(axis=(1, 2))
+        rows.append((weight * shape * image).sum(axis=(1, 2)) / np.sqrt(np.maximum(energy, 1e-30)))
+    return float(np.sqrt(np.mean(np.square(rows))))

@@ -6,14 +6,15 @@ drift. A track must keep its light when all that goes as the pattern or as the d
 
 import numpy as np
 
-from sensorproc.onboard.detector.stars_in_pattern import drift_modes
+from sensorproc.onboard.products import Registration
 from sensorproc.onboard.search.blends import Cut
-from sensorproc.onboard.search.projection import alike
+from sensorproc.onboard.detector.projection import alike
 from sensorproc.onboard.search.track import Track, matched_sums
 from sensorproc.onboard.stack import Stack
 
 LEFT_FRACTION, LEAST_LEFT_SNR = 0.5, 2.0  # Of the SNR that a true motion keeps, and at least.
 LEAST_LEFT = 0.01  # Part of the variance that is left at least.
+LEAST_DRIFT_PX = 0.02  # A direction in which stars drift less (rms) tells nothing.
 MOST_KEPT = 0.98  # If the pattern has left more of the template, it holds nothing of the track.
 
 
@@ -40,3 +41,14 @@ def moves_unlike_stars(stack: Stack, image: np.ndarray, track: Track) -> bool:
     snr = float(psi.sum()) / float(np.sqrt(max(phi.sum(), 1e-30) * kept))
     expected = track.snr * float(np.sqrt(kept * track.template_phi.sum() / track.phi.sum()))
     return snr > max(LEFT_FRACTION * expected, LEAST_LEFT_SNR)
+
+
+def drift_modes(registrations: list[Registration], scales: np.ndarray, x: float, y: float) -> np.ndarray | None:
+    """Orthonormal modes (n, m) of time, first the pattern's scales, then the drift of a star at (x, y) in the registered plane:
+    its principal direction, and across it where frames are enough for both. None where stars do not drift."""
+    places = np.array([r.transform.to_detector(np.float64(x), np.float64(y)) for r in registrations], float)
+    first = scales / np.sqrt((scales**2).sum())
+    drift = places - np.outer(first, first @ places)
+    modes, spread, _ = np.linalg.svd(drift, full_matrices=False)
+    n = min(int((spread > LEAST_DRIFT_PX * np.sqrt(len(scales))).sum()), len(scales) - 2)
+    return np.column_stack([first, modes[:, :n]]) if n > 0 else None
