@@ -12,14 +12,14 @@ import numpy as np
 
 from sensorproc.onboard.detector.defects import masked
 from sensorproc.onboard.image.matched_filter import template, through
+from sensorproc.onboard.image.passing_light import passing_light
 from sensorproc.onboard.products import MIN_FRAMES, Candidate, OwnPattern, Residual, Trail, freeze, pattern_prior, pattern_scales
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
 HIDDEN_SNR = 4.0  # What is so bright in a frame through the PSF hides the pattern there,
 HIDDEN_SIGMAS = 2.2  # in so many PSF sigmas around.
-LEAST_LIGHT = 0.08  # of a passing object's highest light hides it, too,
-REACH_SIGMAS = 3.0  # within so many PSF sigmas.
+LEAST_LIGHT = 0.08  # So much of a passing object's highest light hides it, too.
 CLIP = 6.0  # Sigmas of a pixel in that map: one hit is not light for all pixels around.
 # Chi-squared without and with the largest sample: of a pixel that jumps, and of neighbours that do not.
 JUMPS = (2.0, 1.3), (2.6, 1.45)
@@ -64,7 +64,7 @@ def _hidden(residuals: list[Residual], passing: list[Candidate]) -> np.ndarray:
     s = residuals[0].registration.psf_sigma_px
     side = 2 * round(HIDDEN_SIGMAS * s) + 1
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    light = each(lambda r: _passing_light(r, passing), residuals)
+    light = each(lambda r: passing_light(r.registration, r.image_e.shape, passing), residuals)
     lit = [one > LEAST_LIGHT for one in light]
     passed = np.logical_or.reduce(lit)
     few = sum((~one).astype(np.uint8) for one in lit) < MIN_FRAMES
@@ -80,24 +80,6 @@ def _hidden(residuals: list[Residual], passing: list[Candidate]) -> np.ndarray:
         return np.where(passed, lit[k], outside)
 
     return np.stack(each(hides, range(len(residuals))))
-
-
-def _passing_light(residual: Residual, passing: list[Candidate]) -> np.ndarray:
-    """Light (ny, nx) float32 of passing objects in a frame, in parts of the highest of each."""
-    place, light = residual.registration, np.zeros(residual.image_e.shape, np.float32)
-    s, (ny, nx) = place.psf_sigma_px, residual.image_e.shape
-    for c in passing:
-        u, v = c.x_px + c.vx_px_frame * place.t_frames, c.y_px + c.vy_px_frame * place.t_frames
-        x, y = (float(value) for value in place.transform.to_detector(np.float64(u), np.float64(v)))
-        reach = round(REACH_SIGMAS * s + 0.5 * float(np.hypot(c.vx_px_frame, c.vy_px_frame)))
-        left, top = max(round(x) - reach, 0), max(round(y) - reach, 0)
-        box = np.s_[top : max(round(y) + reach + 1, top), left : max(round(x) + reach + 1, left)]
-        rows, columns = np.mgrid[box[0], box[1]]
-        rows, columns = rows[: max(ny - top, 0)], columns[: max(ny - top, 0)]
-        apart2 = (columns - x) ** 2 + (rows - y) ** 2
-        here = light[box]
-        np.maximum(here, np.exp(-0.5 * apart2[: here.shape[0], : here.shape[1]] / (s * s)), out=here)
-    return light
 
 
 def _jumping(images: list[np.ndarray], residuals: list[Residual], hidden: np.ndarray) -> np.ndarray:

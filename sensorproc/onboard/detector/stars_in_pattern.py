@@ -21,7 +21,7 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
 LEAST_SNR = 5.0  # Of what a star leaves in all frames together, against the noise and against what it does not explain.
-ROUNDS = 4  # Stars near brighter ones are seen when those are gone.
+PASSES = 4  # Stars near brighter ones are seen when those are gone.
 MOST_STARS = 2000
 LEAST_LEFT = 1e-4  # If the frames hold a smaller part of a star's energy apart from the pattern, they tell nothing of it.
 REACH_SIGMAS = 4.0  # Stars reach so many PSF sigmas.
@@ -43,7 +43,7 @@ def without_drifting_stars(residuals: list[Residual]) -> list[Residual]:
         return residuals
     images, weights = [r.image_e.copy() for r in residuals], [r.weight.copy() for r in residuals]
     cube = _Cube(images, weights, registrations, [r.taught for r in residuals], scales, prior)
-    for _ in range(ROUNDS):
+    for _ in range(PASSES):
         stars = find_stars(_star_snr(cube, left), LEAST_SNR, max(round(s), 1), MOST_STARS)
         if not sum(_take_out(cube, float(x), float(y)) for x, y, _ in stars):
             break

@@ -7,8 +7,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sensorproc.config import Movers, Register, Search
+from sensorproc.onboard.image.cosmic_rays import spikes
 from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.image.pairing import match_nearest
+from sensorproc.onboard.image.star_finding import find_stars, significance, wide_enough
 from sensorproc.onboard.kernels.filtered import best_near
 from sensorproc.onboard.products import Candidate, Registered, Residual, Trail, pattern_scales, reference_of
 from sensorproc.onboard.search.link import bright_points, in_sky, linked
@@ -55,9 +57,20 @@ def slow_movers(frames: list[Registered], config: Movers, register: Register) ->
 
 @stage(bytes_px=1)
 def bright_movers(frames: list[Registered], search: Search) -> list[Candidate]:
-    """Straight tracks of points that stars were registered by and that do not stay."""
-    places = [in_sky(frame.stars, frame.transform) for frame in frames]
+    """Straight tracks of points that do not stay: of those that stars were registered by, and of fainter ones where the frames'
+    own pattern was taken out, for it keeps a part of slow ones."""
+    points = [frame.stars for frame in frames]
+    if pattern_scales(frames) is not None:
+        points = each(lambda frame: _points(frame, search), frames)
+    places = [in_sky(here, frame.transform) for here, frame in zip(points, frames, strict=True)]
     return _passing(places, [f.t_frames for f in frames], frames[0].psf_sigma_px, search)
+
+
+def _points(frame: Registered, search: Search) -> np.ndarray:
+    """Points x, y, SNR (m, 3) of a frame that still holds its stars."""
+    flags, s = spikes(frame.flattened, frame.psf_sigma_px), frame.psf_sigma_px
+    snr = significance(frame.flattened, flags, template(frame.trail, s))
+    return wide_enough(find_stars(snr, search.point_snr, 2, 1000), frame.flattened, flags, frame.trail, s)
 
 
 @stage(bytes_px=20)
