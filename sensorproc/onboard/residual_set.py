@@ -73,9 +73,9 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     starry = HandOver(solved)
     del solved, registered  # the pixels belong to the next stage alone
     residuals = do(subtract_stars, starry, movers, passing, config.stars, config.cosmic_rays, config.flatten)
+    residuals = do(without_drifting_stars, residuals)
     passing = [*passing, *do(passing_points, residuals, config.search)]
     residuals, own = do(refine_pattern, residuals, own, passing)
-    residuals = do(without_drifting_stars, residuals)
     residuals = do(mask_lines, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals)

@@ -76,7 +76,7 @@ def _hidden(residuals: list[Residual], passing: list[Candidate]) -> np.ndarray:
     def hides(k: int) -> np.ndarray:
         z = residuals[k].image_e * np.sqrt(residuals[k].weight)
         snr = through(np.clip(z, -CLIP, CLIP), template(Trail(), s))
-        outside = cv2.dilate((np.abs(snr) > HIDDEN_SNR).astype(np.uint8), around) > 0
+        outside = cv2.dilate((snr > HIDDEN_SNR).astype(np.uint8), around) > 0
         return np.where(passed, lit[k], outside)
 
     return np.stack(each(hides, range(len(residuals))))

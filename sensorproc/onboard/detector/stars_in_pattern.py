@@ -109,10 +109,7 @@ def _take_out(cube: _Cube, x: float, y: float) -> bool:
     dx, dy = u - places[:, :1, None], v - places[:, 1:, None]
     light = np.exp(-0.5 * (dx * dx + dy * dy) / (s * s)) / (2.0 * np.pi * s * s)
     a = cube.scales[:, None, None]
-    say = weight * np.stack([one[box] for one in cube.taught])
-    known = (a * a * say).sum(axis=0) + cube.prior * say.mean(axis=0)
-    share = np.where(known > 0.0, (a * say * light).sum(axis=0) / np.maximum(known, 1e-30), np.median(light / a, axis=0))
-    left = light - a * share
+    left = light - a * np.median(light / a, axis=0)
     energy = float((weight * left * left).sum())
     flux = float((weight * left * image).sum()) / max(energy, 1e-30)
     if not flux * np.sqrt(energy) > LEAST_SNR * max(_unexplained(image - flux * left, weight, dx, dy, light, s), 1.0):
