@@ -19,6 +19,8 @@ from sensorproc.onboard.threads import each
 
 HIDDEN_SNR = 4.0  # What is so bright in a frame through the PSF hides the pattern there,
 HIDDEN_SIGMAS = 2.2  # in so many PSF sigmas around.
+GHOST_SNR = 3.0  # Three frames that are so dark are no noise,
+ALIKE_SNR = 4.0  # and frames as dark as one another differ by no more.
 LEAST_LIGHT = 0.08  # So much of a passing object's highest light hides it, too.
 CLIP = 6.0  # Sigmas of a pixel in that map: one hit is not light for all pixels around.
 # Chi-squared without and with the largest sample: of a pixel that jumps, and of neighbours that do not.
@@ -35,7 +37,7 @@ def refine_pattern(residuals: list[Residual], own: OwnPattern | None, passing: l
     if scales is None or own is None:
         return residuals, None
     a = scales.astype(np.float32)
-    hidden = _hidden(residuals, passing)
+    hidden = _hidden(residuals, passing, scales)
     seen = np.stack([(r.weight > 0) for r in residuals]) & ~hidden
     seen &= seen.sum(axis=0) >= MIN_FRAMES
     left, known = np.zeros(seen.shape[1:], np.float32), np.zeros(seen.shape[1:], np.float32)
@@ -55,7 +57,7 @@ def refine_pattern(residuals: list[Residual], own: OwnPattern | None, passing: l
     return refined, OwnPattern(pattern, known, own.prior)
 
 
-def _hidden(residuals: list[Residual], passing: list[Candidate]) -> np.ndarray:
+def _hidden(residuals: list[Residual], passing: list[Candidate], scales: np.ndarray) -> np.ndarray:
     """Where each frame shows something else than the pattern (n, ny, nx) bool.
 
     Dark places are as silent as bright ones, since stars that drift are both; but not where a passing object has been, for its
@@ -73,13 +75,30 @@ def _hidden(residuals: list[Residual], passing: list[Candidate]) -> np.ndarray:
         for one, shows in zip(light, lit, strict=True):
             shows[few] = one[few] > least
 
+    z = each(lambda r: np.clip(r.image_e * np.sqrt(r.weight), -CLIP, CLIP), residuals)
+    snr = each(lambda one: through(one, template(Trail(), s)), z)
+    level, is_ghost = _ghosts(snr, scales)
+
+    def grown(places: np.ndarray) -> np.ndarray:
+        return cv2.dilate(places.astype(np.uint8), around) > 0
+
     def hides(k: int) -> np.ndarray:
-        z = residuals[k].image_e * np.sqrt(residuals[k].weight)
-        snr = through(np.clip(z, -CLIP, CLIP), template(Trail(), s))
-        outside = cv2.dilate((snr > HIDDEN_SNR).astype(np.uint8), around) > 0
+        without = is_ghost & (snr[k] < scales[k] * (level + ALIKE_SNR))
+        outside = grown((snr[k] > HIDDEN_SNR) | (is_ghost & ~without)) | (grown(snr[k] < -HIDDEN_SNR) & ~grown(without))
         return np.where(passed, lit[k], outside)
 
     return np.stack(each(hides, range(len(residuals))))
+
+
+def _ghosts(snr: list[np.ndarray], scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How dark the darkest frames are (ny, nx), in sigmas, and where light of others was taken for the pattern (ny, nx) bool.
+
+    Light only adds: at least three frames are dark there, and as dark as one another.
+    """
+    ratio = np.stack([one / np.float32(a) for one, a in zip(snr, scales, strict=True)])
+    darkest = np.partition(ratio, MIN_FRAMES - 1, axis=0)[:MIN_FRAMES]
+    level, least = darkest[-1], darkest.min(axis=0)
+    return level, (level < -GHOST_SNR) & (level - least < ALIKE_SNR)
 
 
 def _jumping(images: list[np.ndarray], residuals: list[Residual], hidden: np.ndarray) -> np.ndarray:
