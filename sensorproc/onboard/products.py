@@ -378,7 +378,7 @@ def freeze(*arrays: np.ndarray) -> None:
         array.setflags(write=False)
 
 
-def pattern_scales(frames: Sequence[Residual]) -> np.ndarray | None:
+def pattern_scales(frames: Sequence[Registered] | Sequence[Residual]) -> np.ndarray | None:
     """How warm the pattern was (n,) that was solved from a set's own frames and taken out of them; None if none was."""
     scales = np.array([frame.facts.pattern_scale for frame in frames])
     return scales if len(scales) >= MIN_FRAMES and (scales > 0.0).all() else None

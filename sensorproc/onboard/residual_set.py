@@ -73,12 +73,12 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     starry = HandOver(solved)
     del solved, registered  # the pixels belong to the next stage alone
     residuals = do(subtract_stars, starry, movers, passing, config.stars, config.cosmic_rays, config.flatten)
-    residuals = do(without_drifting_stars, residuals)
+    residuals, own = do(without_drifting_stars, residuals, own)
     passing = [*passing, *do(passing_points, residuals, config.search)]
     residuals, own = do(refine_pattern, residuals, own, passing)
     residuals = do(mask_lines, residuals)
     residuals = do(fill_shadows, residuals)
-    residuals = do(level_glow, residuals)
+    residuals = do(level_glow, residuals, passing)
     residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
     learnt = do(learn, state.learnt, own, residuals)
     built = do(stack, residuals, cadence_s, do(rest_sigma, residuals))

@@ -12,8 +12,9 @@ import numpy as np
 
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.matched_filter import correlate, template, through
+from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.kernels.filtered import add_clipped
-from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze
+from sensorproc.onboard.products import MIN_FRAMES, Candidate, Residual, Trail, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each, in_rows
 
@@ -150,15 +151,17 @@ def fill_shadows(residuals: list[Residual]) -> list[Residual]:
 
 
 @stage(bytes_px=30)
-def level_glow(residuals: list[Residual]) -> list[Residual]:
+def level_glow(residuals: list[Residual], passing: list[Candidate]) -> list[Residual]:
     """Residuals less what lasts over the detector and is wider than any object, narrower than the background's mesh: ghosts
     and arcs of stray light, each frame's own, for they fade and move. Only where they are more than noise: elsewhere the noise of
-    their level would add up under an object at rest."""
+    their level would add up under an object at rest. Where a ``passing`` object has been its surroundings tell the level."""
     if len(residuals) < MIN_FRAMES:
         return residuals
     signal, seen = _summed(residuals, GLOW_CLIP)
     mean = signal / np.sqrt(np.maximum(seen, 1.0))
     compact = (np.abs(mean) > TEST_SIGMA) & (np.abs(cv2.blur(mean, (GLOW_BOX_PX, GLOW_BOX_PX))) < WIDE_FRACTION * np.abs(mean))
+    for r in residuals:
+        compact |= passes(r.registration, compact.shape, passing)
     usable = np.where(compact | (seen < MIN_FRAMES), np.float32(0.0), np.float32(1.0))
     norm = np.maximum(cv2.GaussianBlur(usable, (0, 0), GLOW_PX), np.float32(0.1))
     glow = cv2.GaussianBlur(usable * mean / np.sqrt(np.maximum(seen, 1.0)), (0, 0), GLOW_PX) / norm

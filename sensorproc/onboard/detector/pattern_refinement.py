@@ -30,7 +30,9 @@ MOST_CHI2 = 400.0  # Of one sample; more is not told apart.
 
 
 @stage(bytes_px=40)
-def refine_pattern(residuals: list[Residual], own: OwnPattern | None, passing: list[Candidate]) -> tuple[list[Residual], OwnPattern | None]:
+def refine_pattern(
+    residuals: list[Residual], own: OwnPattern | None, passing: list[Candidate]
+) -> tuple[list[Residual], OwnPattern | None]:
     """Residuals of a set whose own pattern was taken out, without what is left of it, its jumping pixels flagged HOT, and the
     pattern with that; others as they are."""
     scales = pattern_scales(residuals)
@@ -60,34 +62,40 @@ def refine_pattern(residuals: list[Residual], own: OwnPattern | None, passing: l
 def _hidden(residuals: list[Residual], passing: list[Candidate], scales: np.ndarray) -> np.ndarray:
     """Where each frame shows something else than the pattern (n, ny, nx) bool.
 
-    Dark places are as silent as bright ones, since stars that drift are both; but not where a passing object has been, for its
-    light of other frames was taken for the pattern there.
+    Dark places tell as little as bright ones, or what is searched for would keep more than what a null search of reversed signs
+    finds; but those are told where light of other frames has made them dark: where an object has passed, and ghosts.
     """
     s = residuals[0].registration.psf_sigma_px
     side = 2 * round(HIDDEN_SIGMAS * s) + 1
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    light = each(lambda r: passing_light(r.registration, r.image_e.shape, passing), residuals)
-    lit = [one > LEAST_LIGHT for one in light]
-    passed = np.logical_or.reduce(lit)
-    few = sum((~one).astype(np.uint8) for one in lit) < MIN_FRAMES
-    if few.any():  # those that see least of it must do
-        least = np.partition(np.stack([one[few] for one in light]), MIN_FRAMES - 1, axis=0)[MIN_FRAMES - 1]
-        for one, shows in zip(light, lit, strict=True):
-            shows[few] = one[few] > least
-
-    z = each(lambda r: np.clip(r.image_e * np.sqrt(r.weight), -CLIP, CLIP), residuals)
-    snr = each(lambda one: through(one, template(Trail(), s)), z)
-    level, is_ghost = _ghosts(snr, scales)
 
     def grown(places: np.ndarray) -> np.ndarray:
         return cv2.dilate(places.astype(np.uint8), around) > 0
 
+    z = each(lambda r: np.clip(r.image_e * np.sqrt(r.weight), -CLIP, CLIP), residuals)
+    snr = each(lambda one: through(one, template(Trail(), s)), z)
+    level, is_ghost = _ghosts(snr, scales)
+    passed, lit = _lit(residuals, passing)
+
     def hides(k: int) -> np.ndarray:
         without = is_ghost & (snr[k] < scales[k] * (level + ALIKE_SNR))
-        outside = grown((snr[k] > HIDDEN_SNR) | (is_ghost & ~without)) | (grown(snr[k] < -HIDDEN_SNR) & ~grown(without))
-        return np.where(passed, lit[k], outside)
+        bright, dark = (snr[k] > HIDDEN_SNR) | (is_ghost & ~without), snr[k] < -HIDDEN_SNR
+        return np.where(passed, lit[k], grown(bright) | (grown(dark) & ~grown(without)))
 
     return np.stack(each(hides, range(len(residuals))))
+
+
+def _lit(residuals: list[Residual], passing: list[Candidate]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Where objects have passed (ny, nx) bool, and in each frame where their light is: in at most so many frames that enough are
+    left, those that see most of it."""
+    light = each(lambda r: passing_light(r.registration, r.image_e.shape, passing), residuals)
+    lit = [one > LEAST_LIGHT for one in light]
+    few = np.sum(lit, axis=0) > len(lit) - MIN_FRAMES
+    if few.any():
+        least = np.partition(np.stack([one[few] for one in light]), MIN_FRAMES - 1, axis=0)[MIN_FRAMES - 1]
+        for one, shows in zip(light, lit, strict=True):
+            shows[few] = one[few] > least
+    return np.logical_or.reduce([one > LEAST_LIGHT for one in light]), lit
 
 
 def _ghosts(snr: list[np.ndarray], scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

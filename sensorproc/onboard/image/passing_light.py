@@ -6,7 +6,13 @@ import numpy as np
 
 from sensorproc.onboard.products import Candidate, Registration
 
-REACH_SIGMAS = 3.2  # Farther out [PSF sigmas] than so, and half the step to the next frame, is no light.
+REACH_SIGMAS = 3.2  # Farther out [PSF sigmas], and half the step to the next frame, is no light.
+EDGE = 0.01  # An object is where it has at least so much of its highest light.
+
+
+def passes(place: Registration, shape: tuple[int, ...], passing: Sequence[Candidate]) -> np.ndarray:
+    """Where (ny, nx) bool passing objects are in a frame at ``place``."""
+    return passing_light(place, shape, passing) > EDGE
 
 
 def passing_light(place: Registration, shape: tuple[int, ...], passing: Sequence[Candidate]) -> np.ndarray:

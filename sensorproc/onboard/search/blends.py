@@ -10,11 +10,11 @@ import numpy as np
 from scipy import special
 
 from sensorproc.flags import DetectionFlag
+from sensorproc.onboard.detector.projection import kept_of_frames
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.blend import PARAMETERS, blend_sums, offset_sums
 from sensorproc.onboard.kernels.cholesky import invert_symmetric, solve_symmetric
 from sensorproc.onboard.kernels.track_fit import subtract_trail
-from sensorproc.onboard.detector.projection import kept_of_frames
 from sensorproc.onboard.search.track import Track, matched_sums
 from sensorproc.onboard.stack import Stack
 

@@ -75,7 +75,7 @@ def _points(frame: Registered, search: Search) -> np.ndarray:
 
 @stage(bytes_px=20)
 def passing_points(residuals: list[Residual], search: Search) -> list[Candidate]:
-    """Straight tracks of points in frames without stars that still hold what their own pattern has kept of them; none in others."""
+    """Straight tracks of points in frames without stars whose own pattern still keeps a part of them; none in other sets."""
     if pattern_scales(residuals) is None:
         return []
     places = each(lambda r: in_sky(_narrow(bright_points(r, search), r), r.registration.transform), residuals)

@@ -6,9 +6,9 @@ drift. A track must keep its light when all that goes as the pattern or as the d
 
 import numpy as np
 
+from sensorproc.onboard.detector.projection import alike
 from sensorproc.onboard.products import Registration
 from sensorproc.onboard.search.blends import Cut
-from sensorproc.onboard.detector.projection import alike
 from sensorproc.onboard.search.track import Track, matched_sums
 from sensorproc.onboard.stack import Stack
 

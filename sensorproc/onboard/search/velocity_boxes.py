@@ -12,8 +12,8 @@ import numpy as np
 
 from sensorproc.conventions import EARTH_RATE_RAD_S
 from sensorproc.onboard.detector.pattern_noise import pattern_sigma
-from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.detector.projection import LEAST_KEPT, kept_variance
+from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
 

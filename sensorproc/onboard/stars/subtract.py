@@ -14,6 +14,7 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.background import MOMENTS_CLIP, MOMENTS_RMS, cell_means, residual_maps
 from sensorproc.onboard.image.cosmic_rays import reject_outliers, spikes
 from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
+from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.kernels.filtered import weights
 from sensorproc.onboard.kernels.gather import scatter_plane
 from sensorproc.onboard.pixel_ownership import HandOver
@@ -30,7 +31,6 @@ BRIGHT_MODEL_SIGMA = 8.0  # Pixels so bright in the model tell its error.
 UPPER_QUARTILE = 1.3233  # Upper quartile of chi-squared with one degree of freedom.
 MIN_MODEL_PIXELS, DEFAULT_MODEL_ERROR = 200, 0.03  # With fewer bright pixels the model's error is taken to be this.
 MAX_MODEL_ERROR = 0.2  # The error taken around saturated stars.
-PASSING_SIGMAS = 3.0  # PSF widths, and half its way to the next frame, around a passing object are hidden.
 MIN_LINE_PX = 64  # A row or column needs so many good pixels before its own level is trusted.
 PART_PX, MIN_PART_PX = 64, 24  # Parts of a line must agree in their level; each needs so many good pixels.
 STANDS_OUT = 4.0  # A line's level so many sigmas of its own noise high is believed as it is.
@@ -90,17 +90,12 @@ def _with_zero_points(frames: list[Solved], registered: list[Registered], model:
 
 
 def _hide(weight: np.ndarray, passing: list[Candidate], frames: list[Registered], most: int) -> None:
-    """Set the weights around passing objects to zero, each frame's where they are in it; no pixel in more than ``most``."""
+    """Set the weights under passing objects to zero, each frame's where they are in it; no pixel in more than ``most``."""
     hidden = np.zeros(weight.shape[1:], np.uint8)
-    for c in passing:
-        for k, frame in enumerate(frames):
-            u, v = c.x_px + c.vx_px_frame * frame.t_frames, c.y_px + c.vy_px_frame * frame.t_frames
-            x, y = (float(value) for value in frame.transform.to_detector(np.float64(u), np.float64(v)))
-            reach = PASSING_SIGMAS * frame.psf_sigma_px + 0.5 * float(np.hypot(c.vx_px_frame, c.vy_px_frame))
-            rows, columns = (slice(max(int(middle - reach), 0), max(int(middle + reach) + 2, 0)) for middle in (y, x))
-            around = hidden[rows, columns] < most
-            weight[k, rows, columns][around] = 0.0
-            hidden[rows, columns] += around
+    for one, frame in zip(weight, frames, strict=True):
+        lit = passes(frame, hidden.shape, passing) & (hidden < most)
+        one[lit] = 0.0
+        hidden += lit
 
 
 def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray, reach_px: int) -> float:

@@ -133,7 +133,7 @@ def test_a_fading_ring_is_levelled_and_an_object_beside_it_is_not(residuals, rng
     y, x = np.mgrid[: shape[0], : shape[1]]
     radius = np.hypot(x - 80.0, y - 80.0)
     ring, point = np.exp(-((radius - 45.0) ** 2) / (2.0 * 6.0**2)), np.exp(-((x - 80.0) ** 2 + (y - 80.0) ** 2) / (2.0 * s * s))
-    levelled = level_glow(_with(residuals, rng, lambda k: 3.0 * 0.8**k * ring + 20.0 * point))
+    levelled = level_glow(_with(residuals, rng, lambda k: 3.0 * 0.8**k * ring + 20.0 * point), [])
     on_ring = np.array([float(r.image_e[np.abs(radius - 45.0) < 3.0].mean()) for r in levelled])
     assert np.abs(on_ring).max() < 1.0  # of 3.0 in the first frame, and two thirds of it are wide enough to be seen as glow
     flux = [float((r.image_e * point).sum() / (point**2).sum()) for r in levelled]

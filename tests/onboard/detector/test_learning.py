@@ -7,8 +7,8 @@ import pytest
 
 from sensorproc.config import parse
 from sensorproc.frames import Frame, SensorFacts
-from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.detector.projection import kept_variance
+from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.state import PayloadState
 from tests.skies import made
 

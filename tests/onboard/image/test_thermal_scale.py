@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sensorproc.onboard.image.thermal_scale import thermal_scale
 from sensorproc.onboard.detector.projection import alike, kept_of_frames, kept_variance
+from sensorproc.onboard.image.thermal_scale import thermal_scale
 
 N, S = 8, 1.2
 AT_REST = np.tile([0.0, 1.0, 0.0], (N, 1))
