@@ -7,12 +7,10 @@ knows nothing of it; the sum over the set does.
 import numpy as np
 
 from sensorproc.onboard.detector.defects import lasting
-from sensorproc.onboard.image.background import MOMENTS_CLIP, MOMENTS_RMS
+from sensorproc.onboard.image.background import clipped_rms
 from sensorproc.onboard.image.matched_filter import template, through
 from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail
 from sensorproc.onboard.stage import stage
-
-LEAST_SAMPLES = 100  # Fewer pixels tell nothing.
 
 
 @stage(bytes_px=16)
@@ -24,11 +22,7 @@ def rest_sigma(residuals: list[Residual]) -> float:
     z = through(pixel, template(Trail(), residuals[0].registration.psf_sigma_px))
     some = np.s_[::2, ::2]  # of a filtered map more would tell nothing new
     good = z[some][pixel[some] != 0.0].astype(float)
-    sigma = 1.0
-    for _ in range(4):
-        inner = good[np.abs(good) < MOMENTS_CLIP * sigma]
-        sigma = max(float(np.sqrt((inner * inner).mean())) / MOMENTS_RMS, 1.0) if len(inner) > LEAST_SAMPLES else 1.0
-    return sigma
+    return max(clipped_rms(good), 1.0)
 
 
 def pattern_sigma(path: np.ndarray, s: float, rest_sigma: float) -> float:

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from sensorproc.onboard.detector.defects import masked
-from sensorproc.onboard.image.matched_filter import template, through
+from sensorproc.onboard.image.background import clipped_rms
+from sensorproc.onboard.image.matched_filter import MIN_ENERGY, filtered, template, through
 from sensorproc.onboard.image.passing_light import passing_light
 from sensorproc.onboard.products import MIN_FRAMES, Candidate, OwnPattern, Residual, Trail, freeze, pattern_prior, pattern_scales
 from sensorproc.onboard.stage import stage
@@ -26,6 +27,7 @@ CLIP = 6.0  # Sigmas of a pixel in that map: one hit is not light for all pixels
 # Chi-squared without and with the largest sample: of a pixel that jumps, and of neighbours that do not.
 JUMPS = (2.0, 1.3), (2.6, 1.45)
 AROUND_PX = 5  # Side of the median that tells those.
+LEAST_SCATTER = 0.1  # Of the noise that was expected.
 MOST_CHI2 = 400.0  # Of one sample; more is not told apart.
 
 
@@ -125,14 +127,14 @@ def _jumping(images: list[np.ndarray], residuals: list[Residual], hidden: np.nda
 
 
 def _refined(residual: Residual, image: np.ndarray, jumping: np.ndarray, kept: float) -> Residual:
-    """A frame with its refined pixels, the jumping ones flagged, and its noise measured again. The fit has taken a part of the
-    noise with it: ``kept`` is what is left of its variance."""
+    """A frame with its refined pixels, the jumping ones flagged, and its noise measured again, by the pixel and through the PSF:
+    charge that trails in transfer correlates neighbours. The fit has taken a part of the noise with it: ``kept`` is what is left
+    of its variance."""
     quiet = masked(residual, jumping)
     weight = quiet.weight
     plain = (weight > 0) & (residual.star_snr < 1.0)
-    scatter = 1.0
-    if plain.any():
-        scatter = 1.4826 * float(np.median(np.abs(image[plain] * np.sqrt(weight[plain]))))
-    weight = weight * np.float32(kept / max(scatter, 0.1) ** 2)
+    snr = filtered(image, weight, template(Trail(), residual.registration.psf_sigma_px), MIN_ENERGY)
+    scatter = max(clipped_rms(image[plain] * np.sqrt(weight[plain])), clipped_rms(snr[plain & (snr != 0.0)]), LEAST_SCATTER)
+    weight = weight * np.float32(kept / scatter**2)
     freeze(image, weight)
     return replace(quiet, image_e=image, weight=weight)

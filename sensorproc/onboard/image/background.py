@@ -10,6 +10,7 @@ from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 
 MOMENTS_CLIP = 3.5  # Mean and rms are those of the pixels within so many sigmas,
 MOMENTS_RMS = 0.99694  # in which a unit normal has this rms.
+CLIP_ROUNDS, LEAST_SAMPLES = 4, 100  # Rounds of clipping, and numbers without which an rms tells nothing.
 
 
 def background_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:
@@ -114,3 +115,12 @@ def _enlarge(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     wide = cv2.resize(np.ascontiguousarray(beyond), (nx, ny), interpolation=cv2.INTER_CUBIC)
     y0, x0 = (ny - shape[0]) // 2, (nx - shape[1]) // 2
     return np.ascontiguousarray(wide[y0 : y0 + shape[0], x0 : x0 + shape[1]])
+
+
+def clipped_rms(z: np.ndarray) -> float:
+    """Standard deviation of numbers (m,) of zero mean, of which a few may be anything; one where they are too few to tell."""
+    z, sigma = np.asarray(z, float), 1.0
+    for _ in range(CLIP_ROUNDS):
+        inner = z[np.abs(z) < MOMENTS_CLIP * sigma]
+        sigma = float(np.sqrt((inner * inner).mean())) / MOMENTS_RMS if len(inner) > LEAST_SAMPLES else 1.0
+    return sigma

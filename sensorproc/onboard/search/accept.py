@@ -25,7 +25,7 @@ MEASURABLE_FRACTION = 0.02  # With less of it, the frame's flux means nothing.
 PLAIN_SNR = 5.0  # An object that is so plain in a frame is seen there, whatever is masked.
 DARK_SNR = 3.5  # No object takes so much light away.
 # Without so many of its strongest frames a track may lack so many sigmas of what is expected, or has this part of it at least.
-LEFT_WITHOUT = (1, 3.0, 0.7), (2, np.inf, 0.4)
+LEFT_WITHOUT = (1, 2.2, 0.7), (2, np.inf, 0.4)
 PLAIN_FRACTION = 0.6  # Of the frames that count,
 MIN_PLAIN = 4  # and frames in which an object is so plain that its light may change as it likes: no chance puts them on a line.
 # Its place in each of them may be so far from the track: sigmas, and what blends and registration do.

@@ -11,9 +11,9 @@ import numpy as np
 
 from sensorproc.config import CosmicRays, Flatten, Stars
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.image.background import MOMENTS_CLIP, MOMENTS_RMS, cell_means, residual_maps
+from sensorproc.onboard.image.background import cell_means, clipped_rms, residual_maps
 from sensorproc.onboard.image.cosmic_rays import reject_outliers, spikes
-from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
+from sensorproc.onboard.image.matched_filter import MIN_ENERGY, filtered, inverse_variance, template
 from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.kernels.filtered import weights
 from sensorproc.onboard.kernels.gather import scatter_plane
@@ -38,7 +38,6 @@ BROKEN_LINE = 4.0  # If parts differ so many times more than usual, the line has
 # Light that stands out so far is at least so many lines, and at most so many PSF sigmas, wide at this part of its highest level.
 LIGHT_SIGMAS, LIGHT_LINES, LIT_FRACTION = 8.0, (3, 5.5), 0.15
 SAMPLED_PX = 1_000_000  # In larger frames every fourth pixel tells the noise: to 0.1 %.
-MIN_ENERGY = 0.15  # A place with less of the typical template energy tells nothing of the noise.
 EXCESS_NOISE = 1.08  # A smaller excess of the filtered image's noise is chance.
 
 
@@ -190,11 +189,7 @@ def _noise_scale(image: np.ndarray, sigma: np.ndarray, star_free: np.ndarray) ->
     """Noise of star-free pixels over what was expected of them: a clipped rms, which the skewness of photons does not bend."""
     some = np.s_[::2, ::2] if image.size > SAMPLED_PX else np.s_[:, :]
     z = (image[some] / sigma[some])[star_free[some] == 0].astype(float)
-    scale = 1.0
-    for _ in range(3):
-        inner = z[np.abs(z) < MOMENTS_CLIP * scale]
-        scale = float(np.sqrt((inner * inner).mean())) / MOMENTS_RMS if len(inner) > 100 else 1.0
-    return scale
+    return clipped_rms(z)
 
 
 def filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, flatten: Flatten) -> np.ndarray:
