@@ -18,6 +18,7 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.straight_line import straight_line
 from sensorproc.onboard.threads import each
 
+ENOUGH_FRAMES = 8  # The mean of the inner half of so many samples holds nothing of what is in few of them.
 STILL_SIGMAS = 0.6  # A source that moves less from frame to frame, in PSF widths (at least pixels), is at the same place.
 APART_SIGMAS = 2.0  # A passing object moves so many PSF widths over the set, at least,
 WIDE_GAIN = 0.9  # A point gains 0.8 by a filter twice as wide as it.
@@ -58,7 +59,10 @@ def slow_movers(frames: list[Registered], config: Movers, register: Register) ->
 @stage(bytes_px=1)
 def bright_movers(frames: list[Registered], search: Search) -> list[Candidate]:
     """Straight tracks of points that do not stay: of those that stars were registered by, and of fainter ones where the frames'
-    own pattern was taken out, for it keeps a part of slow ones."""
+    own pattern was taken out, for it keeps a part of slow ones. Where stars sweep over the detector no place of the sky keeps a
+    passing object's light but in short sets, and hot pixels pass as objects do."""
+    if not frames[0].is_stare and len(frames) >= ENOUGH_FRAMES:
+        return []
     points = [frame.stars for frame in frames]
     if pattern_scales(frames) is not None:
         points = each(lambda frame: _points(frame, search), frames)
