@@ -43,6 +43,26 @@ def test_a_mover_among_them_is_found(tmp_path, seed):
 
 
 @seeds
+def test_bright_objects_that_hardly_leave_their_place_are_found(tmp_path, seed):
+    rng = np.random.default_rng(380 + seed)
+    shape, corners = (260, 260), [(70.0, 70.0), (190.0, 75.0), (65.0, 190.0), (185.0, 185.0)]
+    motions = []
+    for speed in (1.0, 1.3, 1.6, 2.0):
+        angle = rng.uniform(0.0, 2.0 * math.pi)
+        motions.append((speed * math.cos(angle), speed * math.sin(angle)))
+    lights = [
+        made.mover(x - 3.5 * vx, y - 3.5 * vy, vx, vy, 4500.0, drift=DRIFT)
+        for (x, y), (vx, vy) in zip(corners, motions, strict=True)
+    ]
+    tracklets, *_ = processed(tmp_path, made.frames(
+        rng, lights, shape=shape, n_stars=160, optics=WIDE, drift=DRIFT, dark=warming(rng, shape, 8), faintest=3000.0
+    ))  # fmt: skip
+    found = [any(math.hypot(t["vx_px_frame"] - vx, t["vy_px_frame"] - vy) < 0.2 for t in tracklets) for vx, vy in motions]
+    assert sum(found) >= 3  # one may lie behind a star
+    assert len(tracklets) <= 4
+
+
+@seeds
 @pytest.mark.parametrize("n", [3, 4])
 def test_a_bright_object_slower_than_a_pixel_is_found_in_a_few_frames(tmp_path, n, seed):
     rng = np.random.default_rng(340 + seed)

@@ -74,7 +74,7 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     del solved, registered  # the pixels belong to the next stage alone
     residuals = do(subtract_stars, starry, movers, passing, config.stars, config.cosmic_rays, config.flatten)
     residuals, own = do(without_drifting_stars, residuals, own)
-    passing = [*passing, *do(passing_points, residuals, config.search)]
+    passing = do(passing_points, residuals, passing, config.search)
     residuals, own = do(refine_pattern, residuals, own, passing)
     residuals = do(mask_lines, residuals)
     residuals = do(fill_shadows, residuals)

@@ -8,6 +8,7 @@ from sensorproc.onboard.products import Candidate, Registration
 
 REACH_SIGMAS = 3.2  # Farther out [PSF sigmas], and half the step to the next frame, is no light.
 EDGE = 0.01  # An object is where it has at least so much of its highest light.
+Box = tuple[slice, slice]
 
 
 def passes(place: Registration, shape: tuple[int, ...], passing: Sequence[Candidate]) -> np.ndarray:
@@ -16,17 +17,22 @@ def passes(place: Registration, shape: tuple[int, ...], passing: Sequence[Candid
 
 
 def passing_light(place: Registration, shape: tuple[int, ...], passing: Sequence[Candidate]) -> np.ndarray:
-    """Light (ny, nx) float32 of passing objects in a frame at ``place``, each in parts of its own highest."""
+    """Light (ny, nx) float32 of passing objects in a frame at ``place``, each in parts of its own highest, wherever it may be
+    between two frames: its motion within the exposure is shorter."""
     light, s = np.zeros(shape, np.float32), place.psf_sigma_px
     for c in passing:
-        u, v = c.x_px + c.vx_px_frame * place.t_frames, c.y_px + c.vy_px_frame * place.t_frames
-        x, y = (float(value) for value in place.transform.to_detector(np.float64(u), np.float64(v)))
         half_step = 0.5 * float(np.hypot(c.vx_px_frame, c.vy_px_frame))
-        reach = REACH_SIGMAS * s + half_step
-        top, left = max(int(np.ceil(y - reach)), 0), max(int(np.ceil(x - reach)), 0)
-        here = light[top : max(int(y + reach) + 1, 0), left : max(int(x + reach) + 1, 0)]
-        rows, columns = np.ogrid[top : top + here.shape[0], left : left + here.shape[1]]
-        # wherever in the step it may be: its motion within the exposure is shorter
-        apart = np.maximum(np.hypot(columns - x, rows - y) - half_step, 0.0)
-        np.maximum(here, np.exp(-0.5 * (apart / s) ** 2), out=here)
+        box, apart = _around(place, shape, c, half_step)
+        np.maximum(light[box], np.exp(-0.5 * (np.maximum(apart - half_step, 0.0) / s) ** 2), out=light[box])
     return light
+
+
+def _around(place: Registration, shape: tuple[int, ...], c: Candidate, more_px: float) -> tuple[Box, np.ndarray]:
+    """The part of a frame within reach of a passing object, and how far from it its pixels are [px]."""
+    u, v = c.x_px + c.vx_px_frame * place.t_frames, c.y_px + c.vy_px_frame * place.t_frames
+    x, y = (float(value) for value in place.transform.to_detector(np.float64(u), np.float64(v)))
+    reach = REACH_SIGMAS * place.psf_sigma_px + more_px
+    low = [max(int(np.ceil(value - reach)), 0) for value in (y, x)]
+    high = [min(max(int(value + reach) + 1, first), size) for value, first, size in zip((y, x), low, shape, strict=True)]
+    rows, columns = np.ogrid[low[0] : high[0], low[1] : high[1]]
+    return (slice(low[0], high[0]), slice(low[1], high[1])), np.hypot(columns - x, rows - y)

@@ -21,6 +21,7 @@ from sensorproc.onboard.threads import each
 ENOUGH_FRAMES = 8  # The mean of the inner half of so many samples holds nothing of what is in few of them.
 STILL_SIGMAS = 0.6  # A source that moves less from frame to frame, in PSF widths (at least pixels), is at the same place.
 APART_SIGMAS = 2.0  # A passing object moves so many PSF widths over the set, at least,
+SAME_SIGMAS = 2.5  # Tracks that are never farther apart [PSF widths] are one object's.
 WIDE_GAIN = 0.9  # A point gains 0.8 by a filter twice as wide as it.
 LINK_FRACTION = 0.5  # and keeps to its line better than what is linked without stars: there are more points here.
 FLOOR_SNR, LEAST_STILL = 60.0, 12  # Stars so bright, and so many of them, tell how well a place is known in each frame.
@@ -78,13 +79,24 @@ def _points(frame: Registered, search: Search) -> np.ndarray:
 
 
 @stage(bytes_px=20)
-def passing_points(residuals: list[Residual], search: Search) -> list[Candidate]:
-    """Straight tracks of points in frames without stars whose own pattern still keeps a part of them; none in other sets."""
+def passing_points(residuals: list[Residual], known: list[Candidate], search: Search) -> list[Candidate]:
+    """The ``known`` passing objects, and in frames without stars whose own pattern still keeps a part of them the straight tracks
+    of points that are not theirs."""
     if pattern_scales(residuals) is None:
-        return []
+        return known
     places = each(lambda r: in_sky(_narrow(bright_points(r, search), r), r.registration.transform), residuals)
     registrations = [r.registration for r in residuals]
-    return _passing(places, [r.t_frames for r in registrations], registrations[0].psf_sigma_px, search)
+    times, s = [r.t_frames for r in registrations], registrations[0].psf_sigma_px
+    found = _passing(places, times, s, search)
+    return [*known, *(c for c in found if not any(_together(c, other, times, s) for other in known))]
+
+
+def _together(one: Candidate, other: Candidate, times: list[float], s: float) -> bool:
+    """Whether two tracks are the same object's: nowhere far apart."""
+    t = np.array([min(times), max(times)])
+    dx = one.x_px - other.x_px + (one.vx_px_frame - other.vx_px_frame) * t
+    dy = one.y_px - other.y_px + (one.vy_px_frame - other.vy_px_frame) * t
+    return bool(np.hypot(dx, dy).max() < SAME_SIGMAS * s)
 
 
 def _narrow(points: np.ndarray, residual: Residual) -> np.ndarray:

@@ -1,0 +1,71 @@
+"""The detector's pattern and the light of objects that pass over it, solved together.
+
+An object that hardly leaves its place is in all frames, and no frame tells the pattern without it: its light and the pattern are
+solved in turns, with one flux and one straight way for each object.
+"""
+
+import numpy as np
+
+from sensorproc.onboard.detector.defects import total
+from sensorproc.onboard.kernels.track_fit import fit_track
+from sensorproc.onboard.products import Candidate, OwnPattern, Residual
+
+TURNS = 4  # More change nothing.
+STEPS, LONGEST_STEP_PX = 5, 1.0  # Of the fit of a way, in each turn.
+REACH_SIGMAS = 4.0  # An object's light reaches so many PSF sigmas.
+
+
+def solve_together(
+    residuals: list[Residual], passing: list[Candidate], seen: np.ndarray, scales: np.ndarray, own: OwnPattern
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is left of the pattern (ny, nx) [e-] in frames that hold ``scales`` (n,) times it, and what is known of it, by the
+    frames that are ``seen`` (n, ny, nx) to tell."""
+    weights = [np.where(tells, r.weight, np.float32(0.0)) for tells, r in zip(seen, residuals, strict=True)]
+    known = total([a * a * w for a, w in zip(scales, weights, strict=True)])
+    norm = np.maximum(known + own.prior, np.float32(1e-30))
+
+    def left(images: list[np.ndarray]) -> np.ndarray:
+        told = total([a * w * image for a, w, image in zip(scales, weights, images, strict=True)])
+        return np.asarray((told - own.prior * own.pattern_e) / norm)
+
+    shown = [r.image_e for r in residuals]
+    ways = [_way(residuals, c) for c in passing]
+    for _ in range(TURNS if passing else 0):
+        pattern = left(shown)
+        shown = [r.image_e.copy() for r in residuals]
+        ways = [_without(shown, residuals, scales, pattern, way) for way in ways]
+    return left(shown), known
+
+
+def _way(residuals: list[Residual], c: Candidate) -> np.ndarray:
+    """Where a candidate is in each frame (n, 2) [px]."""
+    places = []
+    for place in (r.registration for r in residuals):
+        u, v = c.x_px + c.vx_px_frame * place.t_frames, c.y_px + c.vy_px_frame * place.t_frames
+        places.append(place.transform.to_detector(np.float64(u), np.float64(v)))
+    return np.array(places, float)
+
+
+def _without(
+    shown: list[np.ndarray], residuals: list[Residual], scales: np.ndarray, pattern: np.ndarray, way: np.ndarray
+) -> np.ndarray:
+    """Take an object's light out of what is ``shown``, and return its way (n, 2), fitted to the frames less the pattern."""
+    s = residuals[0].registration.psf_sigma_px
+    low = np.maximum(np.floor(way.min(axis=0) - REACH_SIGMAS * s).astype(int), 0)
+    high = np.maximum(np.ceil(way.max(axis=0) + REACH_SIGMAS * s).astype(int) + 1, low)
+    box = np.s_[low[1] : high[1], low[0] : high[0]]
+    image = np.stack([r.image_e[box] - a * pattern[box] for r, a in zip(residuals, scales, strict=True)]).astype(np.float32)
+    weight = np.stack([r.weight[box] for r in residuals])
+    n, times = len(way), np.array([r.registration.t_frames for r in residuals])
+    step, summary, sums, normal = np.zeros(4), np.zeros(2), np.zeros(2 * n), np.zeros((5, 5))
+    points = np.tile([0.0, 1.0, 0.0], (n, 1))
+    half = REACH_SIGMAS * s
+    fit_track(image, weight, way - low, times, points, s, half, STEPS, LONGEST_STEP_PX, step, summary, sums, normal)
+    if not summary[0] > 0:
+        return way
+    way = way + step[:2] + step[2:] * times[:, None]
+    rows, columns = np.ogrid[low[1] : low[1] + image.shape[1], low[0] : low[0] + image.shape[2]]
+    for one, (x, y) in zip(shown, way, strict=True):
+        light = np.exp(-0.5 * ((columns - x) ** 2 + (rows - y) ** 2) / (s * s)) / (2.0 * np.pi * s * s)
+        one[box] -= np.float32(summary[1]) * light.astype(np.float32)
+    return way

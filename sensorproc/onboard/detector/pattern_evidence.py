@@ -1,0 +1,70 @@
+"""Which frames tell of the detector's pattern where: those that show nothing else there.
+
+What stands out in a frame through the PSF is light or a hit and tells nothing of the pattern under it, so that bright movers
+leave no ghosts. Where a mover is known to pass all frames tell but those in which it is there.
+"""
+
+import cv2
+import numpy as np
+
+from sensorproc.onboard.image.matched_filter import template, through
+from sensorproc.onboard.image.passing_light import passing_light
+from sensorproc.onboard.products import MIN_FRAMES, Candidate, Residual, Trail
+from sensorproc.onboard.threads import each
+
+HIDDEN_SNR = 4.0  # What is so bright in a frame through the PSF hides the pattern there,
+HIDDEN_SIGMAS = 2.2  # in so many PSF sigmas around.
+GHOST_SNR = 3.0  # Three frames that are so dark are no noise,
+ALIKE_SNR = 4.0  # and frames as dark as one another differ by no more.
+LEAST_LIGHT = 0.08  # So much of a passing object's highest light hides it, too.
+CLIP = 6.0  # Sigmas of a pixel in that map: one hit is not light for all pixels around.
+
+
+def hidden(residuals: list[Residual], passing: list[Candidate], scales: np.ndarray) -> np.ndarray:
+    """Where each frame shows something else than the pattern (n, ny, nx) bool.
+
+    Dark places tell as little as bright ones, or what is searched for would keep more than what a null search of reversed signs
+    finds; but those are told where light of other frames has made them dark: where an object has passed, and ghosts.
+    """
+    s = residuals[0].registration.psf_sigma_px
+    side = 2 * round(HIDDEN_SIGMAS * s) + 1
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+
+    def grown(places: np.ndarray) -> np.ndarray:
+        return cv2.dilate(places.astype(np.uint8), around) > 0
+
+    z = each(lambda r: np.clip(r.image_e * np.sqrt(r.weight), -CLIP, CLIP), residuals)
+    snr = each(lambda one: through(one, template(Trail(), s)), z)
+    level, is_ghost = _ghosts(snr, scales)
+    passed, lit = _lit(residuals, passing)
+
+    def hides(k: int) -> np.ndarray:
+        without = is_ghost & (snr[k] < scales[k] * (level + ALIKE_SNR))
+        bright, dark = (snr[k] > HIDDEN_SNR) | (is_ghost & ~without), snr[k] < -HIDDEN_SNR
+        return np.where(passed, lit[k], grown(bright) | (grown(dark) & ~grown(without)))
+
+    return np.stack(each(hides, range(len(residuals))))
+
+
+def _lit(residuals: list[Residual], passing: list[Candidate]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Where objects have passed (ny, nx) bool, and in each frame where their light is: in at most so many frames that enough are
+    left, those that see most of it."""
+    light = each(lambda r: passing_light(r.registration, r.image_e.shape, passing), residuals)
+    lit = [one > LEAST_LIGHT for one in light]
+    few = np.sum(lit, axis=0) > len(lit) - MIN_FRAMES
+    if few.any():
+        least = np.partition(np.stack([one[few] for one in light]), MIN_FRAMES - 1, axis=0)[MIN_FRAMES - 1]
+        for one, shows in zip(light, lit, strict=True):
+            shows[few] = one[few] > least
+    return np.logical_or.reduce([one > LEAST_LIGHT for one in light]), lit
+
+
+def _ghosts(snr: list[np.ndarray], scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How dark the darkest frames are (ny, nx), in sigmas, and where light of others was taken for the pattern (ny, nx) bool.
+
+    Light only adds: at least three frames are dark there, and as dark as one another.
+    """
+    ratio = np.stack([one / np.float32(a) for one, a in zip(snr, scales, strict=True)])
+    darkest = np.partition(ratio, MIN_FRAMES - 1, axis=0)[:MIN_FRAMES]
+    level, least = darkest[-1], darkest.min(axis=0)
+    return level, (level < -GHOST_SNR) & (level - least < ALIKE_SNR)
