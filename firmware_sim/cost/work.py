@@ -48,9 +48,9 @@ def work_after(work: Work, stage: str, result: Any) -> Work:
 
 def _is_idle(stage: str, arguments: Sequence[Any]) -> bool:
     """Whether a stage has nothing to do: those that see to a set's own dark pattern where none was solved."""
-    if stage in ("refine_pattern", "learn"):
+    if stage in ("refine_pattern", "without_drifting_stars", "learn"):
         return arguments[1] is None
-    return stage == "without_drifting_stars" and pattern_scales(arguments[0]) is None
+    return stage == "passing_points" and pattern_scales(arguments[0]) is None
 
 
 def _size(arguments: Sequence[Any]) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from sensorproc.onboard.products import Candidate, OwnPattern, Residual
 
 TURNS = 4  # More change nothing.
 STEPS, LONGEST_STEP_PX = 5, 1.0  # Of the fit of a way, in each turn.
-REACH_SIGMAS = 4.0  # An object's light reaches so many PSF sigmas.
+LIGHT_SIGMAS = 4.0  # Light reaches so many PSF sigmas.
 
 
 def solve_together(
@@ -51,15 +51,15 @@ def _without(
 ) -> np.ndarray:
     """Take an object's light out of what is ``shown``, and return its way (n, 2), fitted to the frames less the pattern."""
     s = residuals[0].registration.psf_sigma_px
-    low = np.maximum(np.floor(way.min(axis=0) - REACH_SIGMAS * s).astype(int), 0)
-    high = np.maximum(np.ceil(way.max(axis=0) + REACH_SIGMAS * s).astype(int) + 1, low)
+    low = np.maximum(np.floor(way.min(axis=0) - LIGHT_SIGMAS * s).astype(int), 0)
+    high = np.maximum(np.ceil(way.max(axis=0) + LIGHT_SIGMAS * s).astype(int) + 1, low)
     box = np.s_[low[1] : high[1], low[0] : high[0]]
     image = np.stack([r.image_e[box] - a * pattern[box] for r, a in zip(residuals, scales, strict=True)]).astype(np.float32)
     weight = np.stack([r.weight[box] for r in residuals])
     n, times = len(way), np.array([r.registration.t_frames for r in residuals])
     step, summary, sums, normal = np.zeros(4), np.zeros(2), np.zeros(2 * n), np.zeros((5, 5))
     points = np.tile([0.0, 1.0, 0.0], (n, 1))
-    half = REACH_SIGMAS * s
+    half = LIGHT_SIGMAS * s
     fit_track(image, weight, way - low, times, points, s, half, STEPS, LONGEST_STEP_PX, step, summary, sums, normal)
     if not summary[0] > 0:
         return way

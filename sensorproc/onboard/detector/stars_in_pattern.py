@@ -24,7 +24,7 @@ PASSES = 4  # Stars near brighter ones are seen when those are gone.
 MOST_STARS = 2000
 LEAST_LEFT = 1e-4  # If the frames hold a smaller part of a star's energy apart from the pattern, they tell nothing of it.
 LEAST_ENERGY = 0.1  # A place with less of the typical energy of a star on good pixels tells nothing of one.
-REACH_SIGMAS = 4.0  # Stars reach so many PSF sigmas.
+STAR_SIGMAS = 4.0  # Stars reach so many PSF sigmas.
 MODEL_ERROR = 0.1  # Of the PSF, in parts of what was taken out.
 
 
@@ -101,7 +101,7 @@ def _star_snr(cube: _Cube, left: float) -> np.ndarray:
 def _take_out(cube: _Cube, x: float, y: float) -> bool:
     """Fit a star at a place of the registered plane and take out what it leaves, if that is significant: whether it was."""
     s, places = cube.psf_sigma_px, _places(cube.registrations, x, y)
-    reach = round(REACH_SIGMAS * s)
+    reach = round(STAR_SIGMAS * s)
     left, top = (max(round(float(c)) - reach, 0) for c in places.mean(axis=0))
     box = np.s_[top : top + 2 * reach + 1, left : left + 2 * reach + 1]
     image, weight = (np.stack([one[box] for one in many]).astype(float) for many in (cube.images, cube.weights))
