@@ -5,6 +5,7 @@ the set in detector pixels shows what stays: slow objects, which are as wide as 
 sharper; and shadows of dust, which are dark.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import cv2
@@ -180,12 +181,13 @@ def _without_glow(residual: Residual, where: np.ndarray, usable: np.ndarray, nor
     return replace(residual, image_e=image)
 
 
-def total(images: list[np.ndarray]) -> np.ndarray:
+def total(images: Iterable[np.ndarray]) -> np.ndarray:
     """Sum of images in their order."""
-    result = np.zeros_like(images[0])
-    for image in images:
+    waiting = iter(images)
+    result = next(waiting).copy()
+    for image in waiting:
         result += image
-    return result
+    return np.asarray(result)
 
 
 def masked(residual: Residual, fixed: np.ndarray) -> Residual:

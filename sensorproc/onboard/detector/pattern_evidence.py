@@ -33,8 +33,10 @@ def hidden(residuals: list[Residual], passing: list[Candidate], scales: np.ndarr
     def grown(places: np.ndarray) -> np.ndarray:
         return cv2.dilate(places.astype(np.uint8), around) > 0
 
-    z = each(lambda r: np.clip(r.image_e * np.sqrt(r.weight), -CLIP, CLIP), residuals)
-    snr = each(lambda one: through(one, template(Trail(), s)), z)
+    def filtered(residual: Residual) -> np.ndarray:
+        return through(np.clip(residual.image_e * np.sqrt(residual.weight), -CLIP, CLIP), template(Trail(), s))
+
+    snr = each(filtered, residuals)
     level, is_ghost = _ghosts(snr, scales)
     passed, lit = _lit(residuals, passing)
 
@@ -49,14 +51,20 @@ def hidden(residuals: list[Residual], passing: list[Candidate], scales: np.ndarr
 def _lit(residuals: list[Residual], passing: list[Candidate]) -> tuple[np.ndarray, list[np.ndarray]]:
     """Where objects have passed (ny, nx) bool, and in each frame where their light is: in at most so many frames that enough are
     left, those that see most of it."""
-    light = each(lambda r: passing_light(r.registration, r.image_e.shape, passing), residuals)
-    lit = [one > LEAST_LIGHT for one in light]
-    few = np.sum(lit, axis=0) > len(lit) - MIN_FRAMES
+    shape = residuals[0].image_e.shape
+
+    def light(residual: Residual) -> np.ndarray:
+        return passing_light(residual.registration, shape, passing)
+
+    lit = each(lambda r: light(r) > LEAST_LIGHT, residuals)
+    passed = np.logical_or.reduce(lit)
+    few = np.sum(lit, axis=0, dtype=np.uint8) > len(lit) - MIN_FRAMES
     if few.any():
-        least = np.partition(np.stack([one[few] for one in light]), MIN_FRAMES - 1, axis=0)[MIN_FRAMES - 1]
-        for one, shows in zip(light, lit, strict=True):
-            shows[few] = one[few] > least
-    return np.logical_or.reduce([one > LEAST_LIGHT for one in light]), lit
+        here = np.stack(each(lambda r: light(r)[few], residuals))
+        least = np.partition(here, MIN_FRAMES - 1, axis=0)[MIN_FRAMES - 1]
+        for one, shows in zip(here, lit, strict=True):
+            shows[few] = one > least
+    return passed, lit
 
 
 def _ghosts(snr: list[np.ndarray], scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +72,10 @@ def _ghosts(snr: list[np.ndarray], scales: np.ndarray) -> tuple[np.ndarray, np.n
 
     Light only adds: at least three frames are dark there, and as dark as one another.
     """
-    ratio = np.stack([one / np.float32(a) for one, a in zip(snr, scales, strict=True)])
-    darkest = np.partition(ratio, MIN_FRAMES - 1, axis=0)[:MIN_FRAMES]
-    level, least = darkest[-1], darkest.min(axis=0)
-    return level, (level < -GHOST_SNR) & (level - least < ALIKE_SNR)
+    lowest = [np.full(snr[0].shape, np.inf, np.float32) for _ in range(MIN_FRAMES)]
+    for one, scale in zip(snr, scales, strict=True):
+        next_one = one / np.float32(scale)
+        for k, low in enumerate(lowest):
+            lowest[k], next_one = np.minimum(low, next_one), np.maximum(low, next_one)
+    level = lowest[-1]
+    return level, (level < -GHOST_SNR) & (level - lowest[0] < ALIKE_SNR)

@@ -17,7 +17,6 @@ from sensorproc.onboard.image.matched_filter import correlate, template
 from sensorproc.onboard.image.star_finding import find_stars
 from sensorproc.onboard.products import OwnPattern, Registration, Residual, Trail, freeze, pattern_prior, pattern_scales
 from sensorproc.onboard.stage import stage
-from sensorproc.onboard.threads import each
 
 LEAST_SNR = 5.0  # Of what a star leaves in all frames together, against the noise and against what it does not explain.
 PASSES = 4  # Stars near brighter ones are seen when those are gone.
@@ -81,8 +80,8 @@ def _star_snr(cube: _Cube, left: float) -> np.ndarray:
     h = template(Trail(), cube.psf_sigma_px).astype(np.float32)
     ny, nx = cube.pattern.shape
     a = cube.scales.astype(np.float32)
-    known = total([scale * scale * w for scale, w in zip(a, cube.weights, strict=True)])
-    common = total([scale * w * e for scale, w, e in zip(a, cube.weights, cube.images, strict=True)])
+    known = total(scale * scale * w for scale, w in zip(a, cube.weights, strict=True))
+    common = total(scale * w * e for scale, w, e in zip(a, cube.weights, cube.images, strict=True))
     common /= np.maximum(known, np.float32(1e-30))
 
     def sums(k: int) -> np.ndarray:
@@ -91,7 +90,7 @@ def _star_snr(cube: _Cube, left: float) -> np.ndarray:
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         return np.stack([cv2.warpPerspective(one, to_detector, (nx, ny), flags=flags) for one in both])
 
-    psi, phi = total(each(sums, range(len(cube.images))))
+    psi, phi = total(sums(k) for k in range(len(cube.images)))  # one after the other: memory for all at once is too much
     energy = np.float32(left) * np.maximum(phi, np.float32(1e-30))
     snr = np.where(phi > LEAST_ENERGY * float(np.median(phi)), psi / np.sqrt(energy), np.float32(0.0))
     scatter = 1.4826 * float(np.median(np.abs(snr[::2, ::2])))
