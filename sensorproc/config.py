@@ -191,6 +191,8 @@ class Accept:
     max_flux_chi2: Positive = 2.5  # of the frames' fluxes, per frame, flicker and noise allowed for
     fixed_motion_px: Positive = 0.5  # less motion over the detector in a whole stare set: a defect
     max_blended: Count = 6  # objects told apart under one track
+    max_in_line: Count = 8  # tracks on one row or column with one motion; more are an artefact, told as one event
+    max_tracks: Count = 100  # of a set, the strongest; that there were more is an event
     duplicate_px: Positive = 3.0  # rms distance of two tracks that are one object's
 
 

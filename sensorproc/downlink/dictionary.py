@@ -77,6 +77,8 @@ REASONS = (
     "CHECKOUT",
     "SEARCHED_AGAIN",
     "CLOUDED",
+    "ARTEFACT",
+    "TOO_MANY_TRACKS",
 )
 
 # Those that tell of a set or of the board, not of a frame that could not be used.
@@ -85,7 +87,7 @@ OF_BOARD = (
     "DEGRADED", "PING_LATE", "LINK_OUTAGE", "MODE_CHANGED", "SCAN_STARTED", "SCAN_STOPPED", "MEMORY_SQUEEZED", "FRAME_DUPLICATED",
     "CHECKOUT", "SEARCHED_AGAIN",
 )  # fmt: skip
-NOT_OF_FRAMES = frozenset(("NONE", "THRESHOLD_RAISED", "PACKETS_DROPPED", *OF_BOARD))
+NOT_OF_FRAMES = frozenset(("NONE", "THRESHOLD_RAISED", "PACKETS_DROPPED", "ARTEFACT", "TOO_MANY_TRACKS", *OF_BOARD))
 
 DATA_MODES = ("UNSET", "REAL", "TEST", "SIMULATED", "EXERCISE")
 ORIGINS = ("unknown", "detector", "stars", "co-rotating", "linked", "mover", "bright", "streaks")

@@ -18,6 +18,7 @@ from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Flattened, Prepared, Processed
 from sensorproc.onboard.residual_set import ResidualSet, residual_set
 from sensorproc.onboard.search.accept import accept
+from sensorproc.onboard.search.artefacts import without_artefacts
 from sensorproc.onboard.search.find import find
 from sensorproc.onboard.search.link import link_points
 from sensorproc.onboard.search.null_search import permuted_null_search
@@ -102,6 +103,7 @@ def search_stack(
         candidates = [*residuals.movers, *do(link_points, stack, config.search), *faint]
         tracks, cleaned = do(accept, stack, candidates, threshold.snr, config.accept)
         tracks = [track for track in tracks if not is_beside(track.path, stack.psf_sigma_px, residuals.bright)]
+        tracks, artefacts = do(without_artefacts, tracks, config.accept)
         permuted = permuted_null_search(stack, cleaned, found, threshold.lowest_permuted, state, config, do)
         faint_ones = [tracklet(stack, track, threshold.false_alarms, measure) for track in tracks]
     linked, alone = do(link_streaks, do(besides_tracks, stack, cleaned, streaks, [t.light for t in tracks]), stack)
@@ -117,4 +119,5 @@ def search_stack(
         n_velocities=n_velocities, n_candidates=len(candidates), n_null=threshold.n_null, excess=threshold.false_alarms.excess,
         null_found=sum(map(len, nulls)), null_expected=config.search.null_false_alarms * len(nulls),
         exposure_bias_s=residuals.exposure_bias_s, state_digest=state.digest(), calibration_loss_db=calibration_loss_db(stack),
+        artefacts=artefacts,
     )  # fmt: skip

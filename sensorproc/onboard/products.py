@@ -335,6 +335,17 @@ class Tracklet:
     members: tuple[Measurement, ...]
 
 
+@dataclass(frozen=True)
+class Artefact:
+    """Tracks that are no objects, or too many: ``reason`` is a name of the dictionary, ``n`` how many they are, around a place on
+    the detector [px]."""
+
+    reason: str
+    n: int
+    x_px: float
+    y_px: float
+
+
 Prepared = Flattened | Rejection  # what has become of a frame when its set is searched
 
 
@@ -346,7 +357,7 @@ class Processed:
     shown; ``n_null`` tracks of the sign-reversed search passed theory's own threshold. ``null_found`` tracks came of null
     searches where ``null_expected`` should have. ``exposure_bias_s``: what trails show of the exposure less the header's, and its
     sigma, 0 where stars do not trail. ``calibration_loss_db`` is the SNR that an object of one pixel a frame over the detector
-    loses to what is not known of it.
+    loses to what is not known of it. ``artefacts`` are told as events.
     """
 
     detector: int
@@ -365,6 +376,7 @@ class Processed:
     null_expected: float = 0.0
     exposure_bias_s: tuple[float, float] = (0.0, 0.0)
     calibration_loss_db: float = 0.0
+    artefacts: tuple[Artefact, ...] = ()
 
     @classmethod
     def nothing(cls, detector: int, rejections: tuple[Rejection, ...], state_digest: bytes) -> "Processed":

@@ -73,11 +73,14 @@ def set_rows(processed: Processed, frames: Sequence[Frame], last_ns: int) -> Row
     """
     done = {residual.facts.index for residual in processed.residuals}
     events = [event_values(Event.of(rejection)) for rejection in processed.rejections]
+    first = min((frame.index for frame in frames), default=0)
     if processed.n_null:
-        first = min((frame.index for frame in frames), default=0)
         numbers = processed.threshold_snr, float(processed.n_null)
         raised = Event("THRESHOLD_RAISED", Severity.ACTIVITY_HI, last_ns, numbers, first, processed.detector)
         events.append(event_values(raised))
+    for one in processed.artefacts:
+        told = Event(one.reason, Severity.WARNING_LO, last_ns, (one.x_px, one.y_px), first, processed.detector)
+        events.append(event_values(told))
     numbered = sorted(enumerate(processed.tracklets), key=lambda pair: pair[1].log10_pfa)
     members = [detection_values(m, i) for i, t in numbered for m in t.members]
     return {
