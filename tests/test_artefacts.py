@@ -62,3 +62,13 @@ def test_of_too_many_the_strongest_stay_and_the_others_are_told():
     left, (told,) = without_artefacts(tracks, ACCEPT)
     assert left == tracks[: ACCEPT.max_tracks]
     assert (told.reason, told.n) == ("TOO_MANY_TRACKS", 130 - ACCEPT.max_tracks)
+
+
+@pytest.mark.parametrize("apart", [6.5, 8.0, 10.0])
+def test_a_row_of_points_is_no_streak(tmp_path, apart):
+    rng = np.random.default_rng(round(10 * apart))
+    step = apart * made.Optics().fwhm_px
+    places = np.arange(14.0, 200.0, step) + rng.uniform(-1.0, 1.0, len(np.arange(14.0, 200.0, step)))
+    lights = [made.mover(120.0 - 3.5 * 1.6, y, 1.6, 0.0, float(rng.uniform(1500.0, 5000.0))) for y in places]
+    _, streaks, *_ = processed(tmp_path, made.frames(rng, lights, shape=(220, 220)))
+    assert len(streaks) == 0

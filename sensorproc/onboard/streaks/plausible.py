@@ -12,8 +12,9 @@ from sensorproc.onboard.streaks.line_search import Line
 NARROW, WIDE = 0.5, 2.5  # Widths tried, in PSF widths: particle tracks are narrower than light, edges of stray light wider.
 NARROW_MARGIN = 1.0  # A narrower line must fit better by this SNR: a faint streak may do so by chance,
 NARROW_GAIN = 1.1  # and so many times: a bright one may do so where the PSF is not quite what it is taken for.
-# A streak is cut into pieces of this length [px] or longer, each of this SNR if all are equally lit.
-PIECE_PX, PIECE_SNR = 8.0, 2.0
+# A streak is cut into pieces of this length [PSF sigmas] or longer, each of this SNR if all are equally lit: longer ones would
+# each hold one of a row of points.
+PIECE_SIGMAS, PIECE_SNR = 2.5, 2.0
 LOW_FRACTION = 0.3  # A piece below this part of the streak's mean level counts as empty.
 FIXED_FRACTION = 0.25  # A streak with this part of its level at the same place in the other frames is fixed.
 # Starlight so many times brighter than the streak leaves a part of itself under it; if under so much of it, that is all there is.
@@ -42,7 +43,7 @@ def is_like_light(image: np.ndarray, weight: np.ndarray, streak: Streak, s: floa
         return False
     if snr_as_wide(image, weight, streak, WIDE * s) > streak.snr:
         return False
-    n = int(min(max(streak.length_px / PIECE_PX, 3.0), max(3.0, (streak.snr / PIECE_SNR) ** 2)))
+    n = int(min(max(streak.length_px / (PIECE_SIGMAS * s), 3.0), max(3.0, (streak.snr / PIECE_SNR) ** 2)))
     psi, phi = pieces(image, weight, streak, s, n)
     seen = phi > 0.2 * np.median(phi)
     if not seen.any() or not psi[seen].sum() > 0:
