@@ -44,8 +44,7 @@ def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) ->
     """
     if is_slewing(frame, config.register):
         raise FrameSetRejected("SLEWING", arcsec_s=frame.slew_arcsec_s or 0.0)
-    calibrated = do(calibrate, frame, state, config.calibrate)
-    return do(flatten, calibrated, config.flatten)
+    return do(flatten, do(calibrate, frame, state, config.calibrate), config.flatten)
 
 
 def prepare_or_reject(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Prepared:
@@ -83,8 +82,7 @@ def search_set(
         residuals = residual_set(frames, state, table, config, do)
         rejections = tuple(sorted([*rejected, *residuals.unplaced], key=lambda r: r.frame_index))
         processed = search_stack(residuals, rejections, state, config, do)
-        after = state.after_set(processed.null_found, processed.null_expected, *residuals.taught)
-        return processed, after
+        return processed, state.after_set(processed.null_found, processed.null_expected, *residuals.taught)
     except FrameSetRejected as reason:
         rejections = tuple([*rejected, *(Rejection.of(facts, reason) for facts in usable)])
         return Processed.nothing(detector, rejections, state.digest()), state.after_set()
@@ -113,11 +111,10 @@ def search_stack(
     single = [streak_measurement(stack.frames[k], streak, by_chance, measure.position_floor_px) for k, streak in alone]
     nulls = [snrs for snrs in (threshold.null_snrs, permuted) if snrs is not None]
     return Processed(
-        detector=stack.facts.detector, residuals=stack.frames, rejections=rejections,
+        detector=stack.facts.detector, residuals=stack.frames, rejections=rejections, artefacts=artefacts,
         tracklets=(*bright_ones, *faint_ones, *linked_ones), streaks=tuple(single),
         threshold_snr=threshold.snr, expected_false_alarms=config.search.false_alarms_per_set,
         n_velocities=n_velocities, n_candidates=len(candidates), n_null=threshold.n_null, excess=threshold.false_alarms.excess,
         null_found=sum(map(len, nulls)), null_expected=config.search.null_false_alarms * len(nulls),
         exposure_bias_s=residuals.exposure_bias_s, state_digest=state.digest(), calibration_loss_db=calibration_loss_db(stack),
-        artefacts=artefacts,
     )  # fmt: skip

@@ -24,8 +24,7 @@ class FrameFacts:
     ``shape`` (ny, nx); ``background_e`` and ``noise_e`` the frame's typical ones [e-], 0 before they are measured; ``flux_scale``
     what its pixels were divided by to have the light of the set's clear frames; ``is_dark_known`` whether the payload has a dark
     map of its detector, ``dark_scale`` how many times as strong as in it the dark charge is; ``pattern_scale`` how many times the
-    set's own dark pattern was taken out of it, 0 if none was; ``pattern_prior`` as how many frames of the set all earlier ones
-    count in that pattern.
+    set's own dark pattern was taken out of it, 0 if none was; ``pattern_prior`` what earlier sets tell of it, in frames.
     """
 
     index: int
@@ -98,11 +97,12 @@ class Flattened:
 class OwnPattern:
     """What a set's own frames add to the dark pattern known before: ``pattern_e`` (ny, nx) float32 [e-] and the ``information``
     (ny, nx) float32 that they have of it [e-^-2]; ``prior`` (ny, nx) float32 that of all earlier sets, zero where the pixel is no
-    longer what it was."""
+    longer what it was. ``stars`` (m, 2) are the registered places of those taken out of it."""
 
     pattern_e: Image
     information: Image
     prior: Image
+    stars: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
 
 
 @dataclass(frozen=True)
@@ -337,8 +337,7 @@ class Tracklet:
 
 @dataclass(frozen=True)
 class Artefact:
-    """Tracks that are no objects, or too many: ``reason`` is a name of the dictionary, ``n`` how many they are, around a place on
-    the detector [px]."""
+    """``n`` tracks that are no objects, or too many, around a place on the detector; ``reason`` is a name of the dictionary."""
 
     reason: str
     n: int
@@ -394,11 +393,6 @@ def pattern_scales(frames: Sequence[Registered] | Sequence[Residual]) -> np.ndar
     """How warm the pattern was (n,) that was solved from a set's own frames and taken out of them; None if none was."""
     scales = np.array([frame.facts.pattern_scale for frame in frames])
     return scales if len(scales) >= MIN_FRAMES and (scales > 0.0).all() else None
-
-
-def pattern_prior(frames: Sequence[Residual]) -> float:
-    """As how many frames of a set all earlier ones count in its pattern."""
-    return frames[0].facts.pattern_prior
 
 
 def reference_of(frames: Sequence[Registered]) -> Registered:

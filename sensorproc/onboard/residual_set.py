@@ -76,6 +76,7 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     residuals, own = do(without_drifting_stars, residuals, own)
     passing = do(passing_points, residuals, passing, config.search)
     residuals, own = do(refine_pattern, residuals, own, passing)
+    residuals, own = do(without_drifting_stars, residuals, own)  # those beside brighter ones are in the pattern only now
     residuals = do(mask_lines, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals, passing)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze, pattern_prior, pattern_scales
+from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 
 Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in memory, and their weights
@@ -53,8 +53,8 @@ class Stack:
 
     @property
     def pattern_prior(self) -> float:
-        """:func:`~sensorproc.onboard.products.pattern_prior` of the frames."""
-        return pattern_prior(self.frames)
+        """What earlier sets tell of the pattern, in frames."""
+        return self.facts.pattern_prior
 
     def taught_at(self, path: np.ndarray) -> np.ndarray:
         """Whether a frame (column) has a say in the solved pattern where an object on ``path`` (n, 2) is in another one (row)."""

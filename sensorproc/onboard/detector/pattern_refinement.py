@@ -14,7 +14,7 @@ from sensorproc.onboard.detector.pattern_and_light import solve_together
 from sensorproc.onboard.detector.pattern_evidence import hidden
 from sensorproc.onboard.image.background import clipped_rms
 from sensorproc.onboard.image.matched_filter import MIN_ENERGY, filtered, template
-from sensorproc.onboard.products import MIN_FRAMES, Candidate, OwnPattern, Residual, Trail, freeze, pattern_prior, pattern_scales
+from sensorproc.onboard.products import MIN_FRAMES, Candidate, OwnPattern, Residual, Trail, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
@@ -41,13 +41,13 @@ def refine_pattern(
     left, known = solve_together(residuals, passing, seen, a, own)
     images = [r.image_e - a[k] * left for k, r in enumerate(residuals)]
     jumping = _jumping(images, residuals, hides)
-    kept = 1.0 - scales**2 / ((scales**2).sum() + pattern_prior(residuals))
+    kept = 1.0 - scales**2 / ((scales**2).sum() + residuals[0].facts.pattern_prior)
     pattern, known = own.pattern_e + left, np.where(jumping, np.float32(0.0), known)
     freeze(pattern, known)
     refined = each(
         lambda k: _refined(replace(residuals[k], taught=seen[k]), images[k], jumping, float(kept[k])), range(len(residuals))
     )
-    return refined, OwnPattern(pattern, known, own.prior)
+    return refined, replace(own, pattern_e=pattern, information=known)
 
 
 def _jumping(images: list[np.ndarray], residuals: list[Residual], hides: np.ndarray) -> np.ndarray:

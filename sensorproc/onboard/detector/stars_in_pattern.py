@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy.spatial import cKDTree
 
 from sensorproc.onboard.detector.defects import total
 from sensorproc.onboard.detector.projection import kept_variance
 from sensorproc.onboard.image.matched_filter import correlate, template
 from sensorproc.onboard.image.star_finding import find_stars
-from sensorproc.onboard.products import OwnPattern, Registration, Residual, Trail, freeze, pattern_prior, pattern_scales
+from sensorproc.onboard.products import OwnPattern, Registration, Residual, Trail, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 
 LEAST_SNR = 5.0  # Of what a star leaves in all frames together, against the noise and against what it does not explain.
@@ -38,18 +39,24 @@ def without_drifting_stars(residuals: list[Residual], own: OwnPattern | None) ->
     registrations = [r.registration for r in residuals]
     s = registrations[0].psf_sigma_px
     places = _places(registrations, 0.5 * (nx - 1), 0.5 * (ny - 1))
-    left = kept_variance(places, np.zeros((len(places), 3)), scales, s, pattern_prior(residuals))
+    left = kept_variance(places, np.zeros((len(places), 3)), scales, s, residuals[0].facts.pattern_prior)
     if left < LEAST_LEFT:
         return residuals, own
     images, weights = [r.image_e.copy() for r in residuals], [r.weight.copy() for r in residuals]
-    cube = _Cube(images, weights, own.pattern_e.copy(), registrations, scales)
+    taught = [r.taught for r in residuals if r.taught is not None]
+    cube = _Cube(images, weights, own.pattern_e.copy(), registrations, scales, taught or None)
+    before = cKDTree(own.stars) if len(own.stars) else None  # what is left of those is the PSF's error
+    done: list[np.ndarray] = []
     for _ in range(PASSES):
-        stars = find_stars(_star_snr(cube, left), LEAST_SNR, max(round(s), 1), MOST_STARS)
-        if not sum(_take_out(cube, float(x), float(y)) for x, y, _ in stars):
+        stars = find_stars(_star_snr(cube, left), LEAST_SNR, max(round(s), 1), MOST_STARS)[:, :2]
+        new = np.ones(len(stars), bool) if before is None else before.query(stars)[0] > STAR_SIGMAS * s
+        out = [star for star in stars[new] if _take_out(cube, *map(float, star))]
+        done += out
+        if not out:
             break
     freeze(*images, *weights, cube.pattern)
     taken = [replace(r, image_e=i, weight=w) for r, i, w in zip(residuals, images, weights, strict=True)]
-    return taken, replace(own, pattern_e=cube.pattern)
+    return taken, replace(own, pattern_e=cube.pattern, stars=np.array([*own.stars, *done]).reshape(-1, 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +69,7 @@ class _Cube:
     pattern: np.ndarray
     registrations: list[Registration]
     scales: np.ndarray
+    taught: list[np.ndarray] | None
 
     @property
     def psf_sigma_px(self) -> float:
@@ -110,7 +118,7 @@ def _take_out(cube: _Cube, x: float, y: float) -> bool:
     dx, dy = columns - places[:, :1, None], rows - places[:, 1:, None]
     light = np.exp(-0.5 * (dx * dx + dy * dy) / (s * s)) / (2.0 * np.pi * s * s)
     a = cube.scales[:, None, None]
-    share = np.median(light / a, axis=0)  # as the pattern was found
+    share = _share(light, a, weight, None if cube.taught is None else np.stack([one[box] for one in cube.taught]))
     shows = light - a * share
     energy = float((weight * shows * shows).sum())
     flux = float((weight * shows * image).sum()) / max(energy, 1e-30)
@@ -121,6 +129,17 @@ def _take_out(cube: _Cube, x: float, y: float) -> bool:
         whole[box] -= (flux * shows[k]).astype(np.float32)
         certain[box] /= (1.0 + weight[k] * (MODEL_ERROR * flux * shows[k]) ** 2).astype(np.float32)
     return True
+
+
+def _share(light: np.ndarray, a: np.ndarray, weight: np.ndarray, taught: np.ndarray | None) -> np.ndarray:
+    """What a star of ``light`` (n, ny, nx) has put into the pattern, as that was found: the median of all frames, or the mean of
+    those that have taught it since."""
+    median = np.median(light / a, axis=0)
+    if taught is None:
+        return np.asarray(median)
+    say = weight * taught
+    known = (a * a * say).sum(axis=0)
+    return np.where(known > 0.0, (a * say * light).sum(axis=0) / np.maximum(known, 1e-30), median)
 
 
 def _unexplained(image: np.ndarray, weight: np.ndarray, light: np.ndarray, apart: tuple[np.ndarray, np.ndarray]) -> float:

@@ -118,7 +118,8 @@ def _passing(places: list[np.ndarray], times: list[float], s: float, search: Sea
     seen = [sum(np.isfinite(tree.query(p[:, :2], distance_upper_bound=reach)[0]).astype(int) for tree in trees) for p in places]
     clouds = [p[here <= n // 2] for p, here in zip(places, seen, strict=True)]
     near = replace(search, link_radius_px=LINK_FRACTION * search.link_radius_px)
-    return linked(clouds, np.array(times), APART_SIGMAS * s / float(np.ptp(times)), near)
+    slowest = APART_SIGMAS * s / float(np.ptp(times))
+    return [c for c in linked(clouds, np.array(times), slowest, near) if np.hypot(c.vx_px_frame, c.vy_px_frame) > slowest]
 
 
 def _floors(tracks: list[tuple[np.ndarray, ...]], n: int, config: Movers) -> np.ndarray:
