@@ -73,10 +73,10 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     starry = HandOver(solved)
     del solved, registered  # the pixels belong to the next stage alone
     residuals = do(subtract_stars, starry, movers, passing, config.stars, config.cosmic_rays, config.flatten)
-    residuals, own = do(without_drifting_stars, residuals, own)
+    residuals, own = do(without_drifting_stars, residuals, own, passing)
     passing = do(passing_points, residuals, passing, config.search)
     residuals, own = do(refine_pattern, residuals, own, passing)
-    residuals, own = do(without_drifting_stars, residuals, own)  # those beside brighter ones are in the pattern only now
+    residuals, own = do(without_drifting_stars, residuals, own, passing)  # those beside brighter ones are in the pattern only now
     residuals = do(mask_lines, residuals)
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals, passing)

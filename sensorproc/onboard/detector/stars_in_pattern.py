@@ -16,7 +16,7 @@ from sensorproc.onboard.detector.defects import total
 from sensorproc.onboard.detector.projection import kept_variance
 from sensorproc.onboard.image.matched_filter import correlate, template
 from sensorproc.onboard.image.star_finding import find_stars
-from sensorproc.onboard.products import OwnPattern, Registration, Residual, Trail, freeze, pattern_scales
+from sensorproc.onboard.products import Candidate, OwnPattern, Registration, Residual, Trail, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 
 LEAST_SNR = 5.0  # Of what a star leaves in all frames together, against the noise and against what it does not explain.
@@ -29,9 +29,11 @@ MODEL_ERROR = 0.1  # Of the PSF, in parts of what was taken out.
 
 
 @stage(bytes_px=40)
-def without_drifting_stars(residuals: list[Residual], own: OwnPattern | None) -> tuple[list[Residual], OwnPattern | None]:
+def without_drifting_stars(
+    residuals: list[Residual], own: OwnPattern | None, passing: list[Candidate]
+) -> tuple[list[Residual], OwnPattern | None]:
     """Residuals of a set whose own pattern was taken out, without what stars in it leave as they drift, and the pattern without
-    those stars; others as they are."""
+    those stars; others as they are. No star is where an object passes."""
     scales = pattern_scales(residuals)
     if scales is None or own is None:
         return residuals, own
@@ -45,11 +47,13 @@ def without_drifting_stars(residuals: list[Residual], own: OwnPattern | None) ->
     images, weights = [r.image_e.copy() for r in residuals], [r.weight.copy() for r in residuals]
     taught = [r.taught for r in residuals if r.taught is not None]
     cube = _Cube(images, weights, own.pattern_e.copy(), registrations, scales, taught or None)
-    before = cKDTree(own.stars) if len(own.stars) else None  # what is left of those is the PSF's error
+    times = np.array([r.t_frames for r in registrations])[:, None]
+    ways = [np.array([c.x_px, c.y_px]) + times * np.array([c.vx_px_frame, c.vy_px_frame]) for c in passing]
+    taboo = np.concatenate([own.stars, *ways])  # what is left of stars that are out already is the PSF's error
     done: list[np.ndarray] = []
     for _ in range(PASSES):
         stars = find_stars(_star_snr(cube, left), LEAST_SNR, max(round(s), 1), MOST_STARS)[:, :2]
-        new = np.ones(len(stars), bool) if before is None else before.query(stars)[0] > STAR_SIGMAS * s
+        new = cKDTree(taboo).query(stars)[0] > STAR_SIGMAS * s
         out = [star for star in stars[new] if _take_out(cube, *map(float, star))]
         done += out
         if not out:
