@@ -12,9 +12,7 @@ import numpy as np
 from sensorproc.onboard.detector.defects import masked
 from sensorproc.onboard.detector.pattern_and_light import solve_together
 from sensorproc.onboard.detector.pattern_evidence import hidden
-from sensorproc.onboard.image.background import clipped_rms
-from sensorproc.onboard.image.matched_filter import MIN_ENERGY, filtered, template
-from sensorproc.onboard.products import MIN_FRAMES, Candidate, OwnPattern, Residual, Trail, freeze, pattern_scales
+from sensorproc.onboard.products import MIN_FRAMES, Candidate, OwnPattern, Residual, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
@@ -65,14 +63,14 @@ def _jumping(images: list[np.ndarray], residuals: list[Residual], hides: np.ndar
 
 
 def _refined(residual: Residual, image: np.ndarray, jumping: np.ndarray, kept: float) -> Residual:
-    """A frame with its refined pixels, the jumping ones flagged, and its noise measured again, by the pixel and through the PSF:
-    charge that trails in transfer correlates neighbours. The fit has taken a part of the noise with it: ``kept`` is what is left
-    of its variance."""
+    """A frame with its refined pixels, the jumping ones flagged, and its noise measured again. The fit has taken a part of the
+    noise with it: ``kept`` is what is left of its variance."""
     quiet = masked(residual, jumping)
     weight = quiet.weight
     plain = (weight > 0) & (residual.star_snr < 1.0)
-    snr = filtered(image, weight, template(Trail(), residual.registration.psf_sigma_px), MIN_ENERGY)
-    scatter = max(clipped_rms(image[plain] * np.sqrt(weight[plain])), clipped_rms(snr[plain & (snr != 0.0)]), LEAST_SCATTER)
+    scatter = 1.0
+    if plain.any():
+        scatter = max(1.4826 * float(np.median(np.abs(image[plain] * np.sqrt(weight[plain])))), LEAST_SCATTER)
     weight = weight * np.float32(kept / scatter**2)
     freeze(image, weight)
     return replace(quiet, image_e=image, weight=weight)
