@@ -161,7 +161,7 @@ def level_glow(residuals: list[Residual], passing: list[Candidate]) -> list[Resi
     signal, seen = _summed(residuals, GLOW_CLIP)
     mean = signal / np.sqrt(np.maximum(seen, 1.0))
     compact = (np.abs(mean) > TEST_SIGMA) & (np.abs(cv2.blur(mean, (GLOW_BOX_PX, GLOW_BOX_PX))) < WIDE_FRACTION * np.abs(mean))
-    for r in residuals:
+    for r in residuals if passing else ():
         compact |= passes(r.registration, compact.shape, passing)
     usable = np.where(compact | (seen < MIN_FRAMES), np.float32(0.0), np.float32(1.0))
     norm = np.maximum(cv2.GaussianBlur(usable, (0, 0), GLOW_PX), np.float32(0.1))

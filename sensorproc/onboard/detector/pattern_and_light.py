@@ -7,7 +7,8 @@ solved in turns, with one flux and one straight way for each object.
 import numpy as np
 
 from sensorproc.onboard.detector.defects import total
-from sensorproc.onboard.kernels.track_fit import fit_track
+from sensorproc.onboard.image.passing_light import on_detector
+from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Candidate, OwnPattern, Residual
 
 TURNS = 4  # More change nothing.
@@ -29,21 +30,12 @@ def solve_together(
         return np.asarray((told - own.prior * own.pattern_e) / norm)
 
     shown = [r.image_e for r in residuals]
-    ways = [_way(residuals, c) for c in passing]
+    ways = [np.array([on_detector(c, r.registration) for r in residuals]) for c in passing]
     for _ in range(TURNS if passing else 0):
         pattern = left(shown)
         shown = [r.image_e.copy() for r in residuals]
         ways = [_without(shown, residuals, scales, pattern, way) for way in ways]
     return left(shown), known
-
-
-def _way(residuals: list[Residual], c: Candidate) -> np.ndarray:
-    """Where a candidate is in each frame (n, 2) [px]."""
-    places = []
-    for place in (r.registration for r in residuals):
-        u, v = c.x_px + c.vx_px_frame * place.t_frames, c.y_px + c.vy_px_frame * place.t_frames
-        places.append(place.transform.to_detector(np.float64(u), np.float64(v)))
-    return np.array(places, float)
 
 
 def _without(
@@ -64,8 +56,6 @@ def _without(
     if not summary[0] > 0:
         return way
     way = way + step[:2] + step[2:] * times[:, None]
-    rows, columns = np.ogrid[low[1] : low[1] + image.shape[1], low[0] : low[0] + image.shape[2]]
-    for one, (x, y) in zip(shown, way, strict=True):
-        light = np.exp(-0.5 * ((columns - x) ** 2 + (rows - y) ** 2) / (s * s)) / (2.0 * np.pi * s * s)
-        one[box] -= np.float32(summary[1]) * light.astype(np.float32)
+    for one, (x, y) in zip(shown, way.tolist(), strict=True):
+        subtract_trail(one, x, y, float(summary[1]), 0.0, 1.0, 0.0, s, half)
     return way

@@ -33,12 +33,12 @@ def refine_pattern(
     if scales is None or own is None:
         return residuals, None
     a = scales.astype(np.float32)
-    hides = hidden(residuals, passing, scales)
-    seen = np.stack([(r.weight > 0) for r in residuals]) & ~hides
+    silent = hidden(residuals, passing, scales)
+    seen = np.stack([(r.weight > 0) for r in residuals]) & ~silent
     seen &= seen.sum(axis=0) >= MIN_FRAMES
     left, known = solve_together(residuals, passing, seen, a, own)
     images = [r.image_e - a[k] * left for k, r in enumerate(residuals)]
-    jumping = _jumping(images, residuals, hides)
+    jumping = _jumping(images, residuals, silent)
     kept = 1.0 - scales**2 / ((scales**2).sum() + residuals[0].facts.pattern_prior)
     pattern, known = own.pattern_e + left, np.where(jumping, np.float32(0.0), known)
     freeze(pattern, known)
@@ -48,16 +48,17 @@ def refine_pattern(
     return refined, replace(own, pattern_e=pattern, information=known)
 
 
-def _jumping(images: list[np.ndarray], residuals: list[Residual], hides: np.ndarray) -> np.ndarray:
+def _jumping(images: list[np.ndarray], residuals: list[Residual], silent: np.ndarray) -> np.ndarray:
     """Pixels (ny, nx) bool that scatter from frame to frame as no neighbour of theirs does."""
     n = len(images)
-    whole, largest = np.zeros(images[0].shape, np.float32), np.zeros(images[0].shape, np.float32)
-    for image, r, hidden_here in zip(images, residuals, hides, strict=True):
-        chi2 = np.where(hidden_here, np.float32(0.0), np.minimum(image * image * r.weight, np.float32(MOST_CHI2)))
-        whole += chi2
+    total, largest = np.zeros(images[0].shape, np.float32), np.zeros(images[0].shape, np.float32)
+    for image, r, hides in zip(images, residuals, silent, strict=True):
+        chi2 = np.where(hides, np.float32(0.0), np.minimum(image * image * r.weight, np.float32(MOST_CHI2)))
+        total += chi2
         np.maximum(largest, chi2, out=largest)
-    jumps = np.zeros(whole.shape, bool)
-    for chi2, most, most_around in (((whole - largest) / (n - 1), *JUMPS[0]), (whole / (n - 1), *JUMPS[1])):
+    jumps = np.zeros(total.shape, bool)
+    without, whole = JUMPS
+    for chi2, most, most_around in (((total - largest) / (n - 1), *without), (total / (n - 1), *whole)):
         jumps |= (chi2 > most) & (cv2.medianBlur(chi2, AROUND_PX) < most_around)
     return jumps
 

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from sensorproc.onboard.detector.defects import total
 from sensorproc.onboard.detector.projection import kept_variance
 from sensorproc.onboard.image.matched_filter import correlate, template
+from sensorproc.onboard.image.passing_light import in_registered
 from sensorproc.onboard.image.star_finding import find_stars
 from sensorproc.onboard.products import Candidate, OwnPattern, Registration, Residual, Trail, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
@@ -47,9 +48,8 @@ def without_drifting_stars(
     images, weights = [r.image_e.copy() for r in residuals], [r.weight.copy() for r in residuals]
     taught = [r.taught for r in residuals if r.taught is not None]
     cube = _Cube(images, weights, own.pattern_e.copy(), registrations, scales, taught or None)
-    times = np.array([r.t_frames for r in registrations])[:, None]
-    ways = [np.array([c.x_px, c.y_px]) + times * np.array([c.vx_px_frame, c.vy_px_frame]) for c in passing]
-    taboo = np.concatenate([own.stars, *ways])  # what is left of stars that are out already is the PSF's error
+    ways = [in_registered(c, r.t_frames) for c in passing for r in registrations]
+    taboo = np.array([*own.stars, *ways]).reshape(-1, 2)  # what is left of stars that are out already is the PSF's error
     done: list[np.ndarray] = []
     for _ in range(PASSES):
         stars = find_stars(_star_snr(cube, left), LEAST_SNR, max(round(s), 1), MOST_STARS)[:, :2]

@@ -10,7 +10,6 @@ from sensorproc.onboard.products import Residual, Trail
 
 HALF_SIGMAS = 4.0  # Half-width of the window in which light counts [PSF sigmas].
 
-MIN_ENERGY = 0.15  # A place with less of the typical template energy tells nothing of the noise.
 MIN_PHI = 0.15  # A pixel with less of the frame's typical template energy is not searched.
 
 

@@ -27,10 +27,21 @@ def passing_light(place: Registration, shape: tuple[int, ...], passing: Sequence
     return light
 
 
+def in_registered(c: Candidate, t_frames: float) -> tuple[float, float]:
+    """Place of an object in the registered plane [px] at a time [frames]."""
+    return c.x_px + c.vx_px_frame * t_frames, c.y_px + c.vy_px_frame * t_frames
+
+
+def on_detector(c: Candidate, place: Registration) -> tuple[float, float]:
+    """Place of an object on the detector [px] in a frame at ``place``."""
+    u, v = in_registered(c, place.t_frames)
+    x, y = place.transform.to_detector(np.float64(u), np.float64(v))
+    return float(x), float(y)
+
+
 def _around(place: Registration, shape: tuple[int, ...], c: Candidate, more_px: float) -> tuple[Box, np.ndarray]:
     """The part of a frame within reach of a passing object, and how far from it its pixels are [px]."""
-    u, v = c.x_px + c.vx_px_frame * place.t_frames, c.y_px + c.vy_px_frame * place.t_frames
-    x, y = (float(value) for value in place.transform.to_detector(np.float64(u), np.float64(v)))
+    x, y = on_detector(c, place)
     reach = REACH_SIGMAS * place.psf_sigma_px + more_px
     low = [max(int(np.ceil(value - reach)), 0) for value in (y, x)]
     high = [min(max(int(value + reach) + 1, first), size) for value, first, size in zip((y, x), low, shape, strict=True)]

@@ -40,12 +40,17 @@ def wide_enough(stars: np.ndarray, flattened: Flattened, flags: np.ndarray, trai
     """
     narrow = max(0.5 * s, 0.45)
     expected = 2.0 * s * narrow / (s * s + narrow * narrow)
-    kernel = template(trail, narrow).astype(np.float32)
-    middles = np.rint(stars[:, :2]).astype(np.int64)
-    sharpest = np.empty(len(stars))
-    least = STAR_ENERGY * float((kernel * kernel).sum()) / flattened.facts.noise_e**2
-    best_near(flattened.image_e, inverse_variance(flattened.sigma_e, flags), kernel, middles, least, sharpest)
+    kernel = template(trail, narrow)
+    least = STAR_ENERGY * float((kernel.astype(np.float32) ** 2).sum()) / flattened.facts.noise_e**2
+    sharpest = snr_near(flattened.image_e, inverse_variance(flattened.sigma_e, flags), kernel, stars, least)
     return stars[sharpest < (0.75 + 0.25 * expected) * stars[:, 2] + 2.0]
+
+
+def snr_near(image: np.ndarray, weight: np.ndarray, kernel: np.ndarray, points: np.ndarray, least: float = 0.0) -> np.ndarray:
+    """Highest SNR (m,) of a template at and around points x, y, SNR (m, 3), where it has more than ``least`` energy."""
+    best = np.empty(len(points))
+    best_near(image, weight, kernel.astype(np.float32), np.rint(points[:, :2]).astype(np.int64), least, best)
+    return best
 
 
 def _vertex(around: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
-"""Objects that must be known before stars are modelled: those so slow that they look like stars, by the motion of their own
-centroids; and, in short sets, bright ones, which stay in what stands still over so few frames."""
+"""Objects that must be known before stars and pattern are solved: those so slow that they look like stars, by the motion of their
+own centroids; and those that pass, bright enough in single frames to be linked, which would stay in what stands still."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,8 @@ from sensorproc.config import Movers, Register, Search
 from sensorproc.onboard.image.cosmic_rays import spikes
 from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.image.pairing import match_nearest
-from sensorproc.onboard.image.star_finding import find_stars, significance, wide_enough
-from sensorproc.onboard.kernels.filtered import best_near
+from sensorproc.onboard.image.passing_light import in_registered
+from sensorproc.onboard.image.star_finding import find_stars, significance, snr_near, wide_enough
 from sensorproc.onboard.products import Candidate, Registered, Residual, Trail, pattern_scales, reference_of
 from sensorproc.onboard.search.link import bright_points, in_sky, linked
 from sensorproc.onboard.stage import stage
@@ -20,9 +21,9 @@ from sensorproc.onboard.threads import each
 
 ENOUGH_FRAMES = 8  # The mean of the inner half of so many samples holds nothing of what is in few of them.
 STILL_SIGMAS = 0.6  # A source that moves less from frame to frame, in PSF widths (at least pixels), is at the same place.
-APART_SIGMAS = 2.0  # A passing object moves so many PSF widths over the set, at least,
 SAME_SIGMAS = 2.5  # Tracks that are never farther apart [PSF widths] are one object's.
-WIDE_GAIN = 0.9  # A point gains 0.8 by a filter twice as wide as it.
+WIDE_GAIN = 0.9  # Through a filter twice as wide a point has 0.8 of its SNR.
+APART_SIGMAS = 2.0  # A passing object moves so many PSF widths over the set, at least,
 LINK_FRACTION = 0.5  # and keeps to its line better than what is linked without stars: there are more points here.
 FLOOR_SNR, LEAST_STILL = 60.0, 12  # Stars so bright, and so many of them, tell how well a place is known in each frame.
 LEAST_FLOOR_PX = 0.03  # Pixels are no perfect squares.
@@ -93,17 +94,13 @@ def passing_points(residuals: list[Residual], known: list[Candidate], search: Se
 
 def _together(one: Candidate, other: Candidate, times: list[float], s: float) -> bool:
     """Whether two tracks are the same object's: nowhere far apart."""
-    t = np.array([min(times), max(times)])
-    dx = one.x_px - other.x_px + (one.vx_px_frame - other.vx_px_frame) * t
-    dy = one.y_px - other.y_px + (one.vy_px_frame - other.vy_px_frame) * t
-    return bool(np.hypot(dx, dy).max() < SAME_SIGMAS * s)
+    ends = min(times), max(times)
+    return max(math.dist(in_registered(one, t), in_registered(other, t)) for t in ends) < SAME_SIGMAS * s
 
 
 def _narrow(points: np.ndarray, residual: Residual) -> np.ndarray:
     """The points (m, 3) that a filter twice as wide fits less well than the PSF: not those of a coma or of a glare."""
-    kernel = template(Trail(), 2.0 * residual.registration.psf_sigma_px).astype(np.float32)
-    wide = np.empty(len(points))
-    best_near(residual.image_e, residual.weight, kernel, np.rint(points[:, :2]).astype(np.int64), 0.0, wide)
+    wide = snr_near(residual.image_e, residual.weight, template(Trail(), 2.0 * residual.registration.psf_sigma_px), points)
     return points[wide < WIDE_GAIN * points[:, 2] + 2.0]
 
 

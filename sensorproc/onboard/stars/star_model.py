@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from sensorproc.config import Flatten, Stars
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.matched_filter import correlate, template
+from sensorproc.onboard.image.passing_light import in_registered
 from sensorproc.onboard.image.star_finding import find_stars
 from sensorproc.onboard.kernels.star_fit import add_stars, fit_stars
 from sensorproc.onboard.kernels.steadiness import unsteadiness
@@ -213,7 +214,7 @@ def _without(plane: Plane, places: list[Sequence[float]], radius: float) -> Plan
 
 def _mover_places(movers: list[Candidate], frames: list[Registered]) -> list[tuple[float, float]]:
     """Where movers are in every frame, in the registered plane."""
-    return [(m.x_px + m.vx_px_frame * f.t_frames, m.y_px + m.vy_px_frame * f.t_frames) for m in movers for f in frames]
+    return [in_registered(m, f.t_frames) for m in movers for f in frames]
 
 
 def _paths(stars: np.ndarray, frames: list[Registered]) -> np.ndarray:

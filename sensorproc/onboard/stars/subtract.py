@@ -13,7 +13,7 @@ from sensorproc.config import CosmicRays, Flatten, Stars
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.background import cell_means, clipped_rms, residual_maps
 from sensorproc.onboard.image.cosmic_rays import reject_outliers, spikes
-from sensorproc.onboard.image.matched_filter import MIN_ENERGY, filtered, inverse_variance, template
+from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
 from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.kernels.filtered import weights
 from sensorproc.onboard.kernels.gather import scatter_plane
@@ -38,6 +38,7 @@ BROKEN_LINE = 4.0  # If parts differ so many times more than usual, the line has
 # Light that stands out so far is at least so many lines, and at most so many PSF sigmas, wide at this part of its highest level.
 LIGHT_SIGMAS, LIGHT_LINES, LIT_FRACTION = 8.0, (3, 5.5), 0.15
 SAMPLED_PX = 1_000_000  # In larger frames every fourth pixel tells the noise: to 0.1 %.
+MIN_ENERGY = 0.15  # A place with less of the typical template energy tells nothing of the noise.
 EXCESS_NOISE = 1.08  # A smaller excess of the filtered image's noise is chance.
 
 
@@ -91,7 +92,7 @@ def _with_zero_points(frames: list[Solved], registered: list[Registered], model:
 def _hide(weight: np.ndarray, passing: list[Candidate], frames: list[Registered], most: int) -> None:
     """Set the weights under passing objects to zero, each frame's where they are in it; no pixel in more than ``most``."""
     hidden = np.zeros(weight.shape[1:], np.uint8)
-    for one, frame in zip(weight, frames, strict=True):
+    for one, frame in zip(weight, frames, strict=True) if passing else ():
         lit = passes(frame, hidden.shape, passing) & (hidden < most)
         one[lit] = 0.0
         hidden += lit
