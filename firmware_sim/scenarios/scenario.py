@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from firmware_sim.scenarios.operations import FAULTS, Fault, Operations
+from firmware_sim.scenarios.zoo import instrument, is_zoo
 from firmware_sim.scene.settings.ranges import STRICT
 from firmware_sim.scene.settings.scene import Scene, Sensor
 from sensorproc import config as payload_config
@@ -50,7 +51,7 @@ class Scenario:
 
 
 def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | None = None) -> Scenario:
-    """A scenario from a TOML file, or one of the shipped by name.
+    """A scenario from a TOML file, one of the shipped by name, or an instrument of the zoo (``zoo_17``).
 
     ``preset`` replaces the payload it names, ``over`` some of its values.
 
@@ -62,7 +63,8 @@ def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | N
     ConfigError
         With every mistake at once.
     """
-    values = merged(read_named(source, FOLDER, SCENARIOS, "scenario"), over or {})
+    known = instrument(str(source)) if is_zoo(str(source)) else read_named(source, FOLDER, SCENARIOS, "scenario")
+    values = merged(known, over or {})
     sections = ("payload", "scene", "board", "operations")
     allowed = ("name", "preset", *sections)
     extra = sorted(set(values) - set(allowed))
@@ -76,8 +78,8 @@ def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | N
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or name.startswith("."):
         raise ConfigError([f"$.name = {name!r}: it becomes part of file names; use letters, digits, '_', '-' and '.'"])
     payload = _payload(merged(_given(asdict(base)), values.get("payload", {})))  # type: ignore[call-overload]
-    known = {name: getattr(payload.sensor, name) for name in Sensor.__annotations__}
-    sensor = {name: value for name, value in known.items() if value is not None}
+    told = {name: getattr(payload.sensor, name) for name in Sensor.__annotations__}
+    sensor = {name: value for name, value in told.items() if value is not None}
     scene_values = values.get("scene", {})
     if not isinstance(scene_values.get("sensor", {}), dict):
         raise ConfigError([f"$.scene.sensor = {scene_values['sensor']!r}: want a table"])
@@ -94,8 +96,10 @@ def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | N
         raise ConfigError([f"$.scene.start_utc: {error}"]) from None
     scene = replace(scene, start_utc=start)
     if scene.detector.overscan_columns >= scene.sensor.shape_px[1]:
-        told = f"{scene.detector.overscan_columns} of {scene.sensor.shape_px[1]} columns: none is left to see light"
-        raise ConfigError([f"$.scene.detector.overscan_columns = {told}"])
+        dark = f"{scene.detector.overscan_columns} of {scene.sensor.shape_px[1]} columns: none is left to see light"
+        raise ConfigError([f"$.scene.detector.overscan_columns = {dark}"])
+    if 2 * scene.defects.covered_px >= min(scene.sensor.shape_px):
+        raise ConfigError([f"$.scene.defects.covered_px = {scene.defects.covered_px}: no pixel is left to see light"])
     if scene.sensor.exposure_s > scene.sensor.cadence_s:
         longer = f"an exposure of {scene.sensor.exposure_s:g} s does not fit a cadence of {scene.sensor.cadence_s:g} s"
         raise ConfigError([f"$.payload.sensor: {longer}"])

@@ -42,7 +42,7 @@ class Renderer:
         self.attitude = Attitude(scene.pointing, self.host_middle, scene.n_frames, np.random.default_rng([scene.seed, 0]))
         self.diffuse = Diffuse(self.sensor, scene.sky, scene.stray_light)
         self.link = Link(scene.transmission, scene.n_frames, self.sensor.shape_px[0], scene.seed)
-        self.chip = Chip(self.sensor, scene.detector, scene.n_frames, scene.seed)
+        self.chip = Chip(self.sensor, scene.detector, scene.n_frames, scene.seed, scene.defects)
         ny, nx = self.sensor.shape_px
         self.sky_e = float(self._diffuse_e(0.0)[ny // 2, nx // 2])  # diffuse light of an exposure in mid-field
         self.targets = self._targets(sidereal)
@@ -124,7 +124,7 @@ class Renderer:
         self.lens.add(image, item.path[1:-1, None] - origin, item.shares_e[:, None], np.array([item.width_px]))
 
     def _diffuse_e(self, t_s: float) -> np.ndarray:
-        light = self.diffuse.light_e_s(self.attitude.ideal(t_s), self.host(t_s)[0], self.sun)
+        light = self.diffuse.light_e_s(self.attitude.ideal(t_s), self.host(t_s)[0], self.sun, t_s + self.middle_s)
         return light * self.sensor.exposure_s
 
     def _star_paths(self, t0: float, index: int) -> np.ndarray:

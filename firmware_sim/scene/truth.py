@@ -43,19 +43,19 @@ def _target(renderer: Renderer, exposure: Exposure, number: int, item: Seen) -> 
     signal = patch * renderer.chip.response[rows, columns]
     lost = renderer.link.lost_rows[exposure.index]
     signal[max(lost.start - rows.start, 0) : max(lost.stop - rows.start, 0)] = 0.0
-    noise2 = exposure.expected_e[rows, columns] + sensor.read_noise_e**2 + sensor.gain_e_per_dn**2 / 12.0
+    noise2 = exposure.expected_e[rows, columns] + renderer.chip.read_noise_e[rows, columns] ** 2 + sensor.gain_e_per_dn**2 / 12.0
     (x0, y0), (x1, y1) = item.path[0], item.path[-1]
     x, y = (item.path[1:-1] * item.shares_e[:, None]).sum(axis=0) / item.electrons
     ny, nx = sensor.shape_px
-    left = renderer.scene.detector.overscan_columns
-    is_edge = min(x0, x1) < left + EDGE_PX or max(x0, x1) > nx - 1 - EDGE_PX or min(y0, y1) < EDGE_PX
-    is_edge = bool(is_edge or max(y0, y1) > ny - 1 - EDGE_PX)
+    covered = renderer.scene.defects.covered_px
+    left, edge = max(renderer.scene.detector.overscan_columns, covered) + EDGE_PX, covered + EDGE_PX
+    is_edge = min(x0, x1) < left or max(x0, x1) > nx - 1 - edge or min(y0, y1) < edge or max(y0, y1) > ny - 1 - edge
     others = exposure.stars_e[rows, columns]
     light = patch / patch.sum()
     is_blend = float((others * light).sum()) > BLEND_SHARE * float((patch * light).sum())
     is_dead = float(signal.sum()) < 0.5 * float(patch.sum()) and not is_edge
     is_saturated = float((patch + exposure.expected_e[rows, columns]).max()) > sensor.full_well_e
-    held = (("edge", is_edge), ("blend", is_blend), ("dead", is_dead), ("saturated", is_saturated))
+    held = (("edge", bool(is_edge)), ("blend", is_blend), ("dead", is_dead), ("saturated", is_saturated))
     flags = [name for name, holds in held if holds]
     a, b, c = item.direction
     return {

@@ -19,7 +19,7 @@ from sensorproc.scoring.verdict.gates import Gate, parse_gates
 from sensorproc.toml_file import read_named
 
 FOLDER = resources.files("firmware_sim").joinpath("suites")
-SUITES = ("smoke", "nightly", "release", "limits", "false_alarms")
+SUITES = ("smoke", "nightly", "release", "limits", "false_alarms", "zoo")
 SEEDS_APART = 1_000_000  # between two runs of a suite, and
 CASES_APART = 10_000  # between two of its cases: no seed is used twice
 FIELDS = 24  # starting times of successive seeds: other stars for a camera held to its orbit, and the Sun moves on, too
@@ -28,21 +28,37 @@ FIELD_MINUTES = 7.0  # from one to the next: the orbit turns 1.75 deg
 
 @checked(frozen=True, config=STRICT)
 class Case:
-    """One scenario with ``n_seeds`` skies; ``over`` replaces values of its file."""
+    """One scenario with ``n_seeds`` skies; ``over`` replaces values of its file. Loss is counted from the search limit, or
+    from that of a search which must learn the detector's pattern from the very set (``own_pattern``)."""
 
     name: str
     scenario: str
     n_seeds: Annotated[int, Field(ge=1, le=CASES_APART)]
     preset: str | None = None
     over: dict[str, Any] = Field(default_factory=dict)
+    own_pattern: bool = False
+
+
+@checked(frozen=True, config=STRICT)
+class _Zoo:
+    """Instruments of the zoo, each a case, from number ``first`` on."""
+
+    instruments: Annotated[int, Field(ge=1, le=10_000)]
+    n_seeds: Annotated[int, Field(ge=1, le=CASES_APART)]
+    first: Annotated[int, Field(ge=0, le=900_000)] = 1
+
+    def cases(self) -> list[Case]:
+        names = [f"zoo_{number}" for number in range(self.first, self.first + self.instruments)]
+        return [Case(name, name, self.n_seeds, own_pattern=True) for name in names]
 
 
 @checked(frozen=True, config=STRICT)
 class _File:
-    """A suite of its own cases and gates, or ``like`` a shipped one with so many ``times`` its skies."""
+    """A suite of its own cases and gates, of a ``zoo``, or ``like`` a shipped one with so many ``times`` its skies."""
 
     case: list[Case] = Field(default_factory=list)
     gate: list[dict[str, Any]] = Field(default_factory=list)
+    zoo: _Zoo | None = None
     like: Literal["smoke", "nightly"] | None = None
     times: Annotated[int, Field(ge=1, le=100)] = 1
 
@@ -72,17 +88,18 @@ def load_suite(source: str | Path) -> Suite:
         file = TypeAdapter(_File).validate_python(read_named(source, FOLDER, SUITES, "suite"))
     except ValidationError as error:
         raise ConfigError([f"{source}: " + describe(item, _File) for item in error.errors()]) from None
-    if bool(file.case) == bool(file.like):
-        raise ConfigError([f"{source}: want either [[case]] or like"])
+    if [bool(file.case), bool(file.like), bool(file.zoo)].count(True) != 1:
+        raise ConfigError([f"{source}: want one of [[case]], [zoo] and like"])
     if file.like:
         other = load_suite(file.like)
         cases = [replace(case, n_seeds=case.n_seeds * file.times) for case in other.cases]
         return Suite(name, tuple(cases), other.gates, _digest(cases))
-    names = [case.name for case in file.case]
+    chosen = file.zoo.cases() if file.zoo else file.case
+    names = [case.name for case in chosen]
     if len(set(names)) < len(names):
         raise ConfigError([f"{source}: two cases are named {sorted({n for n in names if names.count(n) > 1})}"])
     gates = parse_gates({"gate": file.gate}, str(source)) if file.gate else []
-    return Suite(name, tuple(file.case), tuple(gates), _digest(file.case))
+    return Suite(name, tuple(chosen), tuple(gates), _digest(chosen))
 
 
 def _digest(cases: list[Case]) -> str:

@@ -1,6 +1,7 @@
 """One sky of one case, through the whole chain: rendered to files, processed, downlinked, decoded, scored."""
 
 import json
+import math
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -9,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from firmware_sim.scenarios.simulate import simulate
+from firmware_sim.scene.camera.psf import core_px
 from firmware_sim.scene.settings.scene import Scene
 from firmware_sim.validation.suite import Case, scenario_of
 from sensorproc import processing as replay
 from sensorproc.config import Config, merged, parse
-from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.recording import open_recording
 from sensorproc.scoring.fates import fates_and_sets, read_run
 from sensorproc.scoring.truth import load_truth
-from sensorproc.theory import sampled_sigma, search_curvatures, threshold
+from sensorproc.theory import sampled_sigma, search_curvatures, static_sky_loss, threshold
 
 
 def run_task(case: Case, place: int, run_seed: int, k: int, over: dict[str, Any], out: Path, key: str) -> Path:
@@ -37,14 +38,24 @@ def _flown(case: Case, place: int, run_seed: int, k: int, over: dict[str, Any], 
     truth = load_truth(folder / "rec" / "truth.json")
     rest = json.loads((folder / "rec" / "truth.json").read_text("utf-8"))["rest_px_frame"]
     about = {"case": case.name, "seed": k, "preset": case.preset or "", "limit_snr": limit_snr(scenario.scene, config, rest)}
-    return fates_and_sets(read_run(folder / "run"), truth, about)
+    rows, sets = fates_and_sets(read_run(folder / "run"), truth, about)
+    if case.own_pattern:
+        times = range(min(scenario.scene.set_frames, scenario.scene.n_frames))
+        for row in rows:
+            row["limit_snr"] /= static_sky_loss(row["rate_px_frame"], times, scene_sigma(scenario.scene)) or math.nan
+    return rows, sets
+
+
+def scene_sigma(scene: Scene) -> float:
+    """Width [px, 1 sigma] of the Gaussian that a point of the scene is for a search."""
+    return sampled_sigma(core_px(scene.optics, scene.sensor.psf_fwhm_px))
 
 
 def limit_snr(scene: Scene, config: Config, rest_px_frame: dict[str, list[float]]) -> float:
     """Threshold of a perfect search of one set: the whole frame, a box of velocities around everything that may be at rest
     (the stars, if they do not sweep by faster), the configured false alarms."""
     sensor, search = scene.sensor, config.search
-    s = sampled_sigma(sensor.psf_fwhm_px / FWHM_PER_SIGMA)
+    s = scene_sigma(scene)
     times = list(range(min(scene.set_frames, scene.n_frames)))
     rates = [rate for name, rate in rest_px_frame.items() if name != "stars" or np.abs(rate).max() <= search.box_px_frame]
     area = squares_area(np.array(rates), 2.0 * search.box_px_frame)

@@ -25,8 +25,8 @@ class Diffuse:
         from_ghost = np.hypot(x / max(nx - 1, 1) + 0.35, y / max(ny - 1, 1) - 1.2)
         self.arc = np.exp(-0.5 * ((from_ghost - 0.95) / 0.12) ** 2)
 
-    def light_e_s(self, camera: np.ndarray, host_km: np.ndarray, sun_km: np.ndarray) -> np.ndarray:
-        """Electron rate (ny, nx) of everything diffuse; places are geocentric."""
+    def light_e_s(self, camera: np.ndarray, host_km: np.ndarray, sun_km: np.ndarray, since_s: float = 0.0) -> np.ndarray:
+        """Electron rate (ny, nx) of everything diffuse; places are geocentric, ``since_s`` counts from the first frame."""
         to_sun, to_earth = sun_km - host_km, -host_km
         sun_level = 0.0 if is_in_shadow(host_km, sun_km) else fall(angle_deg(camera, to_sun), self.stray.sun_power, self.stray)
         earth_level = lit_earth(host_km, sun_km) * fall(angle_deg(camera, to_earth), self.stray.earth_power, self.stray)
@@ -34,6 +34,8 @@ class Diffuse:
         total += self.stray.sun * sun_level * self._towards(camera, to_sun)
         total += self.stray.earth * earth_level * self._towards(camera, to_earth)
         total += self.stray.arc * sun_level * self.arc
+        if self.stray.fading:
+            total += self.stray.fading * math.exp(-since_s / self.stray.fading_s) * self._towards(camera, to_sun)
         return self.floor_e_s * total
 
     def _towards(self, camera: np.ndarray, direction: np.ndarray) -> np.ndarray:

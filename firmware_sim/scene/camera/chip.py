@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 
-from firmware_sim.scene.settings.detector import Detector
+from firmware_sim.scene.camera.defects import Flaws
+from firmware_sim.scene.settings.detector import Defects, Detector
 from firmware_sim.scene.settings.scene import Sensor
 
 BAND_GAP_EV = 1.11  # silicon
 BOLTZMANN_EV_K = 8.617333e-5
 ZERO_C_K = 273.15
+NO_DEFECTS = Defects()
 
 
 def dark_factor(temperature_c: float, reference_c: float) -> float:
@@ -22,11 +24,13 @@ def dark_factor(temperature_c: float, reference_c: float) -> float:
 class Chip:
     """The same seed gives the same chip. ``calibration`` is what the payload knows of it: (x, y, dark e-/s, kind)."""
 
-    def __init__(self, sensor: Sensor, detector: Detector, n_frames: int, seed: int):
+    def __init__(self, sensor: Sensor, detector: Detector, n_frames: int, seed: int, defects: Defects = NO_DEFECTS):
         self.sensor, self.detector = sensor, detector
-        rng = np.random.default_rng([seed, 2])
+        chip_seed = seed if detector.chip is None else detector.chip
+        rng = np.random.default_rng([chip_seed, 2])
         ny, nx = self.shape = sensor.shape_px
-        self.response = np.maximum(1.0 + rng.normal(0.0, detector.prnu, (ny, nx)), 0.0)
+        self.flaws = Flaws(defects, self.shape, detector.kind == "cmos", n_frames, np.random.default_rng([chip_seed, 8]))
+        self.response = np.maximum(1.0 + rng.normal(0.0, detector.prnu, (ny, nx)), 0.0) * self.flaws.response
         self.columns_dn = rng.normal(0.0, detector.column_noise_dn, nx)
         factor = dark_factor(detector.temperature_c, detector.dark_reference_c)
         self.dark_e_s = np.full((ny, nx), detector.dark_e_s * factor)
@@ -41,22 +45,41 @@ class Chip:
             (int(x), int(y), float(dark), "hot")
             for x, y, dark in zip(self.hot_x[known], self.hot_y[known], (hot_e_s * error)[known], strict=True)
         ]
-        self._telegraph(factor, n_frames, rng)
+        if detector.hot_known:
+            self.calibration += [(x, y, 0.0, "dead") for y, x in self.flaws.dead.tolist()]
+        self._telegraph(factor, n_frames, rng, rng if detector.chip is None else np.random.default_rng([seed, 7]))
         self._dead_columns(rng)
         self.dark_e_s[:, : detector.overscan_columns] = 0.0
         self.response[:, : detector.overscan_columns] = 0.0
+        self.warmth = self._warmth(n_frames)
+        rng = np.random.default_rng([seed, 9])
+        self.walk_dn = np.cumsum(rng.normal(0.0, detector.column_drift_dn, (n_frames, nx)), axis=0)
+        self.read_noise_e = np.full((ny, nx), sensor.read_noise_e)
+        if detector.read_noise_dex:
+            self.read_noise_e *= 10.0 ** np.random.default_rng([chip_seed, 10]).normal(0.0, detector.read_noise_dex, (ny, nx))
+
+    def _warmth(self, n_frames: int) -> np.ndarray:
+        """Dark current of every frame over that at the middle of the scene: a trend, and a heater's cycle."""
+        detector, t_s = self.detector, (np.arange(n_frames) - 0.5 * (n_frames - 1)) * self.sensor.cadence_s
+        warmer = detector.warming_k_min * t_s / 60.0 + detector.breathing_k * np.sin(2.0 * np.pi * t_s / detector.breathing_s)
+        return np.array([dark_factor(detector.temperature_c + k, detector.temperature_c) for k in warmer])
+
+    def level_dn(self, frame: int) -> np.ndarray:
+        """Offsets (ny, nx) or (nx,) of a frame that are the detector's own."""
+        columns = self.columns_dn + self.walk_dn[frame]
+        return columns if self.flaws.is_level else columns + self.flaws.frame_level_dn(frame)
 
     def _places(self, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         ny, nx = self.shape
         n = rng.poisson(fraction * ny * nx)
         return rng.integers(0, ny, n), rng.integers(self.detector.overscan_columns, nx, n)
 
-    def _telegraph(self, factor: float, n_frames: int, rng: np.random.Generator) -> None:
+    def _telegraph(self, factor: float, n_frames: int, rng: np.random.Generator, chance: np.random.Generator) -> None:
         """Pixels that jump between two levels: places, height, and whether up in each frame (n_frames, n)."""
         self.rts_y, self.rts_x = self._places(self.detector.rts_fraction, rng)
         self.rts_e_s = factor * self.detector.rts_e_s * 10 ** rng.normal(0.0, 0.3, len(self.rts_y))
-        flips = rng.random((n_frames, len(self.rts_y))) < self.detector.rts_flip
-        start = rng.random(len(self.rts_y)) < 0.5
+        flips = chance.random((n_frames, len(self.rts_y))) < self.detector.rts_flip
+        start = chance.random(len(self.rts_y)) < 0.5
         self.rts_is_up = (np.cumsum(flips, axis=0) + start) % 2 == 1
 
     def _dead_columns(self, rng: np.random.Generator) -> None:
@@ -75,7 +98,8 @@ class Chip:
         electrons = light_e
         if self.detector.kind == "ccd" and self.detector.transfer_s:  # every row crosses the whole lit column once
             electrons = light_e + light_e.mean(axis=0) * (self.detector.transfer_s / exposure_s)
-        electrons = electrons * self.response + self.dark_e_s * exposure_s
+        warm_s = exposure_s * self.warmth[frame]
+        electrons = electrons * self.response + self.dark_e_s * warm_s + self.flaws.glow_e_s * exposure_s
         up = self.rts_is_up[frame]
-        electrons[self.rts_y[up], self.rts_x[up]] += self.rts_e_s[up] * exposure_s
+        electrons[self.rts_y[up], self.rts_x[up]] += self.rts_e_s[up] * warm_s
         return electrons

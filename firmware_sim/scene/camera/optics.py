@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from firmware_sim.scene.camera.psf import REACH_PX, Profile
 from firmware_sim.scene.kernels.deposit import deposit
 from firmware_sim.scene.settings.scene import Optics, Sensor
 from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA, SPEED_OF_LIGHT_KM_S
@@ -41,6 +42,7 @@ class Lens:
         self.corner_px = float(np.hypot(*self.centre))
         self.core_px = math.hypot(sensor.psf_fwhm_px / FWHM_PER_SIGMA, optics.defocus_px)
         self.blur_px = blur_rad / self.ifov_rad
+        self.profile = None if optics.family == "gaussian" else Profile(optics, sensor.psf_fwhm_px, self.blur_px)
 
     def project(self, apparent: np.ndarray, camera: np.ndarray) -> np.ndarray:
         """Pixels (n, 2) of apparent directions; those behind the camera fall far outside."""
@@ -58,11 +60,16 @@ class Lens:
 
     def reach_px(self) -> int:
         """Half-width of the largest image of a point."""
+        if self.profile is not None:
+            return REACH_PX
         widest = math.hypot(self.core_px * (1.0 + 2.0 * self.optics.field_growth), self.blur_px)
         return math.ceil(5.0 * widest * self.optics.halo_ratio) + 2
 
     def add(self, image: np.ndarray, paths: np.ndarray, electrons: np.ndarray, widths: np.ndarray) -> None:
-        """Add sources trailed along paths (k, n, 2): ``electrons`` (k, n) at every sample, core ``widths`` (n,)."""
+        """Add sources trailed along paths (k, n, 2): ``electrons`` (k, n) at every sample, ``widths`` (n,) of Gaussian cores."""
+        if self.profile is not None:
+            self.profile.add(image, paths.reshape(-1, 2), electrons.ravel())
+            return
         halo = self.optics.halo_fraction
         for share, ratio, every in ((1.0 - halo, 1.0, 1), (halo, self.optics.halo_ratio, HALO_EVERY)):
             if not share:

@@ -5,12 +5,12 @@ import math
 import numpy as np
 
 from firmware_sim.scene.camera.optics import point_noise_e, sampled_width
+from firmware_sim.scene.camera.psf import core_px
 from firmware_sim.scene.objects.illumination import lit_mag
 from firmware_sim.scene.objects.targets import Target, sight, state_in_field
 from firmware_sim.scene.orbit import GEO_RADIUS_KM, GM_EARTH, State
 from firmware_sim.scene.settings.scene import Scene
 from firmware_sim.scene.settings.targets import Drawn
-from sensorproc.conventions import FWHM_PER_SIGMA
 
 RANGE_KM = 20000.0  # of objects given by their motion alone
 EDGE_PX = 12.0
@@ -41,10 +41,11 @@ def drawn_targets(
 def _apart(places: list[tuple[float, float]], apart_px: float, scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
     """A place away from the others, as far as there is room."""
     ny, nx = scene.sensor.shape_px
-    left = min(scene.detector.overscan_columns + EDGE_PX, nx - 1)
-    low = min(EDGE_PX, (ny - 1) / 2)
+    edge = scene.defects.covered_px + EDGE_PX
+    left = min(max(scene.detector.overscan_columns, scene.defects.covered_px) + EDGE_PX, nx - 1)
+    low = min(edge, (ny - 1) / 2)
     for _ in range(TRIES):
-        x, y = float(rng.uniform(left, max(nx - 1 - EDGE_PX, left))), float(rng.uniform(low, ny - 1 - low))
+        x, y = float(rng.uniform(left, max(nx - 1 - edge, left))), float(rng.uniform(low, ny - 1 - low))
         if all(math.hypot(x - a, y - b) >= apart_px for a, b in places):
             break
     return x, y
@@ -87,11 +88,13 @@ def _belt_state(drawn: Drawn, line: np.ndarray, host: State, rng: np.random.Gene
 def _mag(frame_snr: float, rate_px_frame: float, sky_e: float, scene: Scene) -> float:
     """Magnitude that gives a matched-filter SNR in one frame on clear sky: noise pixels of a Gaussian core, and a trail."""
     sensor = scene.sensor
-    core_px = sensor.psf_fwhm_px / FWHM_PER_SIGMA
+    width_px = core_px(scene.optics, sensor.psf_fwhm_px)
     variance = sky_e + scene.detector.dark_e_s * sensor.exposure_s + sensor.read_noise_e**2
     trail = rate_px_frame * sensor.exposure_s / sensor.cadence_s
-    loss = _mean_square(trail / (2.0 * sampled_width(core_px)))
-    flux = frame_snr * point_noise_e(core_px, variance) / math.sqrt(loss) / (1.0 - 0.5 * scene.optics.halo_fraction)
+    loss = _mean_square(trail / (2.0 * sampled_width(width_px)))
+    flux = frame_snr * point_noise_e(width_px, variance) / math.sqrt(loss)
+    if scene.optics.family == "gaussian":
+        flux /= 1.0 - 0.5 * scene.optics.halo_fraction
     return sensor.zeropoint_mag - 2.5 * math.log10(flux / sensor.exposure_s)
 
 

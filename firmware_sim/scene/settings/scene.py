@@ -1,6 +1,6 @@
 """What a scene is made of: the camera, its host, where it looks and the sky, with every default. All effects are on.
 
-Zero (or ``false``) switches an effect off. Silicon is in :mod:`detector_settings`, objects in :mod:`target_settings`.
+Zero (or ``false``) switches an effect off. Silicon is in :mod:`detector`, objects in :mod:`targets`.
 """
 
 from dataclasses import field
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from firmware_sim.scene.settings.detector import Detector, Radiation, Transmission
+from firmware_sim.scene.settings.detector import Defects, Detector, Radiation, Transmission
 from firmware_sim.scene.settings.ranges import STRICT, Fraction, NotNegative, Positive
 from firmware_sim.scene.settings.targets import Crossing, Drawn, Formation, Neighbour
 
@@ -83,15 +83,28 @@ class StrayLight:
     earth: NotNegative = 0.15  # with a full Earth 90 deg from the boresight
     earth_power: NotNegative = 4.0
     gradient: Fraction = 0.6  # how uneven both lie over the field: brighter towards their source
+    fading: NotNegative = 0.0  # light that dies away from the first frame on, uneven likewise,
+    fading_s: Positive = 60.0  # by e in this time
 
 
 @dataclass(frozen=True, config=STRICT)
 class Optics:
-    """The point spread function, a core and a wider halo integrated over pixels, and where it lands."""
+    """The point spread function, integrated over pixels, and where it lands.
 
-    halo_fraction: Fraction = 0.06
-    halo_ratio: Annotated[float, Field(gt=1)] = 3.0  # halo width over core width
-    field_growth: NotNegative = 0.08  # relative growth of the core's width from centre to corner, quadratic
+    ``gaussian``: a core and a wider halo. ``moffat``: (1 + (r/a)^2)^-beta. ``pupil``: diffraction at a round aperture with a
+    central obscuration and four spider legs, with aberrations; ``psf_fwhm_px`` is then the width of the unaberrated core.
+    """
+
+    family: Literal["gaussian", "moffat", "pupil"] = "gaussian"
+    moffat_beta: Annotated[float, Field(ge=1.5, le=20)] = 3.0
+    obscuration: Annotated[float, Field(ge=0, le=0.6)] = 0.3  # of the aperture's diameter
+    spider: Annotated[float, Field(ge=0, le=0.1)] = 0.02  # width of a leg, likewise
+    defocus_waves: NotNegative = 0.0  # rms over the aperture
+    coma_waves: NotNegative = 0.0
+    astigmatism_waves: NotNegative = 0.0
+    halo_fraction: Fraction = 0.06  # of a Gaussian,
+    halo_ratio: Annotated[float, Field(gt=1)] = 3.0  # halo width over core width,
+    field_growth: NotNegative = 0.08  # and relative growth of the core's width from centre to corner, quadratic
     defocus_px: NotNegative = 0.0  # Gaussian blur added in quadrature: a thermal state, not a defect to have by default
     distortion_px: float = 0.3  # radial, cubic: displacement at the corner
 
@@ -111,6 +124,7 @@ class Scene:
     stray_light: StrayLight = field(default_factory=StrayLight)
     optics: Optics = field(default_factory=Optics)
     detector: Detector = field(default_factory=Detector)
+    defects: Defects = field(default_factory=Defects)
     radiation: Radiation = field(default_factory=Radiation)
     transmission: Transmission = field(default_factory=Transmission)
     neighbours: tuple[Neighbour, ...] = ()

@@ -10,6 +10,7 @@ from sensorproc.scoring.figures.intervals import Estimate
 MAXIMISED = 4  # parameters of a linear motion
 LAPSES = 1e-3  # a chance of this much to be found or missed for another reason: no single target decides
 LOSSES_DB = np.linspace(-1.5, 8.0, 1901)
+WIDE_LOSSES_DB = np.linspace(-2.0, 15.0, 341)
 STEEPEST = 50.0  # units of x over the spread of x: without overlap of found and missed no slope is known
 LEAST = 8  # targets, with at least one found and one missed
 
@@ -49,11 +50,17 @@ def search_loss(snr: np.ndarray, is_found: np.ndarray, limit_snr: np.ndarray, co
     rho, y, u = (np.asarray(v, float) for v in (snr, is_found, limit_snr))
     if len(rho) < LEAST or y.min() == y.max():
         return Estimate(math.nan, -math.inf, math.inf, len(rho))
-    profile = np.empty(len(LOSSES_DB))
-    for i, loss in enumerate(LOSSES_DB):
-        chance = stats.ncx2.sf(u * u, MAXIMISED + 1, np.maximum(rho * 10.0 ** (-loss / 20.0), 1e-3) ** 2)
-        chance = LAPSES + (1.0 - 2.0 * LAPSES) * chance
-        profile[i] = (y * np.log(chance) + (1.0 - y) * np.log1p(-chance)).sum()
+    profile = loss_likelihood(rho, y, u, LOSSES_DB)
     peak = int(np.argmax(profile))
     inside = LOSSES_DB[profile > profile[peak] - 0.5 * stats.chi2.isf(1 - confidence, 1)]
     return Estimate(float(LOSSES_DB[peak]), float(inside[0]), float(inside[-1]), len(rho))
+
+
+def loss_likelihood(rho: np.ndarray, y: np.ndarray, u: np.ndarray, losses_db: np.ndarray) -> np.ndarray:
+    """Log-likelihood (m,) of every loss, given SNRs, who was found (1.0 or 0.0) and the limit of each (n,)."""
+    profile = np.empty(len(losses_db))
+    for i, loss in enumerate(losses_db):
+        chance = stats.ncx2.sf(u * u, MAXIMISED + 1, np.maximum(rho * 10.0 ** (-loss / 20.0), 1e-3) ** 2)
+        chance = LAPSES + (1.0 - 2.0 * LAPSES) * chance
+        profile[i] = (y * np.log(chance) + (1.0 - y) * np.log1p(-chance)).sum()
+    return profile

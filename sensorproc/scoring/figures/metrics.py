@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sensorproc.scoring.figures.cases import median_loss_db, most_false, worst_loss_db
 from sensorproc.scoring.figures.intervals import Estimate, bootstrap_ratio, poisson_interval, widened, wilson
 from sensorproc.scoring.figures.limits import half_found, search_loss
 from sensorproc.scoring.truth import Row
@@ -137,14 +138,15 @@ OF_TARGETS = (
     *OF_BOTH, "id", "name", "snr", "mag", "rate_px_frame", "star_rate_px_frame", "streak_px", "is_blend", "is_saturated",
 )  # to select by  # fmt: skip
 OF_SETS = (  # figures of sets alone
-    "purity", "false_tracklets_per_set", "false_tracklets_per_hour", "false_streaks_per_frame", "false_alarms_over_expected",
-    "false_alarms_over_expected_0.3", "false_alarms_over_expected_0.1",
+    "purity", "false_tracklets_per_set", "false_tracklets_per_hour", "most_false_tracklets", "false_streaks_per_frame",
+    "false_alarms_over_expected", "false_alarms_over_expected_0.3", "false_alarms_over_expected_0.1",
 )  # fmt: skip
 METRICS: dict[str, Metric] = {
     "completeness": completeness,
     "purity": purity,
     "false_tracklets_per_set": _count("n_false", None),
     "false_tracklets_per_hour": _count("n_false", "hours"),
+    "most_false_tracklets": most_false,
     "false_alarms_over_expected": _calibration(1.0),
     "false_alarms_over_expected_0.3": _calibration(0.3),
     "false_alarms_over_expected_0.1": _calibration(0.1),
@@ -152,6 +154,8 @@ METRICS: dict[str, Metric] = {
     "snr_half_found": _half("snr", True),
     "mag_half_found": _half("mag", False),
     "loss_db": loss_db,
+    "loss_db_median_case": median_loss_db,
+    "loss_db_worst_case": worst_loss_db,
     "position_rms_px": _rms("error_px"),
     "along_bias_px": _mean("along_px"),
     "across_bias_px": _mean("across_px"),

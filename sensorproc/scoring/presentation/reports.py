@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from sensorproc.scoring.figures.cases import by_case, worst
 from sensorproc.scoring.figures.intervals import Estimate
 from sensorproc.scoring.figures.metrics import METRICS, demanded, estimate, select
 from sensorproc.scoring.truth import Row
@@ -12,6 +13,7 @@ from sensorproc.scoring.verdict.baseline import Change
 from sensorproc.scoring.verdict.gates import Verdict
 
 INF = math.inf
+MANY_CASES, WORST_SHOWN = 20, 10
 AXES: dict[str, tuple[str, tuple[float, ...]]] = {  # title and edges of the bins of each axis
     "snr": ("set SNR", (0, 6, 8, 10, 14, 20, 30, 50, INF)),
     "rate_px_frame": ("rate over the detector [px/frame]", (0, 0.25, 0.5, 1, 2, 4, INF)),
@@ -52,11 +54,26 @@ def to_markdown(rows: list[Row], sets: list[Row], verdicts: list[Verdict], chang
         e = estimate(name, rows, sets)
         if e.n and not math.isnan(e.value):
             lines.append(f"| {name} | {e.value:.4g} | {e.low:.4g} to {e.high:.4g} | {e.n} |")
+    lines += worst_cases(rows, sets)
     if verdicts:
         lines += ["", "| gate (99 %) | outcome |", "|---|---|", *(f"| {v.text} | {v.outcome} |" for v in verdicts)]
     if changes:
         lines += ["", "| against the baseline (99 %, paired) |", "|---|", *(f"| {c.text} |" for c in changes)]
     return "\n".join(lines) + "\n"
+
+
+def worst_cases(rows: list[Row], sets: list[Row]) -> list[str]:
+    """The worst of many cases, such as instruments."""
+    cases = by_case(demanded(rows), sets)
+    if len(cases) < MANY_CASES:
+        return []
+    head = "| worst cases | found / n | loss [dB] | false tracklets / sets | most in a set | false streaks / frames |"
+    table = [
+        f"| {c.name} | {c.n_found} / {c.n_targets} | {c.loss_db:.2f} +- {c.sigma_db:.2f} | {c.n_false} / {c.n_sets}"
+        f" | {c.most_false} | {c.false_streaks} / {c.n_frames} |"
+        for c in worst(cases, WORST_SHOWN)
+    ]
+    return ["", head, "|---|---|---|---|---|---|", *table]
 
 
 def _range(low: float, high: float) -> str:
