@@ -22,7 +22,7 @@ SETS = 2  # of a recording: the first starts from nothing
 TARGETS = 24
 SIDEREAL_ARCSEC_S = 15.04
 LONGEST_PX = 40.0  # star trail of an exposure with the camera held to its orbit: longer exposures are no use for a star
-SHARPEST_OF_BLURRED_PX = 2.0  # width of the core where aberrations widen it
+WIDEST_PX = 5.0  # image of a point, aberrations included
 DIGITS = 4  # of every value: a file that people read
 
 
@@ -48,9 +48,9 @@ def instrument(name: str) -> Values:
     detector, defects = _detector(is_cmos, sensor, number, draw), _defects(is_cmos, draw)
     frames = int(draw.one_of(8, 12, 16, 24))
     optics = _optics(draw)
-    if {"coma_waves", "defocus_waves"} & set(optics):
-        sensor["psf_fwhm_px"] = min(sensor["psf_fwhm_px"], SHARPEST_OF_BLURRED_PX)
-    seen_fwhm_px = FWHM_PER_SIGMA * core_px(Optics(**optics), sensor["psf_fwhm_px"])
+    widened = FWHM_PER_SIGMA * core_px(Optics(**optics), sensor["psf_fwhm_px"]) / sensor["psf_fwhm_px"]
+    sensor["psf_fwhm_px"] = _rounded(min(sensor["psf_fwhm_px"], WIDEST_PX / widened))
+    seen_fwhm_px = widened * sensor["psf_fwhm_px"]
     scene = {
         "seed": number,
         "start_utc": START_UTC,
@@ -63,7 +63,7 @@ def instrument(name: str) -> Values:
         "detector": detector,
         "defects": defects,
         "radiation": {"hits_per_frame": draw.rounded_log(0.3, 40.0)},  # on this window: 10-1000 on 2048 x 2048
-        "drawn": [{"n": TARGETS, "set_snr": [4.5, 18.0], "rate_px_frame": [0.3, 3.0], "motion": draw.one_of("field", "stars")}],
+        "drawn": [{"n": TARGETS, "set_snr": [4.5, 18.0], "rate_px_frame": [0.3, 3.0], "motion": "field"}],
     }
     believed = {  # a team's numbers are about right
         "gain_e_per_dn": _rounded(sensor["gain_e_per_dn"] * draw.between(0.9, 1.1)),
@@ -184,7 +184,7 @@ def _optics(draw: "_Draw") -> Values:
     pupil = common | {"family": "pupil", "obscuration": draw.rounded(0.0, 0.45), "spider": draw.rounded(0.0, 0.04)}
     if kind == "coma":
         return pupil | {"coma_waves": draw.rounded(0.05, 0.2), "astigmatism_waves": draw.rounded(0.0, 0.1)}
-    return pupil | {"defocus_waves": draw.rounded(0.1, 0.3) if kind == "donut" else draw.rounded(0.0, 0.08)}
+    return pupil | {"defocus_waves": draw.rounded(0.08, 0.25) if kind == "donut" else draw.rounded(0.0, 0.08)}
 
 
 class _Draw:

@@ -32,9 +32,9 @@ def validate(
     Parameters
     ----------
     suite
-        smoke (two minutes), nightly (within the hour), release (hours), or a TOML file.
+        smoke (two minutes), nightly (within the hour), release, zoo (hours), or a TOML file.
     out
-        folder for tasks/, result.json, report.md, junit.xml and plots.
+        folder for tasks/, result.json, report.md, junit.xml and plots; of a zoo's worst instruments pictures in worst/.
     seed
         another seed gives other skies; the same one the same numbers.
     payload
@@ -50,6 +50,7 @@ def validate(
     """
     from firmware_sim.validation.run import gather, run_tasks, tasks
     from firmware_sim.validation.suite import load_suite
+    from firmware_sim.validation.worst import write_worst
     from sensorproc.errors import UsageError
     from sensorproc.scoring.judgement import write_judgement
     from sensorproc.scoring.verdict.baseline import demand_comparable, load_result
@@ -72,6 +73,7 @@ def validate(
         return DEFECT if problems else 0
     result = gather(todo, chosen, seed, over)
     verdict = write_judgement(result, chosen.gates, old, out)
+    write_worst(out / "worst", chosen, seed, result)
     if json:
         emit_json(verdict)
     else:

@@ -32,7 +32,7 @@ class Case:
 def by_case(rows: list[Row], sets: list[Row]) -> list[Case]:
     """Every case of a result, in its order. ``rows`` are demanded targets; those blended with a star tell of the sky, not of
     the case, and are left out."""
-    clear = [row for row in rows if not row["is_blend"]]
+    clear = [row for row in rows if not row.get("is_blend")]
     names = dict.fromkeys(row["case"] for row in sets if "case" in row)
     return [_case(name, *([row for row in part if row.get("case") == name] for part in (clear, sets))) for name in names]
 
