@@ -63,14 +63,14 @@ class FrameFacts:
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
-    """Electrons above bias and dark. ``dark_e`` (ny, nx) float32 or None: the dark charge that was subtracted; ``dark_error_e``
-    the error of it, None if it is as the configuration says."""
+    """Electrons above bias and dark. ``dark_e`` was subtracted, ``dark_error_e`` its error; None: none, as configured."""
 
     facts: FrameFacts
     image_e: Image
     dark_e: Image | None
     dark_error_e: Image | None
     flags: np.ndarray
+    step_e: float = 0.0  # of the converter
 
 
 @dataclass(frozen=True, eq=False)

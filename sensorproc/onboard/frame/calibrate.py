@@ -15,6 +15,8 @@ from sensorproc.onboard.products import Calibrated, FrameFacts, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.state import PayloadState
 
+SAMPLE = 4096  # Pixels that tell how coarse a frame's numbers are.
+
 
 @stage(bytes_px=12)
 def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrated:
@@ -62,4 +64,11 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
         image -= dark
     freeze(image, flags)
     facts = replace(FrameFacts.of(frame), is_dark_known=dark is not None, dark_scale=scale)
-    return Calibrated(facts, image, dark, error, flags)
+    return Calibrated(facts, image, dark, error, flags, gain * _step_dn(frame.data_dn))
+
+
+def _step_dn(data_dn: np.ndarray) -> float:
+    """Smallest difference between two of a frame's numbers: one, unless a converter of few bits has its own in the upper ones."""
+    flat = data_dn.reshape(-1)
+    known = np.unique(flat[:: max(flat.size // SAMPLE, 1)])
+    return float(np.diff(known).min()) if len(known) > 1 else 0.0

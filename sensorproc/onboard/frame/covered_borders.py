@@ -2,10 +2,14 @@
 
 import numpy as np
 
+from sensorproc.onboard.image.background import line_means
+
 STEP_PX = 8  # A cover's edge rises to the field's level within so many pixels: light falls off more slowly.
 HALF_LIT_PX = 3  # Pixels next to the cover that are half lit.
-SAMPLED = 8  # Every so manieth pixel along a line tells its level.
-CLEAR_SIGMAS = 12.0  # A step smaller than so many sigmas of a line's level does no harm.
+SAMPLED = 8  # Every so manieth pixel either way tells the field's level.
+ONE_SIGMA = 15.87  # Percentile one sigma below the middle.
+NEAR_SIGMAS = 1.5  # Pixels so near a line's median tell its level: farther out are the wings of stars.
+CLEAR = 8.0  # A step smaller than so many sigmas of a line's level does no harm.
 COVERED, LIT = 0.4, 0.6  # of the step's height
 
 
@@ -22,25 +26,29 @@ def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, i
     reach = int(most * n)
     if reach <= STEP_PX:
         return 0, 0
-    part = np.where(usable[::SAMPLED], image[::SAMPLED], np.nan)
-    inner = part[:, reach:-reach:SAMPLED]
+    inner = np.where(usable[::SAMPLED], image[::SAMPLED], np.nan)[:, reach:-reach:SAMPLED]
     if not np.isfinite(inner).any():
         return 0, 0
-    level = float(np.nanmedian(inner))
-    error = 1.25 * 1.4826 * float(np.nanmedian(np.abs(inner - level))) / np.sqrt(len(part))
-    return _at_edge(part[:, :reach], level, error), _at_edge(part[:, : -reach - 1 : -1], level, error)
+    low, high = np.nanpercentile(inner, [ONE_SIGMA, 100.0 - ONE_SIGMA])
+    spread = 0.5 * float(high - low)
+    lines = line_means(np.where(usable, image, np.nan)[:, reach:-reach:SAMPLED], NEAR_SIGMAS * spread)
+    level = float(np.nanmedian(lines))
+    # stars make lines differ by more than their pixels' noise
+    error = max(spread / np.sqrt(len(image)), 1.4826 * float(np.nanmedian(np.abs(lines - level))))
+    edges = (np.where(usable[:, part], image[:, part], np.nan) for part in (np.s_[:reach], np.s_[: -reach - 1 : -1]))
+    left, right = (_at_edge(line_means(edge, NEAR_SIGMAS * spread), level, error) for edge in edges)
+    return left, right
 
 
-def _at_edge(part: np.ndarray, level: float, error: float) -> int:
-    """Covered lines at the beginning of some (n, m)."""
-    known = np.isfinite(part).any(axis=0)
+def _at_edge(lines: np.ndarray, level: float, error: float) -> int:
+    """How many at the beginning of some lines with levels (m,) are covered."""
+    known = np.isfinite(lines)
     if not known.any():
         return 0
-    lines = np.where(known, np.nanmedian(np.where(known, part, 0.0), axis=0), np.nan)
     first = int(np.argmax(known))
     lines = lines[first:]
     dark = float(np.nanmin(lines))
-    if not level - dark > CLEAR_SIGMAS * error:  # of a frame without noise the error is zero
+    if not level - dark > CLEAR * error:  # of a frame without noise the error is zero
         return 0
     height = (lines - dark) / (level - dark)
     low = np.flatnonzero(height < COVERED)  # the darkest line is always among them

@@ -7,9 +7,14 @@ import numpy as np
 from sensorproc.config import Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.amplifiers import amplifier_levels
 from sensorproc.onboard.image.background import background_maps, typical
+from sensorproc.onboard.image.stripes import is_striped, subtract_stripes
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
 from sensorproc.onboard.stage import stage
+
+WIDEST_SIGMA_PX = 2.5  # Lines lit together over no more than such a PSF may be a streak's, and are left.
+STEP_ROUNDS = 3  # The mesh rounds a step off: what it hides is seen once the rest is gone.
 
 
 @stage(bytes_px=30)
@@ -21,12 +26,21 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
     FrameSetRejected
         ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if the frame has no noise at all.
     """
-    background, sigma = background_maps(calibrated.image_e, calibrated.flags, config)
+    flags = calibrated.flags
+    image, background, sigma = _without_background(calibrated.image_e, flags, config, calibrated.step_e)
+    for _ in range(STEP_ROUNDS):
+        levels = amplifier_levels(image, sigma, flags)
+        if levels is None:
+            break
+        image, background, sigma = _without_background(image + background - levels, flags, config, calibrated.step_e)
+    if is_striped(image, sigma, flags):  # column noise looks like rows of faint stars, always at the same places
+        broken_rows, broken_columns = subtract_stripes(image, flags, flags, WIDEST_SIGMA_PX)
+        flags = flags | (broken_rows[:, None] | broken_columns[None, :]) * np.uint8(PixelFlag.HOT)
+        image, left, sigma = _without_background(image, flags, config, calibrated.step_e)
+        background = background + left
     noise = typical(sigma)
     if not noise > 0.0:
         raise FrameSetRejected("FLAT", noise_e=noise)
-    image = calibrated.image_e - background
-    flags = calibrated.flags
     if calibrated.dark_e is not None:
         signal = np.maximum(calibrated.dark_e, 0.0)
         error = calibrated.dark_error_e
@@ -38,3 +52,11 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
     freeze(image, sigma, flags)
     facts = replace(calibrated.facts, background_e=typical(background), noise_e=noise)
     return Flattened(facts, image, sigma, flags)
+
+
+def _without_background(
+    image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An image less its background, that background, and the noise."""
+    background, sigma = background_maps(image, flags, config, count_step)
+    return image - background, background, sigma

@@ -13,15 +13,18 @@ MOMENTS_RMS = 0.99694  # in which a unit normal has this rms.
 CLIP_ROUNDS, LEAST_SAMPLES = 4, 100  # Rounds of clipping, and numbers without which an rms tells nothing.
 
 
-def background_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:
-    """Background and noise maps (ny, nx) float32 of an image with sources: medians and lower quantiles.
+def background_maps(
+    image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Background and noise maps (ny, nx) float32 of an image with sources: medians and lower quantiles. ``count_step`` is the
+    smallest difference that its numbers can have, where that is known.
 
     Raises
     ------
     FrameSetRejected
         ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if nothing has noise.
     """
-    center, sigma, usable = _usable_mesh(*mesh(image, flags, config), config)
+    center, sigma, usable = _usable_mesh(*mesh(image, flags, config, count_step), config)
     smooth = ndimage.median_filter(_filled(center, usable), size=3, mode="nearest")
     slopes2 = sum(np.gradient(smooth, axis=axis) ** 2 for axis in (0, 1) if smooth.shape[axis] > 1)
     # within a cell a slope spreads the sky evenly, which is no noise
@@ -74,13 +77,15 @@ def typical(image: np.ndarray) -> float:
     return float(np.median(image[::3, ::3]))
 
 
-def mesh(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def mesh(
+    image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Median, noise and count of good pixels of each cell, shape (cells_y, cells_x)."""
     edges_y, edges_x = (_edges(size, config.mesh_px) for size in image.shape)
     shape = len(edges_y) - 1, len(edges_x) - 1
     center, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
     count = np.empty(shape, np.int64)
-    cell_statistics(image, flags, edges_y, edges_x, config.clip_sigma, center, sigma, count)
+    cell_statistics(image, flags, edges_y, edges_x, config.clip_sigma, count_step, center, sigma, count)
     return center, sigma, count
 
 
@@ -115,6 +120,15 @@ def _enlarge(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     wide = cv2.resize(np.ascontiguousarray(beyond), (nx, ny), interpolation=cv2.INTER_CUBIC)
     y0, x0 = (ny - shape[0]) // 2, (nx - shape[1]) // 2
     return np.ascontiguousarray(wide[y0 : y0 + shape[0], x0 : x0 + shape[1]])
+
+
+def line_means(part: np.ndarray, reach: float) -> np.ndarray:
+    """Levels (m,) of lines (n, m): means of what lies within ``reach`` of their medians, which a coarse converter gives in whole
+    steps only. NaN in ``part`` says nothing, and is the level of a line that says nothing."""
+    known = np.isfinite(part).any(axis=0)
+    middle = np.where(known, np.nanmedian(np.where(known, part, 0.0), axis=0), np.nan)
+    near = np.abs(part - middle) <= reach
+    return np.asarray(np.where(known, np.where(near, part, 0.0).sum(axis=0) / np.maximum(near.sum(axis=0), 1), np.nan))
 
 
 def clipped_rms(z: np.ndarray) -> float:

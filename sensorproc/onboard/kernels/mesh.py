@@ -8,6 +8,9 @@ from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, u1, void
 
 N_SAMPLE = 96  # Pixels of a cell that tell where its histogram lies.
 BINS_PER_SIGMA = 24
+COARSE = 0.3  # Of the noise: a finer step moves no median by more than a hundredth of it.
+MOST_ALIKE = 0.9  # Of a cell's pixels with one value: where more are, the noise cannot be told.
+GOLDEN = 0.6180339887498949  # Multiples of it fill a step evenly.
 REACH = 8.0  # The histogram reaches so many sigmas to either side.
 
 
@@ -26,12 +29,25 @@ def histogram_quantile(bins, lo, hi, fraction, start, width):
     return start + width * hi
 
 
-@kernel(void(ro(f4, 2), ro(u1, 2), ro(i8, 1), ro(i8, 1), f8, out(f4, 2), out(f4, 2), out(i8, 2)))
-def cell_statistics(image, flags, edges_y, edges_x, clip, center, sigma, count):
+@kernel(f8(ro(f4, 1), f8))
+def share_of(ordered, value):
+    """Share of a sample that has one value."""
+    n = 0
+    for k in range(len(ordered)):
+        n += ordered[k] == value
+    return n / len(ordered)
+
+
+@kernel(void(ro(f4, 2), ro(u1, 2), ro(i8, 1), ro(i8, 1), f8, f8, out(f4, 2), out(f4, 2), out(i8, 2)))
+def cell_statistics(image, flags, edges_y, edges_x, clip, count_step, center, sigma, count):
     """Median and noise of the unflagged pixels of each cell after clipping at ``clip`` sigma.
 
     The noise is the distance from the median down to the 15.87 % quantile: light only adds, so the lower half is the clean
     one. A few sorted pixels say where a histogram must lie, the histogram says the rest: no cell is sorted whole.
+
+    Where the converter's step, ``count_step``, is coarse against the noise, a median of whole steps is wrong by up to half of
+    one. There every value stands for all of its step: pixels are spread over it evenly, and the variance that this adds is taken
+    off again.
     """
     sample = np.empty(N_SAMPLE, np.float32)
     n_bins = int(2 * REACH * BINS_PER_SIGMA)
@@ -59,16 +75,21 @@ def cell_statistics(image, flags, edges_y, edges_x, clip, center, sigma, count):
             some.sort()
             middle = float(some[m // 2])
             noise = middle - float(some[int(0.1587 * m)])
-            if not noise > 0.0:
+            step = count_step if count_step > COARSE * noise else 0.0
+            if not noise > 0.0 and (step == 0.0 or share_of(some, middle) > MOST_ALIKE):
                 center[j, i] = middle
                 continue
+            noise = max(noise, step)
             width = noise / BINS_PER_SIGMA
             start = middle - REACH * noise
             bins[:] = 0
+            seen = 0
             for y in range(edges_y[j], edges_y[j + 1]):
                 for x in range(edges_x[i], edges_x[i + 1]):
                     if flags[y, x] == 0:
-                        b = math.floor((image[y, x] - start) / width)
+                        seen += 1
+                        spread = step * ((seen * GOLDEN) % 1.0 - 0.5)
+                        b = math.floor((image[y, x] + spread - start) / width)
                         if 0 <= b < n_bins:
                             bins[int(b)] += 1
             lo, hi = 0, n_bins
@@ -81,7 +102,7 @@ def cell_statistics(image, flags, edges_y, edges_x, clip, center, sigma, count):
                     break
                 lo, hi = new_lo, new_hi
             center[j, i] = middle
-            sigma[j, i] = noise
+            sigma[j, i] = math.sqrt(max(noise * noise - step * step / 12.0, step * step / 12.0))
 
 
 @kernel(void(ro(f4, 2), ro(u1, 2), ro(i8, 1), ro(i8, 1), f8, f8, f8, out(f4, 2), out(f4, 2), out(i8, 2)))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from sensorproc.onboard.image.matched_filter import template
+from sensorproc.onboard.image.stripes import subtract_stripes
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.kernels.link_pairs import linked_pairs
 from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
@@ -20,7 +21,6 @@ from sensorproc.onboard.kernels.sorting import sort_columns
 from sensorproc.onboard.kernels.temporal_median import temporal_median
 from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Trail
-from sensorproc.onboard.stars.subtract import subtract_stripes
 from tests.oracles import slow
 
 
@@ -51,7 +51,7 @@ def test_cell_statistics(rng):
     flags = (rng.uniform(size=image.shape) < 0.1).astype(np.uint8)
     edges_y, edges_x = np.array([0, 30, 60]), np.array([0, 32, 64])
     center, sigma = (np.empty((2, 2), np.float32) for _ in range(2))
-    cell_statistics(image, flags, edges_y, edges_x, 3.0, center, sigma, np.empty((2, 2), np.int64))
+    cell_statistics(image, flags, edges_y, edges_x, 3.0, 0.0, center, sigma, np.empty((2, 2), np.int64))
     for j in range(2):
         for i in range(2):
             box = np.s_[edges_y[j] : edges_y[j + 1], edges_x[i] : edges_x[i + 1]]

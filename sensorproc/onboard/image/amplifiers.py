@@ -1,0 +1,112 @@
+"""Steps between amplifiers: parts of a detector that are read side by side, each at a level of its own.
+
+A mesh of cells rounds a step off over a cell, and leaves a wall of light on one side of it and a ditch on the other.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from sensorproc.onboard.image.background import MOMENTS_CLIP, line_means
+
+REACH_PX = 8  # Lines on either side whose levels tell a step,
+NEAR_PX = 2  # and those next to it, which must tell as much of it:
+SHARP = 0.75  # light has no edges so sharp,
+LASTING = 0.3  # and a streak of light along a line is dark again farther on. A mesh has taken part of the step there.
+FROM_EDGE_PX = 24  # An amplifier has more lines than that; levels beside a cover or an overscan are its own matter.
+CLEAR_SIGMAS = 8.0  # A step must stand out of the differences between other lines so far,
+LEAST_SIGMA = 0.1  # and be so much of a pixel's noise: a smaller one does no harm.
+SAME_SIGMAS = 4.0  # The two halves of a line may have steps of their own if they differ by more.
+MIN_LINE_PX = 32  # Half a line needs so many good pixels.
+MOST_STEPS = 3  # either way
+LARGE_CLIP = 60.0  # Pixels count up to so many sigmas, first: a large step is hidden by a narrower clip, a small one by stars.
+
+
+def amplifier_levels(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray) -> np.ndarray | None:
+    """Level of every pixel's amplifier (ny, nx) float32 over that of the first, None if there are no steps.
+
+    ``image`` (ny, nx) is without background, ``sigma`` its noise.
+    """
+    levels = np.zeros_like(image)
+    for clip, across in ((LARGE_CLIP, False), (LARGE_CLIP, True), (MOMENTS_CLIP, False), (MOMENTS_CLIP, True)):
+        left, noise, bad, found = (part.T if across else part for part in (image - levels, sigma, flags, levels))
+        for _ in range(MOST_STEPS):
+            at = _place(left, noise, bad, clip)
+            heights = None if at is None else _heights_at(left, noise, bad, at)
+            if at is None or heights is None:
+                break
+            for rows, height in zip(_halves(left), heights.tolist(), strict=True):
+                left[rows, at:] -= np.float32(height)
+                found[rows, at:] += np.float32(height)
+    return levels if levels.any() else None
+
+
+def _halves(image: np.ndarray) -> tuple[slice, slice]:
+    middle = image.shape[0] // 2
+    return np.s_[:middle], np.s_[middle:]
+
+
+def _place(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray, clip: float) -> int | None:
+    """The column at which the clearest step may be, None if there is none."""
+    levels = _levels(image, sigma, flags, clip)
+    steps, noise = _steps(levels)
+    if not steps.size:
+        return None
+    pull = np.where(np.abs(steps) > LEAST_SIGMA, np.abs(steps) / noise[:, None], 0.0)
+    half, x = (int(v) for v in np.unravel_index(int(np.argmax(pull)), pull.shape))
+    if pull[half, x] < CLEAR_SIGMAS:
+        return None
+    # medians jump where half of their lines have: the edge itself is where two lines differ most
+    places = np.arange(x + REACH_PX // 2, x + REACH_PX + REACH_PX // 2 + 1)
+    edges = np.nan_to_num(levels[half, places] - levels[half, places - 1]) / steps[half, x]
+    return int(places[np.argmax(edges)])
+
+
+def _heights_at(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray, at: int) -> np.ndarray | None:
+    """Heights (2,) of a step in the upper and the lower half of a column; None if light makes it."""
+    if not FROM_EDGE_PX <= at <= image.shape[1] - FROM_EDGE_PX:
+        return None
+    around = np.s_[at - FROM_EDGE_PX : at + FROM_EDGE_PX]
+    heights, edges, lasting, errors = np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(2)
+    for k, rows in enumerate(_halves(image)):
+        part = np.where(flags[rows, around] == 0, image[rows, around], np.nan)
+        spread = float(np.median(sigma[rows, around]))
+        lines = line_means(part, MOMENTS_CLIP * spread)
+        before, after = lines[FROM_EDGE_PX - 1 :: -1], lines[FROM_EDGE_PX:]
+        if not np.isfinite(lines).all():
+            return None
+        heights[k] = np.median(after[:REACH_PX]) - np.median(before[:REACH_PX])
+        lasting[k] = np.median(after[REACH_PX:]) - np.median(before[REACH_PX:])
+        edges[k] = after[:NEAR_PX].mean() - before[:NEAR_PX].mean()
+        errors[k] = spread * np.sqrt(2.0 / REACH_PX / len(part))
+    if abs(heights[1] - heights[0]) < SAME_SIGMAS * float(np.hypot(*errors)):
+        heights, edges, lasting = (np.full(2, v.mean()) for v in (heights, edges, lasting))
+    higher = int(np.argmax(np.abs(heights)))
+    if abs(heights[higher]) < LEAST_SIGMA * spread:
+        return None
+    is_step = edges[higher] / heights[higher] > SHARP and lasting[higher] / heights[higher] > LASTING
+    return heights if is_step else None
+
+
+def _levels(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray, clip: float) -> np.ndarray:
+    """Levels (2, n) of the upper and the lower halves of all columns, in sigmas of a pixel; NaN where too few pixels are good."""
+    z = np.where(flags == 0, np.clip(image / sigma, -clip, clip), np.float32(0.0))
+    levels = []
+    for rows in _halves(image):
+        n = (flags[rows] == 0).sum(axis=0)
+        levels.append(np.where(n >= MIN_LINE_PX, z[rows].sum(axis=0) / np.maximum(n, 1), np.nan))
+    return np.array(levels, float)
+
+
+def _steps(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Differences (2, m) between the medians of lines after and before every place, less their slow trend, and how much (2,) they
+    scatter; empty where there are too few lines."""
+    if levels.shape[1] < 8 * REACH_PX or not np.isfinite(levels).any(axis=1).all():
+        return np.empty((2, 0)), np.ones(2)
+    known = np.isfinite(levels)
+    inside = ndimage.binary_erosion(known, np.ones((1, 2 * FROM_EDGE_PX + 1), bool))
+    filled = np.where(known, levels, np.nanmedian(levels, axis=1, keepdims=True))
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(filled, REACH_PX, axis=1), axis=2)
+    heights = medians[:, REACH_PX:] - medians[:, :-REACH_PX]
+    steps = heights - ndimage.median_filter(heights, size=(1, 6 * REACH_PX + 1), mode="nearest")
+    steps = np.where(inside[:, REACH_PX : 1 - REACH_PX], steps, 0.0)
+    return steps, np.maximum(1.4826 * np.median(np.abs(steps), axis=1), 1e-6)
