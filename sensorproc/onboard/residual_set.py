@@ -18,6 +18,7 @@ from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Candidate, Flattened, OwnPattern, Prepared, Registered
 from sensorproc.onboard.registration.exposure_time import exposure_bias
 from sensorproc.onboard.registration.register import register
+from sensorproc.onboard.registration.second_look import Places, at_first_places, is_first_right, places
 from sensorproc.onboard.registration.transparency import level_transparency
 from sensorproc.onboard.search.early_movers import bright_movers, passing_points, slow_movers
 from sensorproc.onboard.sky.solve import solve
@@ -107,26 +108,30 @@ def register_set(
 ) -> tuple[list[Registered], list[Rejection], OwnPattern | None]:
     """Frames in one plane, those without a place in it, and the pattern that was taken out of them if one was.
 
-    A stare without a dark map is registered again once its fixed pattern is gone. Where stars trail, an object may stand still
-    over the detector as the pattern does, and the pattern is left alone. Where not all frames could be placed, it may be the
-    pattern that hid the stars: what is a stare without it is one. The frames are taken over.
+    A stare without a dark map is registered again once its fixed pattern is gone, and stays where it was put first if its stars
+    say so. Where stars trail, an object may stand still over the detector as the pattern does, and the pattern is left alone.
+    Where not all frames could be placed, it may be the pattern that hid the stars: what is a stare without it is one. The frames
+    are taken over.
     """
     flattened = frames.take()
     camera, fwhm_px = flattened[0].facts.camera, config.sensor.psf_fwhm_px
     ifov_rad = camera.ifov_rad if camera else None
     first: tuple[list[Registered], list[Rejection]] | None = None
+    before: Places = {}
     try:
         first = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
         trails = not first[0][0].is_stare
         if state.dark_e_s is not None or (trails and not first[1]):
             return *first, None
         if not trails:
-            first = None  # gives its frames back
+            before, unplaced, first = places(first[0]), first[1], None  # gives its frames back
     except FrameSetRejected:
         if state.dark_e_s is not None:
             raise  # else hot pixels may hide the stars
     usual_px = fwhm_px or config.register.default_fwhm_px
     flattened, own = do(subtract_fixed_pattern, flattened, config.flatten, usual_px, state.learnt)
     again = do(register, flattened, config.register, ifov_rad, fwhm_px, cadence_s)
+    if before and is_first_right(before, again[0], config.register.match_radius_px):
+        return at_first_places(before, flattened), unplaced, own
     is_better = first is None or (again[0][0].is_stare and len(again[0]) > len(first[0]))
     return (*again, own) if is_better or first is None else (*first, None)

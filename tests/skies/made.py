@@ -68,15 +68,16 @@ def warm_pattern(rng, shape, share=0.12, median_e=800.0):
 
 
 def frames(
-    rng, lights=(), n=8, shape=(160, 160), n_stars=30, optics=None, transparency=None, drift=None, dark=None, faintest=2000.0
-):
+    rng, lights=(), n=8, shape=(160, 160), n_stars=30, optics=None, transparency=None, drift=None, dark=None, faintest=2000.0,
+    brightest=60000.0,
+):  # fmt: skip
     """Frames [DN] (ny, nx): a list of ``n``; ``transparency`` (n,) is the part of the light that passes, ``drift`` (n, 2) where
-    the sky lies over the detector [px], ``dark`` (n, ny, nx) charge that no light made [e-], ``faintest`` the least star's
-    light."""
+    the sky lies over the detector [px], ``dark`` (n, ny, nx) charge that no light made [e-], ``faintest`` and
+    ``brightest`` the range of the stars' light."""
     optics = optics or Optics()
     ny, nx = shape
     places = rng.uniform((-10, -10), (nx + 10, ny + 10), (n_stars, 2))
-    fluxes = np.exp(rng.uniform(np.log(faintest), np.log(60000.0), n_stars))
+    fluxes = np.exp(rng.uniform(np.log(faintest), np.log(brightest), n_stars))
 
     def stars(moved):
         return sum((trail(shape, p + moved, p + moved, f, optics) for p, f in zip(places, fluxes, strict=True)), np.zeros(shape))

@@ -31,14 +31,19 @@ def fit_transform(
             return transform, n, float("inf")
         dx, dy = reference[b, 0] - x[a], reference[b, 1] - y[a]
         distance = np.hypot(dx, dy)
-        # bright stars are placed better, and are more surely stars than the faintest detections
-        weight = 1.0 / (POSITION_FLOOR_PX**2 + (2.0 / stars[a, 2]) ** 2 + (2.0 / reference[b, 2]) ** 2)
+        weight = pair_weight(stars[a, 2], reference[b, 2])
         keep = distance <= max(3.0 * _weighted_median(distance, weight), 0.1)
         step = _rotation_step(x[a][keep], y[a][keep], dx[keep], dy[keep], weight[keep], nx, ny)
         vector = vector + step * np.array([ifov_rad, ifov_rad, 1.0])
         n = int(keep.sum())
         rms = float(np.sqrt((weight * distance**2)[keep].sum() / weight[keep].sum()))
     return _transform(to_pixel, rotation(vector), to_angle), n, rms
+
+
+def pair_weight(snr: np.ndarray, other_snr: np.ndarray) -> np.ndarray:
+    """Weight (n,) [px^-2] of the distance between two images of a star: bright ones are placed better, and are more surely stars
+    than the faintest detections."""
+    return np.asarray(1.0 / (POSITION_FLOOR_PX**2 + (2.0 / snr) ** 2 + (2.0 / other_snr) ** 2))
 
 
 def _weighted_median(values: np.ndarray, weight: np.ndarray) -> float:

@@ -29,6 +29,8 @@ TINY_IFOV_RAD = 1e-6  # With an unknown pixel scale a field so small makes the h
 SHORTEST_TRAIL = 0.4  # A shorter star trail [PSF sigmas] is a point.
 SAME_TRAIL = 0.3  # Stars are found again if the trail differs by more [PSF sigmas] from the one they were found with.
 CLEAR_GAIN = 1.15  # A trail must raise the SNR of a point so many times.
+FEW_STARS, FAINTEST_SNR = 30, 6.0  # Where fewer are as bright as they should be, fainter ones count, down to this.
+SAME_WIDTH = 0.12  # Relative: a PSF that is known so well, to the step of those tried, is not measured.
 UNUSUAL_RMS = 4.0  # A frame whose rms is so many times the median of its set was matched by chance.
 STARE_DRIFT_SIGMAS = 10.0  # If stars drift farther over the set [PSF sigmas], no pixel sees one for long.
 
@@ -48,14 +50,16 @@ def register(
     """
     s = (fwhm_px or config.default_fwhm_px) * FWHM_TO_SIGMA
     times = np.array([f.facts.t_mid_tai_ns for f in frames], np.int64)
-    for attempt in range(2 if fwhm_px is None else 1):  # again with the measured PSF, which tells stars from hot pixels
+    for attempt in range(2):  # again with the measured PSF, which tells stars from hot pixels, unless it is the one believed
         cleaned = _without_spikes(frames, s)
         maps = _maps(frames, cleaned, Trail(), s)
         shifts = successive_shifts(frames, maps, config)
         trail = _trail(frames, cleaned, maps, shifts, times, s)
         stars = _stars(frames, cleaned, maps, trail, s, config)
-        if attempt == 0 and fwhm_px is None:
-            s = _measured_width(frames, cleaned, stars, trail) or s
+        measured = _measured_width(frames, cleaned, stars, trail) if attempt == 0 else None
+        if measured is None or (fwhm_px is not None and abs(np.log(measured / s)) < SAME_WIDTH):
+            break
+        s = measured
     steps = _Steps(shifts, times, cadence_s * NS_PER_S)
     placed, rejected = _place(frames, stars, steps, trail, s, config, ifov_rad or TINY_IFOV_RAD)
     found_with, trail = trail, _finer_trail(placed) if len(placed) >= MIN_FRAMES else trail
@@ -95,8 +99,9 @@ def _stars(
 
     def of_frame(k: int) -> np.ndarray:
         snr = significance(frames[k], cleaned[k], template(trail, s)) if trail.length_px > 0 else maps[k]
-        stars = find_stars(snr, config.star_snr, radius, 2 * config.max_stars)
-        return wide_enough(stars, frames[k], cleaned[k], trail, s)[: config.max_stars]
+        stars = find_stars(snr, min(config.star_snr, FAINTEST_SNR), radius, 2 * config.max_stars)
+        bright = int((stars[:, 2] > config.star_snr).sum())
+        return wide_enough(stars[: max(bright, FEW_STARS)], frames[k], cleaned[k], trail, s)[: config.max_stars]
 
     return each(of_frame, range(len(frames)))
 
