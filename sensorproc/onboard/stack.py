@@ -31,6 +31,11 @@ class Stack:
         return self.frames[0].facts
 
     @property
+    def psf_flux_ratio(self) -> float:
+        """What a Gaussian of ``psf_sigma_px`` finds of a point's flux."""
+        return self.registrations[0].flux_ratio
+
+    @property
     def registrations(self) -> list[Registration]:
         """Place of every frame in the set."""
         return [frame.registration for frame in self.frames]

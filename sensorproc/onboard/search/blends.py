@@ -24,7 +24,8 @@ SHAPES = [(width, 1.0) for width in (1.015, 1.03, 1.05, 1.075, 1.1, 1.15, 1.2, 1
 MEMBER_SNR = 1.0  # SNR of each in the joint fit: of a fainter one all light may be the other's.
 ELONGATED_CHI2 = 11.3  # One chance in a hundred.
 LEAST_SNR = 7.0  # Fainter light is not split.
-FAINTEST = 0.015  # A second source with less of the brighter one's light may be the PSF's wing.
+FAINTEST = 0.015  # A second source with less of the brighter one's light may be the PSF's wing,
+ORDINARY_WING, WING_SHARE = 0.1, 1.5  # if that holds no more of it than usual; of what is more, so many times as much.
 # The second one is looked for so far out, in such steps; what is farther is a candidate of its own.
 REACH_SIGMAS, GRID_SIGMAS = 5.25, 0.75
 MODEL_ERROR = 0.04  # A Gaussian errs by this part of the PSF, pixel by pixel.
@@ -115,23 +116,24 @@ def subtract_in(stack: Stack, image: np.ndarray, track: Track, k: int, corner: n
 
 def _pair(cut: Cut, track: Track) -> list[Track]:
     """The two objects under a track, or the one, flagged if it is elongated."""
-    s = cut.stack.psf_sigma_px
     one, chi2_one, _ = _fit(cut, _source(track)[None], np.eye(PARAMETERS), track)
     fits = [_fit(cut, start, _common_motion(), track) for start in (_close_start(cut, one[0], track), *_wide_starts(cut, track))]
     two, chi2_two, excess = min(fits, key=lambda fit: fit[1])
     gain = (chi2_one - chi2_two) / excess  # what no model explains is noise to all of them
-    if not _are_two(two, s) or gain < SPLIT_CHI2:
+    if not _are_two(two, cut.stack) or gain < SPLIT_CHI2:
         return [replace(track, flags=track.flags | int(DetectionFlag.ELONGATED))] if gain > ELONGATED_CHI2 else [track]
     other = min(_fit(cut, one, np.eye(PARAMETERS), track, shape)[1] for shape in SHAPES)
     if other - chi2_two < SHAPE_CHI2 * excess:
         return [track]  # of another shape, not two
     free, _, _ = _fit(cut, two, np.eye(2 * PARAMETERS), track)
-    return _tracks(cut, free if _are_two(free, s) else two, track)
+    return _tracks(cut, free if _are_two(free, cut.stack) else two, track)
 
 
-def _are_two(sources: np.ndarray, s: float) -> bool:
+def _are_two(sources: np.ndarray, stack: Stack) -> bool:
     apart = float(np.hypot(*(sources[0, :2] - sources[1, :2])))
-    return bool(sources[:, 4].min() > FAINTEST * sources[:, 4].max() and apart < 1.5 * REACH_SIGMAS * s)
+    beyond = 1.0 - stack.psf_flux_ratio - ORDINARY_WING
+    faintest = max(FAINTEST, WING_SHARE * beyond) * float(sources[:, 4].max())
+    return bool(sources[:, 4].min() > faintest and apart < 1.5 * REACH_SIGMAS * stack.psf_sigma_px)
 
 
 def _source(track: Track) -> np.ndarray:
