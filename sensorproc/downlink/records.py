@@ -175,6 +175,7 @@ TRACKLET = RecordType(
     Apid.TRACKLET,
     [
         Field("tracklet_id", "i4", None, "", "unique in the recording"),
+        Field("object_id", "i4", None, "", "of the detector's objects, one for all its tracklets; -1: not solved from stars"),
         Field("detector", "u1", None, "", ""),
         Field("epoch_frame", "u4", None, "", "frame whose detector pixels are the registered frame"),
         Field("first_frame", "u4", None, "", ""),

@@ -38,7 +38,7 @@ COLUMNS = {
     ),
     "tracklets": derived(
         TRACKLET,
-        first=("tracklet_id", "detector", "n_frames", "first_frame", "last_frame", "epoch_frame"),
+        first=("tracklet_id", "object_id", "detector", "n_frames", "first_frame", "last_frame", "epoch_frame"),
         last=("origin", "flags"),
     ),
     "frames": derived(

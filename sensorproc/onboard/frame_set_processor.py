@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sensorproc.config import Config
@@ -14,6 +14,7 @@ from sensorproc.onboard.pipeline import prepare_or_reject, search_set
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Prepared, Processed
 from sensorproc.onboard.records import Rows, TakenSet, Values, input_digest, moved, packed, set_rows, set_values, without_frames
+from sensorproc.onboard.sky.joining import KnownObjects
 from sensorproc.onboard.stage import Do, call
 from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import PayloadState
@@ -41,7 +42,8 @@ class SearchedSet:
     """A searched set on its way to the downlink.
 
     ``rows`` are the values of its records, ``processed`` its products. ``inputs`` and ``config_digest`` say of what and how they
-    were made; ``state`` is the payload's next one. A repeat is the result of an earlier set given again, without pixels.
+    were made; ``state`` is the payload's next one, ``objects`` what it then knows of those that may come again. A repeat is the
+    result of an earlier set given again, without pixels.
     """
 
     rows: Rows
@@ -50,6 +52,7 @@ class SearchedSet:
     inputs: bytes
     config_digest: bytes
     state: PayloadState
+    objects: KnownObjects
     is_repeat: bool = False
 
     def records(self, first_id: int) -> dict[int, list[bytes]]:
@@ -76,11 +79,13 @@ class SearchedSet:
 
 @dataclass(frozen=True, eq=False)
 class FrameSetProcessor:
-    """The onboard core with what it knows: a configuration, the stars, and the state of every detector."""
+    """The onboard core with what it knows: a configuration, the stars, the state of every detector, and the ``objects`` that each
+    has seen, which change nothing that is measured."""
 
     config: Config
     sky: StarSource
     states: dict[int, PayloadState]
+    objects: dict[int, KnownObjects] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         threads.use(self.config.compute.n_threads)
@@ -105,9 +110,11 @@ class FrameSetProcessor:
         processed, state = search_set(items, self.states[detector], self.sky.stars(frames), self.config, do)
         rejections = tuple(sorted([*processed.rejections, *told_with], key=lambda r: r.frame_index))
         processed = replace(processed, rejections=rejections)
-        rows = set_rows(processed, frames, last_ns)
-        return SearchedSet(rows, processed, len(processed.residuals), input_digest(frames), self.config.digest(), state)
+        numbers, objects = self.objects.get(detector, KnownObjects()).joined(processed)
+        rows = set_rows(processed, frames, last_ns, numbers)
+        return SearchedSet(rows, processed, len(processed.residuals), input_digest(frames), self.config.digest(), state, objects)
 
     def commit(self, searched: SearchedSet) -> None:
         """A set is done: its state is the next one's."""
         self.states[searched.processed.detector] = searched.state
+        self.objects[searched.processed.detector] = searched.objects

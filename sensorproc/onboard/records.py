@@ -66,10 +66,11 @@ def set_values(processed: Processed, inputs: bytes, config_digest: bytes, taken:
     }
 
 
-def set_rows(processed: Processed, frames: Sequence[Frame], last_ns: int) -> Rows:
+def set_rows(processed: Processed, frames: Sequence[Frame], last_ns: int, objects: Sequence[int]) -> Rows:
     """Values of a set's records by APID, most urgent first in each; tracklets are counted from 0.
 
-    ``frames`` are those that reached the payload, ``last_ns`` is the latest mid-exposure of the set.
+    ``frames`` are those that reached the payload, ``last_ns`` is the latest mid-exposure of the set, ``objects`` the numbers of
+    those that the tracklets are of.
     """
     done = {residual.facts.index for residual in processed.residuals}
     events = [event_values(Event.of(rejection)) for rejection in processed.rejections]
@@ -85,7 +86,7 @@ def set_rows(processed: Processed, frames: Sequence[Frame], last_ns: int) -> Row
     members = [detection_values(m, i) for i, t in numbered for m in t.members]
     return {
         int(Apid.EVENT): events,
-        int(Apid.TRACKLET): [tracklet_values(t, i) for i, t in numbered],
+        int(Apid.TRACKLET): [tracklet_values(t, i, objects[i]) for i, t in numbered],
         int(Apid.DETECTION): members + [detection_values(m, NO_TRACKLET) for m in processed.streaks],
         int(Apid.FRAME): [frame_values(residual) for residual in processed.residuals]
         + [rejected_frame_values(frame) for frame in frames if frame.index not in done],
@@ -249,12 +250,13 @@ def detection_values(m: Measurement, tracklet_id: int) -> Values:
     }
 
 
-def tracklet_values(t: Tracklet, tracklet_id: int) -> Values:
+def tracklet_values(t: Tracklet, tracklet_id: int, object_id: int) -> Values:
     """One object over the set."""
     axes = "xyuv"
     cov = {f"cov_{axes[i]}{axes[j]}": float(t.cov[i, j]) for i in range(4) for j in range(i, 4)}
     return {
         "tracklet_id": tracklet_id,
+        "object_id": object_id,
         "detector": t.detector,
         "epoch_frame": t.epoch_frame,
         "first_frame": t.members[0].frame_index,
