@@ -9,6 +9,7 @@ import numpy as np
 from firmware_sim.scene.render import Renderer
 from firmware_sim.validation.suite import Suite, scenario_of
 from sensorproc.catalog.stars import shipped
+from sensorproc.review.gallery import stretched
 from sensorproc.scoring.figures.cases import Case, by_case, worst
 from sensorproc.scoring.figures.metrics import demanded
 from sensorproc.scoring.truth import Row
@@ -28,16 +29,9 @@ def write_worst(folder: Path, suite: Suite, seed: int, result: Row) -> int:
         place, case = instruments[one.name]
         scene = scenario_of(case, place, seed, 0).scene
         exposure = Renderer(scene, shipped()).expose(0)
-        cv2.imwrite(str(folder / f"{one.name}.png"), _stretched(exposure.data_dn))
+        cv2.imwrite(str(folder / f"{one.name}.png"), stretched(exposure.data_dn.astype(np.float32), LOW_SIGMA, HIGH_SIGMA))
     (folder / "index.html").write_text(_page(shown), "utf-8")
     return len(shown)
-
-
-def _stretched(data_dn: np.ndarray) -> np.ndarray:
-    data = data_dn.astype(np.float32)
-    middle = float(np.median(data))
-    sigma = max(1.4826 * float(np.median(np.abs(data - middle))), 0.5)
-    return np.asarray(np.clip(((data - middle) / sigma - LOW_SIGMA) / (HIGH_SIGMA - LOW_SIGMA), 0, 1) * 255).astype(np.uint8)
 
 
 def _page(cases: list[Case]) -> str:

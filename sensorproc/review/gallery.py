@@ -98,12 +98,16 @@ def _strip(cuts: list[np.ndarray]) -> np.ndarray:
     return np.hstack([part for panel in panels for part in (panel, gap)][:-1])
 
 
+def stretched(image: np.ndarray, low_sigma: float, high_sigma: float) -> np.ndarray:
+    """An image as grey uint8, black and white at so many of its robust sigmas from its median."""
+    middle = float(np.median(image))
+    sigma = max(1.4826 * float(np.median(np.abs(image - middle))), 1e-3)
+    return np.asarray(np.clip(((image - middle) / sigma - low_sigma) / (high_sigma - low_sigma), 0, 1) * 255).astype(np.uint8)
+
+
 def _panel(cut: np.ndarray) -> np.ndarray:
     """A cut-out stretched by its own noise, with ticks that point at the middle."""
-    middle = float(np.median(cut))
-    sigma = max(1.4826 * float(np.median(np.abs(cut - middle))), 1e-3)
-    grey = np.clip(((cut - middle) / sigma - LOW_SIGMA) / (HIGH_SIGMA - LOW_SIGMA), 0, 1) * 255
-    panel = cv2.resize(grey.astype(np.uint8), None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_NEAREST)
+    panel = cv2.resize(stretched(cut, LOW_SIGMA, HIGH_SIGMA), None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_NEAREST)
     centre, near, far = panel.shape[0] // 2, 5 * SCALE, 8 * SCALE
     cv2.line(panel, (centre + near, centre), (centre + far, centre), 255, 1)
     cv2.line(panel, (centre, centre + near), (centre, centre + far), 255, 1)

@@ -26,18 +26,37 @@ def amplifier_levels(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray) ->
 
     ``image`` (ny, nx) is without background, ``sigma`` its noise.
     """
-    levels = np.zeros_like(image)
-    for clip, across in ((LARGE_CLIP, False), (LARGE_CLIP, True), (MOMENTS_CLIP, False), (MOMENTS_CLIP, True)):
-        left, noise, bad, found = (part.T if across else part for part in (image - levels, sigma, flags, levels))
-        for _ in range(MOST_STEPS):
-            at = _place(left, noise, bad, clip)
-            heights = None if at is None else _heights_at(left, noise, bad, at)
-            if at is None or heights is None:
-                break
-            for rows, height in zip(_halves(left), heights.tolist(), strict=True):
-                left[rows, at:] -= np.float32(height)
-                found[rows, at:] += np.float32(height)
-    return levels if levels.any() else None
+    good, left = flags == 0, image
+    levels = None
+    for clip in (LARGE_CLIP, MOMENTS_CLIP):
+        z = _in_sigmas(left, sigma, good, clip)
+        for across in (False, True):
+            for _ in range(MOST_STEPS):
+                at = _place(z.T, good.T) if across else _place(z, good)
+                turned = (left.T, sigma.T, good.T) if across else (left, sigma, good)
+                heights = None if at is None else _heights_at(*turned, at)
+                if at is None or heights is None:
+                    break
+                if levels is None:
+                    levels, left = np.zeros_like(image), image.copy()
+                for part, sign in ((left, -1.0), (levels, 1.0)):
+                    _add_step(part.T if across else part, at, sign * heights)
+                z = _in_sigmas(left, sigma, good, clip)
+    return levels
+
+
+def _in_sigmas(image: np.ndarray, sigma: np.ndarray, good: np.ndarray, clip: float) -> np.ndarray:
+    """An image in sigmas of its pixels, clipped; zero where a pixel tells nothing."""
+    z = image / sigma
+    np.clip(z, -clip, clip, out=z)
+    z[~good] = 0.0
+    return z
+
+
+def _add_step(image: np.ndarray, at: int, heights: np.ndarray) -> None:
+    """Add a step to an image in place: a height for the upper and one for the lower half of all columns from ``at`` on."""
+    for rows, height in zip(_halves(image), heights.tolist(), strict=True):
+        image[rows, at:] += np.float32(height)
 
 
 def _halves(image: np.ndarray) -> tuple[slice, slice]:
@@ -45,9 +64,9 @@ def _halves(image: np.ndarray) -> tuple[slice, slice]:
     return np.s_[:middle], np.s_[middle:]
 
 
-def _place(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray, clip: float) -> int | None:
+def _place(z: np.ndarray, good: np.ndarray) -> int | None:
     """The column at which the clearest step may be, None if there is none."""
-    levels = _levels(image, sigma, flags, clip)
+    levels = _levels(z, good)
     steps, noise = _steps(levels)
     if not steps.size:
         return None
@@ -61,14 +80,14 @@ def _place(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray, clip: float)
     return int(places[np.argmax(edges)])
 
 
-def _heights_at(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray, at: int) -> np.ndarray | None:
+def _heights_at(image: np.ndarray, sigma: np.ndarray, good: np.ndarray, at: int) -> np.ndarray | None:
     """Heights (2,) of a step in the upper and the lower half of a column; None if light makes it."""
     if not FROM_EDGE_PX <= at <= image.shape[1] - FROM_EDGE_PX:
         return None
     around = np.s_[at - FROM_EDGE_PX : at + FROM_EDGE_PX]
     heights, edges, lasting, errors = np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(2)
     for k, rows in enumerate(_halves(image)):
-        part = np.where(flags[rows, around] == 0, image[rows, around], np.nan)
+        part = np.where(good[rows, around], image[rows, around], np.nan)
         spread = float(np.median(sigma[rows, around]))
         lines = line_means(part, MOMENTS_CLIP * spread)
         before, after = lines[FROM_EDGE_PX - 1 :: -1], lines[FROM_EDGE_PX:]
@@ -87,12 +106,11 @@ def _heights_at(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray, at: int
     return heights if is_step else None
 
 
-def _levels(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray, clip: float) -> np.ndarray:
+def _levels(z: np.ndarray, good: np.ndarray) -> np.ndarray:
     """Levels (2, n) of the upper and the lower halves of all columns, in sigmas of a pixel; NaN where too few pixels are good."""
-    z = np.where(flags == 0, np.clip(image / sigma, -clip, clip), np.float32(0.0))
     levels = []
-    for rows in _halves(image):
-        n = (flags[rows] == 0).sum(axis=0)
+    for rows in _halves(z):
+        n = np.count_nonzero(good[rows], axis=0)
         levels.append(np.where(n >= MIN_LINE_PX, z[rows].sum(axis=0) / np.maximum(n, 1), np.nan))
     return np.array(levels, float)
 

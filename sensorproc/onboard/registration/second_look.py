@@ -10,7 +10,7 @@ from dataclasses import fields
 import numpy as np
 
 from sensorproc.onboard.image.pairing import match_nearest
-from sensorproc.onboard.products import Flattened, Registered, Registration, Transform
+from sensorproc.onboard.products import Flattened, Registered, Registration, Transform, reference_of
 from sensorproc.onboard.registration.camera_turn import pair_weight
 
 PULL = 3.0  # A star that lies farther from its place, in sigmas of its own error, speaks against it.
@@ -23,22 +23,20 @@ def places(placed: Sequence[Registered]) -> Places:
 
 
 def is_first_right(first: Places, second: Sequence[Registered], radius_px: float) -> bool:
-    """Whether the stars of the second look lie rather where the first put them. Frames that only one look could place count for
-    it as all of their stars do."""
-    reference = min(second, key=lambda r: abs(r.t_frames))
-    if reference.facts.index not in first:
+    """Whether the stars of the second look lie rather where the first put them, which must have placed all of its frames."""
+    if not all(r.facts.index in first for r in second):
         return False
+    reference = reference_of(second)
     own = first[reference.facts.index].transform
-    both = [r for r in second if r.facts.index in first and r is not reference]
+    both = [r for r in second if r is not reference]
     by_first = sum(_agreeing(r.stars, reference.stars, first[r.facts.index].transform, own, radius_px) for r in both)
     by_second = sum(_agreeing(r.stars, reference.stars, r.transform, reference.transform, radius_px) for r in both)
-    return by_first > by_second and len(both) >= len(second) - 1
+    return by_first > by_second
 
 
 def at_first_places(first: Places, frames: Sequence[Flattened]) -> list[Registered]:
     """The frames, their pixels as they are now, where the first look put them."""
-    kept = [frame for frame in frames if frame.facts.index in first]
-    return [_registered(first[frame.facts.index], frame) for frame in kept]
+    return [_registered(first[frame.facts.index], frame) for frame in frames if frame.facts.index in first]
 
 
 def _registered(place: Registration, frame: Flattened) -> Registered:

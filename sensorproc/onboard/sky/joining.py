@@ -105,8 +105,10 @@ def motion_of(tracklet: Tracklet, frames: Sequence[Residual]) -> Motion | None:
     Frames are registered on the stars: each solved one says where on the sky a place of the registered plane is.
     """
     solved = [residual for residual in frames if residual.solution.is_star_solution and residual.solution.camera is not None]
-    first, last = (pick(frames, key=lambda r: r.registration.t_frames) for pick in (min, max)) if frames else (None, None)
-    if not solved or first is None or last is None or first is last:
+    if not solved:
+        return None
+    first, last = (pick(frames, key=lambda r: r.registration.t_frames) for pick in (min, max))
+    if first is last:
         return None
     start, end = first.registration.t_frames, last.registration.t_frames
     cadence_s = (last.facts.t_mid_tai_ns - first.facts.t_mid_tai_ns) / NS_PER_S / (end - start)

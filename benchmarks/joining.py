@@ -1,4 +1,4 @@
-"""How well tracklets are joined over sets: ``python -m benchmarks.studies.joining [--skies N] [--sets N]``.
+"""How well tracklets are joined over sets: ``python -m benchmarks.joining [--skies N] [--sets N]``.
 
 Skies of the nightly suite, several sets long. Two tracklets of one object in successive sets that have different numbers are
 missed; two of different objects that share one are wrong. Sets without a solution from stars give no numbers and are not counted.
