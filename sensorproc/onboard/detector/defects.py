@@ -13,11 +13,10 @@ import numpy as np
 
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.matched_filter import correlate, template, through
-from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.kernels.filtered import add_clipped
-from sensorproc.onboard.products import MIN_FRAMES, Candidate, Residual, Trail, freeze
+from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze
 from sensorproc.onboard.stage import stage
-from sensorproc.onboard.threads import each, in_rows
+from sensorproc.onboard.threads import in_rows
 
 TEST_SIGMA = 4.0  # Significance at which a lasting excess or lack is believed.
 LINE_SIGMA = 7.0  # Significance of a run of pixels over the set, above its surroundings, at which it is a defect of the readout.
@@ -26,9 +25,6 @@ LINE_CLIP = 2.0  # Clip of a pixel of the run in one frame [sigmas]: what few fr
 BESIDE_PX, WIDE_FRACTION = 3, 0.4  # Lines to either side must not be so nearly as bright.
 MEMORY = 0.95  # Earlier sets' evidence counts so much less: in the end a warm pixel counts as if seen in five sets.
 CLIP_SIGMA = 8.0  # Clip of a single sample [sigmas], so that one particle hit makes no defect.
-GLOW_PX = 5.0  # Glow is looked for in the mean residual smoothed so: wider than objects, narrower than the mesh.
-GLOW_SIGMA, GLOW_CLIP = 4.0, 3.0  # Its significance, and the clip of a single sample [sigmas].
-GLOW_BOX_PX = 11  # In a box of this side light as wide as glow has most of its peak's level, an object next to nothing.
 SHADOW_PX = 2.5  # The mean residual is smoothed so before it is searched for shadows.
 
 
@@ -114,11 +110,11 @@ def _moved(image: np.ndarray, shift: int) -> np.ndarray:
 
 def lasting(residuals: list[Residual], clip: float = CLIP_SIGMA) -> np.ndarray:
     """SNR (ny, nx) of what each pixel holds in all frames."""
-    signal, seen = _summed(residuals, clip)
+    signal, seen = summed(residuals, clip)
     return np.where(seen > 0, signal / np.sqrt(np.maximum(seen, 1.0)), 0.0).astype(np.float32)
 
 
-def _summed(residuals: list[Residual], clip: float, roots: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def summed(residuals: list[Residual], clip: float, roots: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Sum over frames of each pixel's clipped SNR times ``roots`` of its weight's root, and how many frames see it."""
     signal, seen = np.zeros(residuals[0].image_e.shape, np.float32), np.zeros(residuals[0].image_e.shape, np.float32)
 
@@ -136,7 +132,7 @@ def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     if not _shows_what_is_fixed(residuals):
         return residuals
     weight = total([r.weight for r in residuals])
-    signal, _ = _summed(residuals, CLIP_SIGMA, roots=1)
+    signal, _ = summed(residuals, CLIP_SIGMA, roots=1)
     kernel = template(Trail(), SHADOW_PX)
     smooth, norm = correlate(signal, kernel), correlate(weight, kernel)
     energy = correlate(weight, kernel * kernel)
@@ -149,36 +145,6 @@ def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     filled = [r.image_e - shadow for r in residuals]
     freeze(*filled)
     return [replace(r, image_e=image) for r, image in zip(residuals, filled, strict=True)]
-
-
-@stage(bytes_px=30)
-def level_glow(residuals: list[Residual], passing: list[Candidate]) -> list[Residual]:
-    """Residuals less what lasts over the detector and is wider than any object, narrower than the background's mesh: ghosts
-    and arcs of stray light, each frame's own, for they fade and move. Only where they are more than noise: elsewhere the noise of
-    their level would add up under an object at rest. Where a ``passing`` object has been its surroundings tell the level."""
-    if len(residuals) < MIN_FRAMES:
-        return residuals
-    signal, seen = _summed(residuals, GLOW_CLIP)
-    mean = signal / np.sqrt(np.maximum(seen, 1.0))
-    compact = (np.abs(mean) > TEST_SIGMA) & (np.abs(cv2.blur(mean, (GLOW_BOX_PX, GLOW_BOX_PX))) < WIDE_FRACTION * np.abs(mean))
-    for r in residuals if passing else ():
-        compact |= passes(r.registration, compact.shape, passing)
-    usable = np.where(compact | (seen < MIN_FRAMES), np.float32(0.0), np.float32(1.0))
-    norm = np.maximum(cv2.GaussianBlur(usable, (0, 0), GLOW_PX), np.float32(0.1))
-    glow = cv2.GaussianBlur(usable * mean / np.sqrt(np.maximum(seen, 1.0)), (0, 0), GLOW_PX) / norm
-    noise = 1.0 / np.sqrt(np.maximum(seen, 1.0) * 4.0 * np.pi * GLOW_PX**2 * norm)
-    sure = cv2.dilate((np.abs(glow) > GLOW_SIGMA * noise).astype(np.uint8), np.ones((2 * round(GLOW_PX) + 1,) * 2, np.uint8))
-    return each(lambda r: _without_glow(r, sure > 0, usable, norm), residuals) if sure.any() else residuals
-
-
-def _without_glow(residual: Residual, where: np.ndarray, usable: np.ndarray, norm: np.ndarray) -> Residual:
-    """Less the level of its own surroundings, in each pixel's own sigmas, in some places; ``norm`` is the smoothed ``usable``."""
-    root = np.sqrt(residual.weight)
-    z = np.clip(residual.image_e * root, -GLOW_CLIP, GLOW_CLIP) * usable
-    level = cv2.GaussianBlur(z, (0, 0), GLOW_PX) / norm
-    image = np.where(where & (root > 0), residual.image_e - level / np.maximum(root, 1e-12), residual.image_e)
-    freeze(image)
-    return replace(residual, image_e=image)
 
 
 def total(images: Iterable[np.ndarray]) -> np.ndarray:

@@ -20,10 +20,11 @@ from sensorproc.config import Flatten
 from sensorproc.conventions import FWHM_TO_SIGMA
 from sensorproc.onboard.image.background import residual_maps, typical
 from sensorproc.onboard.image.cosmic_rays import OPTICAL_MARGIN
+from sensorproc.onboard.image.matched_filter import template, through
 from sensorproc.onboard.image.thermal_scale import MEDIAN_VARIANCE, thermal_scale
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.temporal_median import temporal_median
-from sensorproc.onboard.products import MIN_FRAMES, Flattened, FrameFacts, OwnPattern, freeze
+from sensorproc.onboard.products import MIN_FRAMES, Flattened, FrameFacts, OwnPattern, Trail, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.state import LearntDark, learnt_of
 from sensorproc.onboard.threads import each
@@ -53,6 +54,7 @@ def subtract_fixed_pattern(
     prior = np.zeros_like(pattern) if known is None else known.information / np.float32(exposure_s**2)
     surprise = pattern * pattern * information * prior > SURPRISE**2 * (MEDIAN_VARIANCE * prior + information)
     prior = np.where(surprise, np.float32(0.0), prior)
+    prior = _as_good_as_told(pattern, information, prior, fwhm_px * FWHM_TO_SIGMA)
     pattern = pattern * information / (information + prior)
     worth = float(np.median((prior * variance)[::3, ::3]))
     charge = pattern if known is None else pattern + known.dark_e_s * np.float32(exposure_s)
@@ -63,6 +65,22 @@ def subtract_fixed_pattern(
 
     freeze(pattern, information, prior)
     return each(without, range(len(frames))), OwnPattern(pattern, information, prior)
+
+
+def _as_good_as_told(pattern: np.ndarray, information: np.ndarray, prior: np.ndarray, s: float) -> np.ndarray:
+    """Information (ny, nx) that earlier sets give, as far as what they foretold has come true through a PSF of sigma ``s``.
+
+    Stars too faint to be told from the pattern are in what earlier sets have shown. They stand elsewhere in this one, and differ
+    by more than the noise where pixels add up as light does.
+    """
+    both = (prior > 0.0) & (information > 0.0)
+    if not both.any():
+        return prior
+    variance = 1.0 / np.where(both, prior, 1.0) + 1.0 / np.where(both, information, 1.0)
+    z = through(np.where(both, pattern / np.sqrt(variance), 0.0).astype(np.float32), template(Trail(), s))
+    scatter = 1.4826 * float(np.median(np.abs(z[both])))
+    error = max(scatter**2 - 1.0, 0.0) * variance
+    return np.where(both, prior / (1.0 + prior * error), prior).astype(np.float32)
 
 
 def mean_exposure_s(facts: Sequence[FrameFacts]) -> float:

@@ -32,7 +32,7 @@ CLEAR_GAIN = 1.15  # A trail must raise the SNR of a point so many times.
 FEW_STARS, FAINTEST_SNR = 30, 6.0  # Where fewer are as bright as they should be, fainter ones count, down to this.
 SAME_WIDTH = 0.12  # Relative: a PSF that is known so well, to the step of those tried, is not measured.
 UNUSUAL_RMS = 4.0  # A frame whose rms is so many times the median of its set was matched by chance.
-STARE_DRIFT_SIGMAS = 10.0  # If stars drift farther over the set [PSF sigmas], no pixel sees one for long.
+STARE_DRIFT_SIGMAS = 8.0  # If stars drift farther over the set [PSF sigmas], no pixel sees one for long.
 
 
 @stage(bytes_px=45)

@@ -5,33 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sensorproc.config import Config
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard import pipeline
-from sensorproc.onboard.detector.defects import level_glow, mask_fixed_pixels, mask_lines
+from sensorproc.onboard.detector.defects import mask_fixed_pixels, mask_lines
 from sensorproc.onboard.detector.pattern_noise import pattern_sigma, rest_sigma
 from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.products import Trail
-from sensorproc.onboard.state import PayloadState
-from tests.skies.cases import BODY_FIXED
-from tests.skies.frames import made_up_frames
+from tests.skies.residuals import lit
 
 WARM, OBJECT = (40, 60), (90, 100)  # y, x
-
-
-@pytest.fixture(scope="module")
-def residuals():
-    """Residuals of a body-fixed set, before what is fixed is looked for."""
-    kept = {}
-
-    def do(stage, *arguments):
-        kept.setdefault(stage.__name__, arguments)
-        return stage(*arguments)
-
-    _, state = pipeline.process_set(made_up_frames(160, 8, BODY_FIXED), PayloadState(), None, Config(), do)
-    assert state.warm_snr is not None
-    assert state.warm_snr.std() == pytest.approx(1.0, abs=0.15)
-    return kept["mask_fixed_pixels"][0]
 
 
 def noisy(residuals, rng):
@@ -94,23 +75,13 @@ def test_part_of_a_column_a_little_too_dark_is_found_and_a_shadow_is_not(residua
     assert not hot[:, 100:].any()
 
 
-def _with(residuals, rng, light):
-    """New noise of unit sigma and what ``light(k)`` adds to frame k in its sigmas."""
-    shape = residuals[0].image_e.shape
-    weight, flags = np.ones(shape, np.float32), np.zeros(shape, np.uint8)
-    return [
-        replace(r, image_e=(rng.normal(size=shape) + light(k)).astype(np.float32), weight=weight, flags=flags)
-        for k, r in enumerate(residuals)
-    ]
-
-
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize("level", [1.2, 30.0])
 def test_lasting_parts_of_columns_and_rows_are_masked(residuals, rng, sign, rows, level):
     line = np.zeros(residuals[0].image_e.shape)
     line[(70, slice(20, 90)) if rows else (slice(20, 90), 70)] = sign * level
-    hot = mask_lines(_with(residuals, rng, lambda k: line))[0].flags & PixelFlag.HOT > 0
+    hot = mask_lines(lit(residuals, rng, lambda k: line))[0].flags & PixelFlag.HOT > 0
     assert hot[line != 0].mean() > 0.9
     assert hot[line == 0].mean() < 2e-3
 
@@ -125,27 +96,15 @@ def test_objects_and_streaks_are_no_lines_of_readout(residuals, rng):
         made = sum(f * np.exp(-((x - u) ** 2 + (y - v) ** 2) / (2.0 * s * s)) for v, u, f in points)
         return made + (20.0 * np.exp(-((x - 120.3) ** 2) / (2.0 * s * s)) if k == 3 else 0.0)
 
-    assert not (mask_lines(_with(residuals, rng, light))[0].flags & PixelFlag.HOT).any()
-
-
-def test_a_fading_ring_is_levelled_and_an_object_beside_it_is_not(residuals, rng):
-    shape, s = residuals[0].image_e.shape, residuals[0].registration.psf_sigma_px
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    radius = np.hypot(x - 80.0, y - 80.0)
-    ring, point = np.exp(-((radius - 45.0) ** 2) / (2.0 * 6.0**2)), np.exp(-((x - 80.0) ** 2 + (y - 80.0) ** 2) / (2.0 * s * s))
-    levelled = level_glow(_with(residuals, rng, lambda k: 3.0 * 0.8**k * ring + 20.0 * point), [])
-    on_ring = np.array([float(r.image_e[np.abs(radius - 45.0) < 3.0].mean()) for r in levelled])
-    assert np.abs(on_ring).max() < 1.0  # of 3.0 in the first frame, and two thirds of it are wide enough to be seen as glow
-    flux = [float((r.image_e * point).sum() / (point**2).sum()) for r in levelled]
-    assert np.mean(flux) == pytest.approx(20.0, rel=0.03)
+    assert not (mask_lines(lit(residuals, rng, light))[0].flags & PixelFlag.HOT).any()
 
 
 def test_noise_that_is_the_same_in_all_frames_is_counted_where_an_object_stays(residuals, rng):
     shape, s = residuals[0].image_e.shape, residuals[0].registration.psf_sigma_px
     n = len(residuals)
-    assert rest_sigma(_with(residuals, rng, lambda k: 0.0)) == pytest.approx(1.0, abs=0.03)
+    assert rest_sigma(lit(residuals, rng, lambda k: 0.0)) == pytest.approx(1.0, abs=0.03)
     pattern = 0.25 * rng.normal(size=shape)
-    sigma = rest_sigma(_with(residuals, rng, lambda k: pattern))
+    sigma = rest_sigma(lit(residuals, rng, lambda k: pattern))
     assert sigma == pytest.approx(np.sqrt(1.0 + n * 0.25**2), rel=0.05)
     still, fast = np.zeros((n, 2)), np.arange(n)[:, None] * [20.0, 0.0]
     assert pattern_sigma(still, s, sigma) == pytest.approx(sigma)
