@@ -1,7 +1,7 @@
 """Light that lasts over the detector and is wider than any object, narrower than the background's mesh: ghosts, arcs of stray light.
 
-The level of every pixel is that of its surroundings. A plain mean would hold a part of the light of every object in the middle
-of it, up to a quarter of a wide PSF's; a mean with a hole as wide as the PSF's say holds none.
+The level of every pixel is the mean of its surroundings. It holds a part of the light of an object in the middle of them, up to a
+quarter of a wide PSF's, and of the noise: what is left is scaled so that light counts in full, and weighted by its own noise.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from sensorproc.onboard.products import MIN_FRAMES, Candidate, Residual, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
-GLOW_PX, HOLE_PX = 5.0, 3.0  # Glow is the level around: a Gaussian less a narrower one, by as much as it is blind to a point.
+GLOW_PX = 5.0  # Glow is looked for in the mean residual smoothed so: wider than objects, narrower than the mesh.
 GLOW_SIGMA, GLOW_CLIP = 4.0, 3.0  # Its significance, and the clip of a single sample [sigmas].
 GLOW_BOX_PX = 11  # In a box of this side light as wide as glow has most of its peak's level, an object next to nothing.
 
@@ -33,41 +33,35 @@ def level_glow(residuals: list[Residual], passing: list[Candidate]) -> list[Resi
     for r in residuals if passing else ():
         compact |= passes(r.registration, compact.shape, passing)
     usable = np.where(compact | (seen < MIN_FRAMES), np.float32(0.0), np.float32(1.0))
-    s = residuals[0].registration.psf_sigma_px
-    norm = np.maximum(_around(usable, s), np.float32(0.1))
-    glow = _around(usable * mean / np.sqrt(np.maximum(seen, 1.0)), s) / norm
-    noise = _noise_around(s) / np.sqrt(np.maximum(seen, 1.0) * norm)
-    sure = cv2.dilate((np.abs(glow) > GLOW_SIGMA * noise).astype(np.uint8), np.ones((2 * round(GLOW_PX) + 1,) * 2, np.uint8))
-    return each(lambda r: _without_glow(r, sure > 0, usable, norm), residuals) if sure.any() else residuals
+    norm = np.maximum(cv2.GaussianBlur(usable, (0, 0), GLOW_PX), np.float32(0.1))
+    glow = cv2.GaussianBlur(usable * mean / np.sqrt(np.maximum(seen, 1.0)), (0, 0), GLOW_PX) / norm
+    noise = 1.0 / np.sqrt(np.maximum(seen, 1.0) * 4.0 * np.pi * GLOW_PX**2 * norm)
+    sure = cv2.dilate((np.abs(glow) > GLOW_SIGMA * noise).astype(np.uint8), np.ones((2 * round(GLOW_PX) + 1,) * 2, np.uint8)) > 0
+    if not sure.any():
+        return residuals
+    light, variance = _kept(usable, norm, residuals[0].registration.psf_sigma_px)
+    gain = np.where(sure, 1.0 / light, np.float32(1.0)), np.where(sure, light * light / variance, np.float32(1.0))
+    return each(lambda r: _without_glow(r, sure, usable, norm, *gain), residuals)
 
 
-def _without_glow(residual: Residual, where: np.ndarray, usable: np.ndarray, norm: np.ndarray) -> Residual:
-    """Less the level of its own surroundings, in each pixel's own sigmas, in some places; ``norm`` is that of ``usable``."""
+def _kept(usable: np.ndarray, norm: np.ndarray, s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Parts of a point's light, and of its noise's variance, that a matched filter of sigma ``s`` [px] keeps once a mean over
+    the ``usable`` surroundings is taken off: Gaussians of widths a and b overlap as 1 / (a^2 + b^2)."""
+    point, own = 2.0 * s * s, cv2.GaussianBlur(usable, (0, 0), s) / norm
+    light = 1.0 - np.float32(point / (point + GLOW_PX**2)) * own
+    return light, 2.0 * light - 1.0 + np.float32(point / (point + 2.0 * GLOW_PX**2)) * own
+
+
+def _without_glow(
+    residual: Residual, where: np.ndarray, usable: np.ndarray, norm: np.ndarray, gain: np.ndarray, worth: np.ndarray
+) -> Residual:
+    """Less the level of its own surroundings, in each pixel's own sigmas, in some places; ``norm`` is the smoothed ``usable``, and
+    there what is left is scaled by ``gain`` and its weight by ``worth``."""
     root = np.sqrt(residual.weight)
     z = np.clip(residual.image_e * root, -GLOW_CLIP, GLOW_CLIP) * usable
-    level = _around(z, residual.registration.psf_sigma_px) / norm
-    image = np.where(where & (root > 0), residual.image_e - level / np.maximum(root, 1e-12), residual.image_e)
-    freeze(image)
-    return replace(residual, image_e=image)
-
-
-def _around(image: np.ndarray, s: float) -> np.ndarray:
-    """Mean level of the surroundings of every pixel. What a point of sigma ``s`` [px] adds to it is nothing for the point's own
-    matched filter: of the two Gaussians the wider one sees ``share`` times what the narrower one does."""
-    share = np.float32(_share(s))
-    level, narrow = (cv2.GaussianBlur(image, (0, 0), sigma) for sigma in (GLOW_PX, HOLE_PX))
-    level -= share * narrow
-    level /= np.float32(1.0) - share
-    return np.asarray(level)
-
-
-def _share(s: float) -> float:
-    """Light of a point of sigma ``s`` [px] that its matched filter finds in the wider mean, over that in the narrower."""
-    return (2.0 * s * s + HOLE_PX**2) / (2.0 * s * s + GLOW_PX**2)
-
-
-def _noise_around(s: float) -> float:
-    """Standard deviation of :func:`_around` where the image is white noise of one."""
-    share = _share(s)
-    squares = 1.0 / GLOW_PX**2 + share**2 / HOLE_PX**2 - 4.0 * share / (GLOW_PX**2 + HOLE_PX**2)
-    return float(np.sqrt(squares / (4.0 * np.pi)) / (1.0 - share))
+    level = cv2.GaussianBlur(z, (0, 0), GLOW_PX) / norm
+    left = (residual.image_e - level / np.maximum(root, 1e-12)) * gain
+    image = np.where(where & (root > 0), left, residual.image_e)
+    weight = residual.weight * worth
+    freeze(image, weight)
+    return replace(residual, image_e=image, weight=weight)

@@ -9,6 +9,7 @@ from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.products import Transform
 
 POSITION_FLOOR_PX = 0.03  # No star is placed better than this, however bright.
+OWN_SIGMAS = 2.0  # A pair farther apart than the others is kept all the same if its own places are as uncertain as that.
 
 
 def fit_transform(
@@ -32,7 +33,8 @@ def fit_transform(
         dx, dy = reference[b, 0] - x[a], reference[b, 1] - y[a]
         distance = np.hypot(dx, dy)
         weight = pair_weight(stars[a, 2], reference[b, 2])
-        keep = distance <= max(3.0 * _weighted_median(distance, weight), 0.1)
+        likely = np.maximum(max(3.0 * _weighted_median(distance, weight), 0.1), OWN_SIGMAS / np.sqrt(weight))
+        keep = distance <= likely
         step = _rotation_step(x[a][keep], y[a][keep], dx[keep], dy[keep], weight[keep], nx, ny)
         vector = vector + step * np.array([ifov_rad, ifov_rad, 1.0])
         n = int(keep.sum())
