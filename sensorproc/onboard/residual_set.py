@@ -14,6 +14,7 @@ from sensorproc.onboard.detector.learning import learn
 from sensorproc.onboard.detector.pattern_noise import rest_sigma
 from sensorproc.onboard.detector.pattern_refinement import refine_pattern
 from sensorproc.onboard.detector.stars_in_pattern import without_drifting_stars
+from sensorproc.onboard.frame.covered_borders import with_covers_of_most
 from sensorproc.onboard.patches.link import BrightTrack, bright_objects
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Candidate, Flattened, OwnPattern, Prepared, Registered
@@ -63,7 +64,7 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
         If no frame can be used, if their times are all the same, or if they cannot be registered.
     """
     cadence_s = set_cadence_s(frames, config)
-    usable = HandOver(frame for frame in frames.take() if isinstance(frame, Flattened))
+    usable = HandOver(with_covers_of_most([frame for frame in frames.take() if isinstance(frame, Flattened)]))
     _demand_times(usable, cadence_s)
     registered, unplaced, own = register_set(usable, state, config, cadence_s, do)
     registered, clouded = do(level_transparency, registered, config.register.min_light)

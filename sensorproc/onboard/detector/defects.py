@@ -7,6 +7,7 @@ sharper; and shadows of dust, which are dark.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 
 import cv2
 import numpy as np
@@ -14,13 +15,17 @@ import numpy as np
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.matched_filter import correlate, template, through
 from sensorproc.onboard.kernels.filtered import add_clipped
+from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import in_rows
 
 TEST_SIGMA = 4.0  # Significance at which a lasting excess or lack is believed.
+SHARP_MARGIN = 0.7  # Neighbours on either side with less than this part of what a PSF gives them make a pixel sharp.
 LINE_SIGMA = 7.0  # Significance of a run of pixels over the set, above its surroundings, at which it is a defect of the readout.
-LINE_PX = 17  # Its length; single dark pixels stay: they tell the null search how wrong the dark map is.
+# Its length and the clip of its pixels: what is shorter by far does not count as long. Single dark pixels stay: they tell the null
+# search how wrong the dark map is.
+RUNS = (17, 8.0), (51, 2.5), (153, 1.5)
 LINE_CLIP = 2.0  # Clip of a pixel of the run in one frame [sigmas]: what few frames show does not last.
 BESIDE_PX, WIDE_FRACTION = 3, 0.4  # Lines to either side must not be so nearly as bright.
 MEMORY = 0.95  # Earlier sets' evidence counts so much less: in the end a warm pixel counts as if seen in five sets.
@@ -64,12 +69,17 @@ def _remembered(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.nd
 
 
 def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
-    """Significant excesses that no light makes: each pixel's own SNR against the best the PSF filter finds on and around it.
+    """Significant excesses that no light makes: each pixel's own SNR against the best the PSF filter finds on and around it, and
+    against its neighbours on either side, which tells pixels of a cluster as well.
 
     For a delta the filter has less, for an object, though it stood still over the detector through all sets, more.
     """
-    filtered = through(pixel, template(Trail(), residuals[0].registration.psf_sigma_px))
-    return np.asarray((pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8))))
+    s = residuals[0].registration.psf_sigma_px
+    filtered = through(pixel, template(Trail(), s))
+    alone = (pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8)))
+    unseen, sharp = (pixel == 0.0).astype(np.uint8), np.zeros(pixel.shape, np.uint8)
+    flag_sharp(pixel, np.ones_like(pixel), unseen, s, TEST_SIGMA, SHARP_MARGIN, 0.0, np.uint8(1), sharp)
+    return np.asarray(alone | (sharp > 0))
 
 
 @stage(bytes_px=30)
@@ -83,17 +93,19 @@ def mask_lines(residuals: list[Residual]) -> list[Residual]:
         return residuals
     pixel = lasting(residuals, LINE_CLIP)
     lines = np.zeros(pixel.shape, bool)
-    for sign in (-1, 1):
-        lines |= _long_and_narrow(sign * pixel) | _long_and_narrow(sign * pixel.T).T
+    for sign, (length, clip) in product((-1, 1), RUNS):
+        some = np.clip(sign * pixel, -clip, clip)
+        lines |= _long_and_narrow(some, length) | _long_and_narrow(some.T, length).T
     return [masked(r, lines) for r in residuals] if lines.any() else residuals
 
 
-def _long_and_narrow(pixel: np.ndarray) -> np.ndarray:
-    """Where a map (ny, nx) of unit noise is bright along a column, and not beside it; with neighbours that are bright as well."""
-    run = cv2.blur(pixel, (1, LINE_PX)) * np.float32(np.sqrt(LINE_PX))
+def _long_and_narrow(pixel: np.ndarray, length: int) -> np.ndarray:
+    """Where a map (ny, nx) of unit noise is bright over a ``length`` [px] of a column, and not beside it; with neighbours that are
+    bright as well."""
+    run = cv2.blur(pixel, (1, length)) * np.float32(np.sqrt(length))
     beside = np.maximum(*(_moved(run, shift) for shift in (-BESIDE_PX, BESIDE_PX)))
     bright = ((run > LINE_SIGMA) & (run - beside > LINE_SIGMA) & (beside < WIDE_FRACTION * run)).astype(np.uint8)
-    line = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((LINE_PX, 1), np.uint8)) > 0
+    line = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((RUNS[0][0], 1), np.uint8)) > 0
     near = _moved(line, -1) | _moved(line, 1)
     return np.asarray(line | (near & (run > TEST_SIGMA)))
 

@@ -1,8 +1,13 @@
 """Covered borders of a detector that no header speaks of: rows and columns at the edges that no light has reached."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
+from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.background import line_means
+from sensorproc.onboard.products import Flattened, freeze
 
 STEP_PX = 8  # A cover's edge rises to the field's level within so many pixels: light falls off more slowly.
 HALF_LIT_PX = 3  # Pixels next to the cover that are half lit.
@@ -21,6 +26,24 @@ def covered_borders(image: np.ndarray, usable: np.ndarray, most: float) -> tuple
     return (*_covered(image, usable, most), *_covered(image.T, usable.T, most))
 
 
+def with_covers_of_most(frames: Sequence[Flattened]) -> list[Flattened]:
+    """The frames of a set, what is covered in half of them without data in all: a cover does not come and go, but in a noisy frame
+    it may go unseen."""
+    flags = [frame.flags for frame in frames]
+    covered = [[(f & PixelFlag.NO_DATA > 0).all(axis=axis) for f in flags] for axis in (0, 1)]
+    columns, rows = (2 * np.sum(lines, axis=0) >= max(len(frames), 2) for lines in covered)
+    return [_without_lines(frame, columns, rows) for frame in frames]
+
+
+def _without_lines(frame: Flattened, columns: np.ndarray, rows: np.ndarray) -> Flattened:
+    """The frame, some columns (nx,) bool and rows (ny,) bool of which hold no data."""
+    flags = frame.flags | (columns[None, :] | rows[:, None]) * np.uint8(PixelFlag.NO_DATA)
+    if (flags == frame.flags).all():
+        return frame
+    freeze(flags)
+    return replace(frame, flags=flags)
+
+
 def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, int]:
     n = image.shape[1]
     reach = int(most * n)
@@ -32,19 +55,27 @@ def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, i
     low, high = np.nanpercentile(inner, [ONE_SIGMA, 100.0 - ONE_SIGMA])
     spread = 0.5 * float(high - low)
     lines = line_means(np.where(usable, image, np.nan)[:, reach:-reach:SAMPLED], NEAR_SIGMAS * spread)
-    level = float(np.nanmedian(lines))
-    # stars make lines differ by more than their pixels' noise
-    error = max(spread / np.sqrt(len(image)), 1.4826 * float(np.nanmedian(np.abs(lines - level))))
-    edges = (np.where(usable[:, part], image[:, part], np.nan) for part in (np.s_[:reach], np.s_[: -reach - 1 : -1]))
-    left, right = (_at_edge(line_means(edge, NEAR_SIGMAS * spread), level, error) for edge in edges)
+    # stars make lines differ by more than their pixels' noise; steps between amplifiers and gradients do so far apart alone
+    jumps = lines[STEP_PX:] - lines[:-STEP_PX]
+    known = jumps[np.isfinite(jumps)]
+    if not len(known):
+        return 0, 0
+    error = max(spread / np.sqrt(len(image)), 1.4826 * float(np.median(np.abs(known - np.median(known)))) / np.sqrt(2.0))
+    near = max(len(lines) // 4, 1)
+    sides = (np.s_[:reach], lines[:near]), (np.s_[: -reach - 1 : -1], lines[-near:])
+    left, right = (
+        _at_edge(line_means(np.where(usable[:, part], image[:, part], np.nan), NEAR_SIGMAS * spread), beside, error)
+        for part, beside in sides
+    )
     return left, right
 
 
-def _at_edge(lines: np.ndarray, level: float, error: float) -> int:
-    """How many at the beginning of some lines with levels (m,) are covered."""
+def _at_edge(lines: np.ndarray, beside: np.ndarray, error: float) -> int:
+    """How many at the beginning of some lines with levels (m,) are covered; ``beside`` (l,) are levels of lines in the field."""
     known = np.isfinite(lines)
-    if not known.any():
+    if not known.any() or not np.isfinite(beside).any():
         return 0
+    level = float(np.nanmedian(beside))
     first = int(np.argmax(known))
     lines = lines[first:]
     dark = float(np.nanmin(lines))

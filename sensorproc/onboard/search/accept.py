@@ -13,7 +13,7 @@ from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search.blends import projected, split, subtract
 from sensorproc.onboard.search.detector_fixed import is_fixed_to_detector
 from sensorproc.onboard.search.star_drift import moves_unlike_stars
-from sensorproc.onboard.search.static_residual import is_moving, without_static_residual
+from sensorproc.onboard.search.static_residual import is_moving, moves_over_detector, without_static_residual
 from sensorproc.onboard.search.track import ITERATIONS, Track, matched_sums
 from sensorproc.onboard.search.velocity_boxes import Centre, at_rest, detector_rest, least_motion_px, span
 from sensorproc.onboard.stack import Stack
@@ -94,7 +94,7 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
         track = without_static_residual(stack, image, counted_where_seen(stack, track, accepted))
         if _against_pattern(stack, track).snr < lowest_snr or not is_plausible(stack, image, track, config):
             continue
-        if not is_moving(stack, image, track):
+        if not (is_moving(stack, image, track) and moves_over_detector(stack, image, track)):
             continue
         members = split(stack, image, track, config.max_blended)
         plausible = [member for member in members if is_plausible(stack, image, member, config)]

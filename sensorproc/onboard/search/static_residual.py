@@ -18,6 +18,7 @@ APART_SIGMAS = 3.5  # A place farther away [PSF widths] no longer sees the objec
 LEAST_REST_SIGMA = 1.3  # A map is poor if it leaves so much that is alike in all frames, in sigmas of their noise.
 LEAST_DRIFT_SIGMAS = 5.0  # A track that drifts less over the detector [PSF widths] hardly leaves its place.
 LEAST_MOVING_SNR, MOVING_FRACTION = 5.0, 0.5  # of the light that moves: at least, and of what is expected of it
+LEAST_TOLD_SNR = 4.0  # If less is expected of it, an object is not told from warm pixels.
 
 
 def without_static_residual(stack: Stack, image: np.ndarray, track: Track) -> Track:
@@ -25,8 +26,7 @@ def without_static_residual(stack: Stack, image: np.ndarray, track: Track) -> Tr
     sky, and where the stars move over a detector of which there is no map, or a poor one, what stays on it: warm pixels."""
     track = _without(stack, image, track, _in_sky(stack, track))
     drift_px = float(np.ptp(track.path, axis=0).max())
-    is_clean = stack.facts.is_dark_known and stack.rest_sigma < LEAST_REST_SIGMA
-    if stack.registrations[0].is_stare or is_clean or drift_px < LEAST_DRIFT_SIGMAS * stack.psf_sigma_px:
+    if stack.registrations[0].is_stare or _is_clean(stack) or drift_px < LEAST_DRIFT_SIGMAS * stack.psf_sigma_px:
         return track
     return _without(stack, image, track, _on_detector(track))
 
@@ -84,20 +84,49 @@ def is_moving(stack: Stack, image: np.ndarray, track: Track) -> bool:
     Of a mover it is as much as its motion allows (:func:`sensorproc.theory.static_sky_loss`), of the remains of a star nothing.
     Faster tracks leave the place of their own light: :func:`without_static_residual` sees it.
     """
-    c, s = track.candidate, stack.psf_sigma_px
+    c = track.candidate
     if not is_slow(stack, c) or not track.phi.sum() > 0:
         return True
     rate = np.array([c.vx_px_frame, c.vy_px_frame])
-    ends = np.array([[c.x_px, c.y_px] + rate * t for t in (stack.times.min(), stack.times.max())])
-    reach = HALF_SIGMAS * s + 0.5 * float(track.trails[:, 0].max())
+    x, y = _around(stack, np.array([[c.x_px, c.y_px] + rate * t for t in (stack.times.min(), stack.times.max())]), track)
+    seen = [np.rint(np.stack(r.transform.to_detector(x, y), axis=-1)) for r in stack.registrations]
+    left, expected = _left(stack, image, track, np.stack(seen, axis=1))
+    return left > max(LEAST_MOVING_SNR, MOVING_FRACTION * expected)
+
+
+def moves_over_detector(stack: Stack, image: np.ndarray, track: Track) -> bool:
+    """Whether a track's light moves over the detector where warm pixels are not known: a chain of them looks like a slow object.
+
+    What an object at rest keeps once every pixel has its own level tells nothing; neither do sets whose pattern is out.
+    """
+    if stack.registrations[0].is_stare or _is_clean(stack) or not track.phi.sum() > 0:
+        return True
+    x, y = _around(stack, track.path[[0, -1]], track)
+    left, expected = _left(stack, image, track, np.repeat(np.stack([x, y], axis=-1)[:, None], len(track.path), axis=1))
+    return expected < LEAST_TOLD_SNR or left > MOVING_FRACTION * expected
+
+
+def _is_clean(stack: Stack) -> bool:
+    """Whether there is a map of the detector's dark current, and it is good."""
+    return stack.facts.is_dark_known and stack.rest_sigma < LEAST_REST_SIGMA
+
+
+def _around(stack: Stack, ends: np.ndarray, track: Track) -> tuple[np.ndarray, np.ndarray]:
+    """Whole pixels x and y (m,) of the box that holds a track's light between the ``ends`` (2, 2) of its way."""
+    reach = HALF_SIGMAS * stack.psf_sigma_px + 0.5 * float(track.trails[:, 0].max())
     low, high = np.floor(ends.min(axis=0) - reach), np.ceil(ends.max(axis=0) + reach)
     x, y = np.meshgrid(np.arange(low[0], high[0] + 1.0), np.arange(low[1], high[1] + 1.0))
-    seen = [np.rint(np.stack(r.transform.to_detector(x.ravel(), y.ravel()), axis=-1)) for r in stack.registrations]
+    return x.ravel(), y.ravel()
+
+
+def _left(stack: Stack, image: np.ndarray, track: Track, pixels: np.ndarray) -> tuple[float, float]:
+    """SNR that is left of a track once light that is alike in all frames at the same of the ``pixels`` (m, n, 2) is gone, and what
+    is left of an object's."""
     sums = np.zeros(2)
-    pixels = np.ascontiguousarray(np.stack(seen, axis=1).astype(np.int64))
-    static_free(image, stack.weight, pixels, np.ascontiguousarray(track.path), track.trails, s, sums)
+    places = np.ascontiguousarray(pixels.astype(np.int64))
+    path = np.ascontiguousarray(track.path)
+    static_free(image, stack.weight, places, path, track.trails, stack.psf_sigma_px, sums)
     if not sums[1] > 0:
-        return False
-    left = float(sums[0] / np.sqrt(sums[1]))
-    expected = c.snr * float(np.sqrt(min(sums[1] / track.template_phi.sum(), 1.0)))
-    return left > max(LEAST_MOVING_SNR, MOVING_FRACTION * expected)
+        return 0.0, 0.0
+    expected = track.snr * float(np.sqrt(min(sums[1] / track.template_phi.sum(), 1.0)))
+    return float(sums[0] / np.sqrt(sums[1])), expected
