@@ -22,6 +22,7 @@ from sensorproc.onboard.threads import in_rows
 
 TEST_SIGMA = 4.0  # Significance at which a lasting excess or lack is believed.
 SHARP_MARGIN = 0.7  # Neighbours on either side with less than this part of what a PSF gives them make a pixel sharp.
+DEAD_SNR, DEAD_SIGMAS = 8.0, 1.5  # A place so much too dark for a point is masked, with so many PSF sigmas around.
 LINE_SIGMA = 7.0  # Significance of a run of pixels over the set, above its surroundings, at which it is a defect of the readout.
 # Its length and the clip of its pixels: what is shorter by far does not count as long. Single dark pixels stay: they tell the null
 # search how wrong the dark map is.
@@ -49,6 +50,8 @@ def mask_fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) ->
     if known is None or known.shape != residuals[0].image_e.shape:
         return residuals, warm_snr
     fixed = _sharp(known, residuals)
+    if shows:
+        fixed |= _dead(lasting(residuals), residuals[0].registration.psf_sigma_px)
     return [masked(r, fixed) for r in residuals], known
 
 
@@ -80,6 +83,14 @@ def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
     unseen, sharp = (pixel == 0.0).astype(np.uint8), np.zeros(pixel.shape, np.uint8)
     flag_sharp(pixel, np.ones_like(pixel), unseen, s, TEST_SIGMA, SHARP_MARGIN, 0.0, np.uint8(1), sharp)
     return np.asarray(alone | (sharp > 0))
+
+
+def _dead(pixel: np.ndarray, s: float) -> np.ndarray:
+    """Places (ny, nx) bool so dark over the set, for a PSF of sigma ``s`` [px], that no noise and no shadow makes them: clusters
+    of dead pixels. They would tell the null search of what cannot be taken for an object."""
+    dark = (through(pixel, template(Trail(), s)) < -DEAD_SNR).astype(np.uint8)
+    side = 2 * round(DEAD_SIGMAS * s) + 1
+    return cv2.dilate(dark, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
 
 
 @stage(bytes_px=30)
