@@ -148,10 +148,8 @@ class Registration:
     """The place of a frame in its set, without any pixels.
 
     ``stars`` (n, 3) float64: x, y [px], SNR of the stars found in this frame; ``rms_px`` of the matched
-    ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences; ``is_stare`` whether the stars of the
-    set stand still over the detector; ``flux_ratio`` what a Gaussian of ``psf_sigma_px`` finds of a point's flux: its wing
-    reaches farther.
-    """
+    ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences; ``is_stare`` whether the stars of the set stand
+    still over the detector; of a point a Gaussian of ``psf_sigma_px`` finds ``flux_ratio`` in its place, ``sidelobe`` beside it."""
 
     transform: Transform
     trail: Trail
@@ -162,6 +160,7 @@ class Registration:
     t_frames: float
     is_stare: bool = True
     flux_ratio: float = 1.0
+    sidelobe: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,13 +9,14 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.background import line_means
 from sensorproc.onboard.products import Flattened, freeze
 
-STEP_PX = 8  # A cover's edge rises to the field's level within so many pixels: light falls off more slowly.
-HALF_LIT_PX = 3  # Pixels next to the cover that are half lit.
+APART_PX = 8  # Lines so far apart differ by stars and noise.
+HALF_LIT_PX = 3  # Pixels next to the cover that are half lit: over them its edge rises, light falls off more slowly.
+SIDE_PX, STEP = 2, 0.5  # Lines on either side of those that tell by how much, and the part of the whole step that this is at least.
 SAMPLED = 8  # Every so manieth pixel either way tells the field's level.
 ONE_SIGMA = 15.87  # Percentile one sigma below the middle.
 NEAR_SIGMAS = 1.5  # Pixels so near a line's median tell its level: farther out are the wings of stars.
 CLEAR = 8.0  # A step smaller than so many sigmas of a line's level does no harm.
-COVERED, LIT = 0.4, 0.6  # of the step's height
+COVERED = 0.4  # of the step's height, at most
 
 
 def covered_borders(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, int, int, int]:
@@ -47,7 +48,7 @@ def _without_lines(frame: Flattened, columns: np.ndarray, rows: np.ndarray) -> F
 def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, int]:
     n = image.shape[1]
     reach = int(most * n)
-    if reach <= STEP_PX:
+    if reach <= APART_PX:
         return 0, 0
     inner = np.where(usable[::SAMPLED], image[::SAMPLED], np.nan)[:, reach:-reach:SAMPLED]
     if not np.isfinite(inner).any():
@@ -56,7 +57,7 @@ def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, i
     spread = 0.5 * float(high - low)
     lines = line_means(np.where(usable, image, np.nan)[:, reach:-reach:SAMPLED], NEAR_SIGMAS * spread)
     # stars make lines differ by more than their pixels' noise; steps between amplifiers and gradients do so far apart alone
-    jumps = lines[STEP_PX:] - lines[:-STEP_PX]
+    jumps = lines[APART_PX:] - lines[:-APART_PX]
     known = jumps[np.isfinite(jumps)]
     if not len(known):
         return 0, 0
@@ -85,5 +86,6 @@ def _at_edge(lines: np.ndarray, beside: np.ndarray, error: float) -> int:
     low = np.flatnonzero(height < COVERED)  # the darkest line is always among them
     end = int(low[-1]) + 1
     is_whole = bool((height[:end] < COVERED).mean() > 0.8)
-    is_step = end + STEP_PX <= len(height) and float(np.nanmax(height[end : end + STEP_PX])) > LIT
+    before, after = height[max(end - SIDE_PX, 0) : end], height[end + HALF_LIT_PX : end + HALF_LIT_PX + SIDE_PX]
+    is_step = bool(np.isfinite(after).any()) and float(np.nanmean(after) - np.nanmean(before)) > STEP
     return first + end + HALF_LIT_PX if is_whole and is_step else 0

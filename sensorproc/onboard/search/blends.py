@@ -119,7 +119,7 @@ def _pair(cut: Cut, track: Track) -> list[Track]:
     one, chi2_one, _ = _fit(cut, _source(track)[None], np.eye(PARAMETERS), track)
     fits = [_fit(cut, start, _common_motion(), track) for start in (_close_start(cut, one[0], track), *_wide_starts(cut, track))]
     two, chi2_two, excess = min(fits, key=lambda fit: fit[1])
-    gain = (chi2_one - chi2_two) / excess  # what no model explains is noise to all of them
+    gain = (chi2_one - chi2_two) / excess * _own_light(two, cut.stack) ** 2  # what no model explains is noise to all of them
     if not _are_two(two, cut.stack) or gain < SPLIT_CHI2:
         return [replace(track, flags=track.flags | int(DetectionFlag.ELONGATED))] if gain > ELONGATED_CHI2 else [track]
     other = min(_fit(cut, one, np.eye(PARAMETERS), track, shape)[1] for shape in SHAPES)
@@ -132,8 +132,14 @@ def _pair(cut: Cut, track: Track) -> list[Track]:
 def _are_two(sources: np.ndarray, stack: Stack) -> bool:
     apart = float(np.hypot(*(sources[0, :2] - sources[1, :2])))
     beyond = 1.0 - stack.psf_flux_ratio - ORDINARY_WING
-    faintest = max(FAINTEST, WING_SHARE * beyond) * float(sources[:, 4].max())
+    faintest = max(FAINTEST, WING_SHARE * max(beyond, stack.registrations[0].sidelobe)) * float(sources[:, 4].max())
     return bool(sources[:, 4].min() > faintest and apart < 1.5 * REACH_SIGMAS * stack.psf_sigma_px)
+
+
+def _own_light(sources: np.ndarray, stack: Stack) -> float:
+    """Part of the fainter source's light that cannot be the brighter one's sidelobe."""
+    faint, bright = float(sources[:, 4].min()), float(sources[:, 4].max())
+    return max(1.0 - stack.registrations[0].sidelobe * bright / faint, 0.0) if faint > 0.0 else 0.0
 
 
 def _source(track: Track) -> np.ndarray:

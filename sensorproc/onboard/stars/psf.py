@@ -59,8 +59,7 @@ def off_axis(x: np.ndarray, y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
 
 def measure_psf(frames: list[Registered], believed_px: float) -> Psf:
     """PSF from the bright lonely stars of some frames; a core of ``believed_px`` where there are too few."""
-    picked = sorted({round(k) for k in np.linspace(0, len(frames) - 1, SAMPLED_FRAMES)})
-    scans = each(lambda k: _scan(frames[k], believed_px), picked)
+    scans = each(lambda k: _scan(frames[k], believed_px), sampled_frames(len(frames)))
     where, misfit, amplitude, snr = (np.concatenate(item) for item in zip(*scans, strict=True))
     _refuse_wide_wings(misfit, amplitude)
     best = misfit.min(axis=2)  # over widths
@@ -83,6 +82,11 @@ def measure_psf(frames: list[Registered], believed_px: float) -> Psf:
     return Psf(centre, growth, fraction, WING_RATIOS[ratio])
 
 
+def sampled_frames(n: int) -> list[int]:
+    """Which of ``n`` frames tell the PSF of a set."""
+    return sorted({round(k) for k in np.linspace(0, n - 1, SAMPLED_FRAMES)})
+
+
 def _refuse_wide_wings(misfit: np.ndarray, amplitude: np.ndarray) -> None:
     """Mark as no fit, in place, what has more than :data:`MAX_WING` of its light in the wing.
 
@@ -96,7 +100,7 @@ def _scan(frame: Registered, s: float) -> tuple[np.ndarray, ...]:
     """Places (n, 2), misfits (n, ratios, widths), amplitudes (n, ratios, widths, 3) and SNR (n,) of one frame's stars."""
     flat, trail = frame.flattened, frame.trail
     reach = HALF_WIDTHS * s
-    stars = _lonely(frame.stars, 1.5 * reach + trail.length_px, flat.image_e.shape)
+    stars = lonely_stars(frame.stars, 1.5 * reach + trail.length_px, flat.image_e.shape)
     length = trail.length_px
     cos, sin = trail.direction
     inverse = inverse_variance(flat.sigma_e, flat.flags)
@@ -114,7 +118,7 @@ def _scan(frame: Registered, s: float) -> tuple[np.ndarray, ...]:
     return places, misfit, amplitudes, stars[:, 2]
 
 
-def _lonely(stars: np.ndarray, apart: float, shape: tuple[int, ...]) -> np.ndarray:
+def lonely_stars(stars: np.ndarray, apart: float, shape: tuple[int, ...]) -> np.ndarray:
     """The brightest stars with no other one near and room to the edges."""
     ny, nx = shape
     x, y = stars[:, 0], stars[:, 1]
