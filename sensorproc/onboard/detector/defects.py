@@ -5,9 +5,9 @@ the set in detector pixels shows what stays: slow objects, which are as wide as 
 sharper; and shadows of dust, which are dark.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import product
 
 import cv2
 import numpy as np
@@ -24,10 +24,9 @@ TEST_SIGMA = 4.0  # Significance at which a lasting excess or lack is believed.
 SHARP_MARGIN = 0.7  # Neighbours on either side with less than this part of what a PSF gives them make a pixel sharp.
 DEAD_SNR, DEAD_SIGMAS = 8.0, 1.5  # A place so much too dark for a point is masked, with so many PSF sigmas around.
 LINE_SIGMA = 7.0  # Significance of a run of pixels over the set, above its surroundings, at which it is a defect of the readout.
-# Its length and the clip of its pixels: what is shorter by far does not count as long. Single dark pixels stay: they tell the null
-# search how wrong the dark map is.
-RUNS = (17, 8.0), (51, 2.5), (153, 1.5)
-LINE_CLIP = 2.0  # Clip of a pixel of the run in one frame [sigmas]: what few frames show does not last.
+# Its length, and the clip of its pixels in one frame and over the set: what is shorter by far does not count as long. Single dark
+# pixels stay: they tell the null search how wrong the dark map is.
+RUNS = (17, 2.0, 8.0), (51, 1.0, 2.5), (153, 1.0, 1.5)
 BESIDE_PX, WIDE_FRACTION = 3, 0.4  # Lines to either side must not be so nearly as bright.
 MEMORY = 0.95  # Earlier sets' evidence counts so much less: in the end a warm pixel counts as if seen in five sets.
 CLIP_SIGMA = 8.0  # Clip of a single sample [sigmas], so that one particle hit makes no defect.
@@ -41,26 +40,29 @@ def _shows_what_is_fixed(residuals: list[Residual]) -> bool:
 
 @stage(bytes_px=12)
 def mask_fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> tuple[list[Residual], np.ndarray | None]:
-    """Residuals with :func:`fixed_pixels` flagged HOT, and the map of earlier sets with this one's evidence added.
+    """Residuals with :func:`fixed_pixels` and clusters of dead pixels flagged HOT, and the map of earlier sets with this one's
+    evidence added.
 
-    A stare adds none, but knows what earlier sets have shown.
+    A stare adds none, for what is left of stars lasts as long, but knows what earlier sets have shown.
     """
-    shows = _shows_what_is_fixed(residuals)
-    known = _remembered(residuals, warm_snr) if shows else warm_snr
-    if known is None or known.shape != residuals[0].image_e.shape:
+    fixed = fixed_pixels(residuals, warm_snr)
+    if fixed is None:
         return residuals, warm_snr
-    fixed = _sharp(known, residuals)
-    if shows:
+    if _shows_what_is_fixed(residuals):
         fixed |= _dead(lasting(residuals), residuals[0].registration.psf_sigma_px)
-    return [masked(r, fixed) for r in residuals], known
+        warm_snr = _remembered(residuals, warm_snr)
+    return [masked(r, fixed) for r in residuals] if fixed.any() else residuals, warm_snr
 
 
 def fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray | None:
-    """Lasting single-pixel excesses (ny, nx) bool; None in a stare, where stars last as long.
-
-    ``warm_snr`` (ny, nx) is what earlier sets have shown: a pixel too faint for one set, or bright at times, adds up.
-    """
-    return _sharp(_remembered(residuals, warm_snr), residuals) if _shows_what_is_fixed(residuals) else None
+    """Lasting single-pixel excesses (ny, nx) bool, of this set and of those before, which ``warm_snr`` (ny, nx) tells: a pixel too
+    faint for one set, or bright at times, adds up. None where nothing tells."""
+    if _shows_what_is_fixed(residuals):
+        return _sharp(_remembered(residuals, warm_snr), residuals)
+    maps = [lasting(residuals)] if len(residuals) >= MIN_FRAMES else []
+    if warm_snr is not None and warm_snr.shape == residuals[0].image_e.shape:
+        maps.append(warm_snr)
+    return np.logical_or.reduce([_sharp(one, residuals) for one in maps]) if maps else None
 
 
 def _remembered(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray:
@@ -102,12 +104,21 @@ def mask_lines(residuals: list[Residual]) -> list[Residual]:
     """
     if len(residuals) < MIN_FRAMES:
         return residuals
-    pixel = lasting(residuals, LINE_CLIP)
-    lines = np.zeros(pixel.shape, bool)
-    for sign, (length, clip) in product((-1, 1), RUNS):
-        some = np.clip(sign * pixel, -clip, clip)
-        lines |= _long_and_narrow(some, length) | _long_and_narrow(some.T, length).T
+    lines = np.zeros(residuals[0].image_e.shape, bool)
+    for length, clip, clip_set in RUNS:
+        noise = _clipped_deviation(clip)
+        if clip / noise * np.sqrt(length / len(residuals)) > LINE_SIGMA:
+            continue  # one frame could show so much
+        pixel = np.clip(lasting(residuals, clip) / np.float32(noise), -clip_set, clip_set)
+        for some in (pixel, -pixel):
+            lines |= _long_and_narrow(some, length) | _long_and_narrow(some.T, length).T
     return [masked(r, lines) for r in residuals] if lines.any() else residuals
+
+
+def _clipped_deviation(clip: float) -> float:
+    """Standard deviation of a unit normal clipped at +-``clip``."""
+    tail, density = math.erfc(clip / math.sqrt(2.0)), math.sqrt(2.0 / math.pi) * math.exp(-0.5 * clip * clip)
+    return math.sqrt(1.0 - tail - clip * density + clip * clip * tail)
 
 
 def _long_and_narrow(pixel: np.ndarray, length: int) -> np.ndarray:

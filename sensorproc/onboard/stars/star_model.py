@@ -37,7 +37,9 @@ PASSING_CHI2, PASSING_SNR = 9.5, 8.0
 GONE_FRACTION = 0.3  # A star that has less of its mean flux in a quarter of the frames passes.
 # That chi-squared holds so much of a passing point's squared SNR; a spot fixed to the detector has more.
 PASSING_SHARE = 0.5, 4.0
-MOST_MEDIAN_CHI2 = 6.0  # Median of faint stars; with four degrees of freedom it is 3.4 by chance.
+# A brighter one, up to so bright, drifts that has more than chance gives, and so much of its squared SNR: registration errs less.
+ORDINARY_SNR, DRIFTING_CHI2, DRIFTING_SHARE = 30.0, 25.0, 0.15
+MOST_MEDIAN_CHI2 = 6.0  # Median of stars that are alike; with four degrees of freedom it is 3.4 by chance.
 MOVER_SIGMAS = 5.0  # Nothing so near to an object seen to move [PSF widths] is a star.
 
 
@@ -183,19 +185,22 @@ def _is_passing(
 ) -> np.ndarray:
     """Which of the stars found (m,) come, pass and go: slow objects, of which a star would take a part.
 
-    They are gone from a quarter of the frames, or so faint that this cannot be told. Faint is what stands still of them,
-    whatever a bright object's passing adds; most are stars: where most of them vary, it is for other reasons (hot pixels under
-    a moving sky), and it says nothing.
+    They are gone from a quarter of the frames, or so faint that this cannot be told, or drift as no star of ordinary brightness.
+    Faint is what stands still of them, whatever a bright object's passing adds; most are stars: where most of them vary, it is
+    for other reasons (hot pixels under a moving sky), and it says nothing.
     """
     snr, chi2, constancy = np.zeros((3, len(found.places)))
     if len(snr):
         times = np.array([f.t_frames for f in frames])
         unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, chi2, constancy)
     faint = np.minimum(snr, found.places[:, 2] * np.sqrt(len(frames)) / point_noise_e) < PASSING_SNR
-    is_told = faint.any() and float(np.median(chi2[faint])) <= MOST_MEDIAN_CHI2
     least, most = (share * snr**2 for share in PASSING_SHARE)
-    is_gone = (constancy < GONE_FRACTION) & (chi2 > least) & (chi2 < most)
-    return np.where(faint, is_told & (chi2 > PASSING_CHI2), is_gone)
+    passes = ~faint & (constancy < GONE_FRACTION) & (chi2 > least) & (chi2 < most)
+    ordinary = ~faint & (snr < ORDINARY_SNR)
+    for alike, wanted in ((faint, PASSING_CHI2), (ordinary, np.maximum(DRIFTING_CHI2, DRIFTING_SHARE * snr**2))):
+        if alike.any() and float(np.median(chi2[alike])) <= MOST_MEDIAN_CHI2:
+            passes |= alike & (chi2 > wanted)
+    return passes
 
 
 def _without(plane: Plane, places: list[Sequence[float]], radius: float) -> Plane:
