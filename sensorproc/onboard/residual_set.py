@@ -7,7 +7,7 @@ import numpy as np
 from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected
 from sensorproc.frames import Rejection
-from sensorproc.onboard.detector.defects import fill_shadows, mask_fixed_pixels, mask_lines
+from sensorproc.onboard.detector.defects import fill_shadows, mask_clusters, mask_fixed_pixels, mask_lines
 from sensorproc.onboard.detector.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.detector.glow import level_glow
 from sensorproc.onboard.detector.learning import learn
@@ -84,8 +84,10 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals, passing)
     residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
+    left = do(rest_sigma, residuals)
+    residuals = do(mask_clusters, residuals)
     learnt = do(learn, state.learnt, own, residuals)
-    built = do(stack, residuals, cadence_s, do(rest_sigma, residuals))
+    built = do(stack, residuals, cadence_s, left)
     return ResidualSet(built, movers, bright, [*unplaced, *clouded], warm_snr, optics, learnt, bias)
 
 

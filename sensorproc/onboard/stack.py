@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from sensorproc.flags import PixelFlag
 from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 
@@ -50,6 +51,11 @@ class Stack:
         """Median weight of each frame's good pixels (n,), infinite where there are none."""
         sampled = self.weight[:, ::7, ::7]
         return np.array([float(np.median(w[w > 0])) if (w > 0).any() else np.inf for w in sampled])
+
+    @cached_property
+    def n_hot(self) -> int:
+        """Hot pixels that are known or have shown themselves."""
+        return int((self.frames[0].flags & np.uint8(PixelFlag.HOT) > 0).sum())
 
     @cached_property
     def pattern_scales(self) -> np.ndarray | None:

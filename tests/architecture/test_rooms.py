@@ -38,7 +38,7 @@ ALLOWED = {
     "detector": {*KNOWN, "image"},
     "stars": {*KNOWN, "image", "sky"},
     "search": {*KNOWN, "image", "detector"},
-    "residual_set": {*KNOWN, "registration", "sky", "patches", "detector", "stars", "search"},
+    "residual_set": {*KNOWN, "frame", "registration", "sky", "patches", "detector", "stars", "search"},
     "pipeline": {*KNOWN, "frame", "patches", "streaks", "search", "residual_set"},
     "records": {*KNOWN},
     "frame_set_processor": {*KNOWN, "sky", "pipeline", "records"},

@@ -21,8 +21,10 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import in_rows
 
 TEST_SIGMA = 4.0  # Significance at which a lasting excess or lack is believed.
+CLUSTER_SNR = 6.0  # Of a pixel of a cluster over the set.
 SHARP_MARGIN = 0.7  # Neighbours on either side with less than this part of what a PSF gives them make a pixel sharp.
-DEAD_SNR, DEAD_SIGMAS = 8.0, 1.5  # A place so much too dark for a point is masked, with so many PSF sigmas around.
+# A place so much too dark for a point, and in most pixels so much, is masked, with so many PSF sigmas around.
+DEAD_SNR, DEAD_PIXEL_SNR, DEAD_SIGMAS = 8.0, 2.0, 1.5
 LINE_SIGMA = 7.0  # Significance of a run of pixels over the set, above its surroundings, at which it is a defect of the readout.
 # Its length, and the clip of its pixels in one frame and over the set: what is shorter by far does not count as long. Single dark
 # pixels stay: they tell the null search how wrong the dark map is.
@@ -40,29 +42,50 @@ def _shows_what_is_fixed(residuals: list[Residual]) -> bool:
 
 @stage(bytes_px=12)
 def mask_fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> tuple[list[Residual], np.ndarray | None]:
-    """Residuals with :func:`fixed_pixels` and clusters of dead pixels flagged HOT, and the map of earlier sets with this one's
-    evidence added.
+    """Residuals with :func:`fixed_pixels` flagged HOT, and the map of earlier sets with this one's evidence added.
 
     A stare adds none, for what is left of stars lasts as long, but knows what earlier sets have shown.
     """
-    fixed = fixed_pixels(residuals, warm_snr)
-    if fixed is None:
+    shows = _shows_what_is_fixed(residuals)
+    known = _remembered(residuals, warm_snr) if shows else warm_snr
+    if known is None or known.shape != residuals[0].image_e.shape:
         return residuals, warm_snr
-    if _shows_what_is_fixed(residuals):
-        fixed |= _dead(lasting(residuals), residuals[0].registration.psf_sigma_px)
-        warm_snr = _remembered(residuals, warm_snr)
-    return [masked(r, fixed) for r in residuals] if fixed.any() else residuals, warm_snr
+    fixed = _sharp(known, residuals)
+    return [masked(r, fixed) for r in residuals], known
 
 
 def fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray | None:
-    """Lasting single-pixel excesses (ny, nx) bool, of this set and of those before, which ``warm_snr`` (ny, nx) tells: a pixel too
-    faint for one set, or bright at times, adds up. None where nothing tells."""
+    """Lasting single-pixel excesses (ny, nx) bool; None in a stare.
+
+    ``warm_snr`` (ny, nx) is what earlier sets have shown: a pixel too faint for one set, or bright at times, adds up.
+    """
+    return _sharp(_remembered(residuals, warm_snr), residuals) if _shows_what_is_fixed(residuals) else None
+
+
+@stage(bytes_px=20)
+def mask_clusters(residuals: list[Residual]) -> list[Residual]:
+    """Residuals with :func:`clustered_pixels` flagged HOT, and clusters of dead ones where no star hides what is dark.
+
+    The noise that the pattern has left is measured with them in: where they are, others hardly fainter are.
+    """
+    sharp = clustered_pixels(residuals)
+    if sharp is None:
+        return residuals
     if _shows_what_is_fixed(residuals):
-        return _sharp(_remembered(residuals, warm_snr), residuals)
-    maps = [lasting(residuals)] if len(residuals) >= MIN_FRAMES else []
-    if warm_snr is not None and warm_snr.shape == residuals[0].image_e.shape:
-        maps.append(warm_snr)
-    return np.logical_or.reduce([_sharp(one, residuals) for one in maps]) if maps else None
+        sharp |= _dead(lasting(residuals), residuals[0].registration.psf_sigma_px)
+    return [masked(r, sharp) for r in residuals] if sharp.any() else residuals
+
+
+def clustered_pixels(residuals: list[Residual]) -> np.ndarray | None:
+    """Lasting excesses (ny, nx) bool of pixels whose neighbours on either side have less than light would give them: several side
+    by side pass for a point, one by one they do not. None of a set too short to tell."""
+    if len(residuals) < MIN_FRAMES:
+        return None
+    pixel = lasting(residuals)
+    unseen, sharp = (pixel == 0.0).astype(np.uint8), np.zeros(pixel.shape, np.uint8)
+    s = residuals[0].registration.psf_sigma_px
+    flag_sharp(pixel, np.ones_like(pixel), unseen, s, CLUSTER_SNR, SHARP_MARGIN, 0.0, np.uint8(1), sharp)
+    return sharp > 0
 
 
 def _remembered(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray:
@@ -74,23 +97,19 @@ def _remembered(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.nd
 
 
 def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
-    """Significant excesses that no light makes: each pixel's own SNR against the best the PSF filter finds on and around it, and
-    against its neighbours on either side, which tells pixels of a cluster as well.
+    """Significant excesses that no light makes: each pixel's own SNR against the best the PSF filter finds on and around it.
 
     For a delta the filter has less, for an object, though it stood still over the detector through all sets, more.
     """
-    s = residuals[0].registration.psf_sigma_px
-    filtered = through(pixel, template(Trail(), s))
-    alone = (pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8)))
-    unseen, sharp = (pixel == 0.0).astype(np.uint8), np.zeros(pixel.shape, np.uint8)
-    flag_sharp(pixel, np.ones_like(pixel), unseen, s, TEST_SIGMA, SHARP_MARGIN, 0.0, np.uint8(1), sharp)
-    return np.asarray(alone | (sharp > 0))
+    filtered = through(pixel, template(Trail(), residuals[0].registration.psf_sigma_px))
+    return np.asarray((pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8))))
 
 
 def _dead(pixel: np.ndarray, s: float) -> np.ndarray:
-    """Places (ny, nx) bool so dark over the set, for a PSF of sigma ``s`` [px], that no noise and no shadow makes them: clusters
-    of dead pixels. They would tell the null search of what cannot be taken for an object."""
-    dark = (through(pixel, template(Trail(), s)) < -DEAD_SNR).astype(np.uint8)
+    """Places (ny, nx) bool so dark over the set, for a PSF of sigma ``s`` [px], that no noise and no shadow makes them, and not for
+    one pixel alone: clusters of dead ones. They would tell the null search of what cannot be taken for an object."""
+    is_wide = cv2.medianBlur(pixel, 3) < -DEAD_PIXEL_SNR
+    dark = ((through(pixel, template(Trail(), s)) < -DEAD_SNR) & is_wide).astype(np.uint8)
     side = 2 * round(DEAD_SIGMAS * s) + 1
     return cv2.dilate(dark, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
 

@@ -15,8 +15,10 @@ from sensorproc.onboard.stack import Stack
 FIXED_DRIFT_PX = 4.0  # What moves farther over the set visits several pixels.
 LONGEST_TRAIL_PX = 2.0  # What is trailed farther lights several pixels in each frame.
 FIXED_SPOT_CHI2 = 6.0  # A fixed spot must beat the moving one by so much.
-FIXED_PIXEL_CHI2 = 13.0  # A PSF must beat one hot pixel by 2 ln(100), so much commoner are those, and 4 more parameters.
-MOST_HOT, HOT_REACH_PX = 3, 2  # Hot pixels side by side, every further one of which has to explain as much again.
+# A PSF must beat a hot pixel by four more parameters and 2 ln of how much commoner those are: a hundred times, or as many as are
+# known for each of some objects.
+MORE_PARAMETERS, COMMONER, USUAL_OBJECTS = 4.0, 100.0, 10.0
+MOST_HOT, HOT_REACH_PX, LEAST_COST = 3, 2, 3.0  # Hot pixels side by side, every further one of which has to explain so much at least.
 SAME_REACH_SIGMAS = 3.0  # Around the track pixels at rest must fit better than moved ones
 SAME_CHI2, SAME_SHARE = 25.0, 0.25  # by so much, and by this part of the light: hot pixels under an object are not the object.
 RUN_LENGTHS, RUN_REACH_PX = (6, 9, 13), 8  # Parts of rows and columns longer than a PSF, and how far they reach [px].
@@ -70,10 +72,19 @@ def _is_of_pixels(cut: Cut, track: Track) -> bool:
     signal, known = (weight * cut.image[:, rows, columns]).sum(axis=0), weight.sum(axis=0)
     v, u = np.abs(np.arange(rows.start, rows.stop) - y), np.abs(np.arange(columns.start, columns.stop) - x)
     near = (v[:, None] <= HOT_REACH_PX) & (u[None, :] <= HOT_REACH_PX)
+    pixel_chi2, more_chi2 = _costs(cut.stack, int(near.sum()) - 1)
     explained = np.sort(np.maximum(signal[near], 0.0) ** 2 / np.maximum(known[near], 1e-30))[: -MOST_HOT - 1 : -1]
-    worth = np.cumsum(explained) - FIXED_PIXEL_CHI2 * np.arange(len(explained))
+    worth = np.cumsum(explained) - more_chi2 * np.arange(len(explained))
     lines = _best_run(signal[v <= 1], known[v <= 1]), _best_run(signal[:, u <= 1].T, known[:, u <= 1].T)
-    return max(float(worth.max(initial=0.0)), *lines) > track.snr**2 - FIXED_PIXEL_CHI2
+    return max(float(worth.max(initial=0.0)), *lines) > track.snr**2 - pixel_chi2
+
+
+def _costs(stack: Stack, n_near: int) -> tuple[float, float]:
+    """What a PSF must explain more than a hot pixel, and what every further one of ``n_near`` pixels around it must explain, in
+    chi-squared: the rarer hot pixels are, the more."""
+    first = MORE_PARAMETERS + 2.0 * float(np.log(max(COMMONER, stack.n_hot / USUAL_OBJECTS)))
+    expected = max(n_near * stack.n_hot / stack.image_e[0].size, 1e-12)
+    return first, float(np.clip(1.0 - 2.0 * np.log(expected), LEAST_COST, first))
 
 
 def _best_run(signal: np.ndarray, known: np.ndarray) -> float:

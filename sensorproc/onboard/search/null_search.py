@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from sensorproc.config import Config, CosmicRays
-from sensorproc.onboard.detector.defects import fixed_pixels
+from sensorproc.onboard.detector.defects import clustered_pixels, fixed_pixels
 from sensorproc.onboard.false_alarms import permutation
 from sensorproc.onboard.image.cosmic_rays import reject_outliers
 from sensorproc.onboard.products import freeze
@@ -41,7 +41,7 @@ def sign_reversed_pixels(stack: Stack, warm_snr: np.ndarray | None, config: Cosm
 @stage(bytes_px=20)
 def sign_reversed(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays) -> list[Hidden]:
     """Change the signs in the memory of a set, and hide the pixels that the real search would: of every frame those that are
-    sharper than light, and of every frame once more those that are fixed. What was hidden is returned."""
+    sharper than light, and of every frame once and twice more those that are fixed. What was hidden is returned."""
     image, weight = stack.image_e, stack.weight
     image.setflags(write=True)
     weight.setflags(write=True)
@@ -53,9 +53,10 @@ def sign_reversed(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays)
         return hide(weight[k], flags != 0)
 
     hidden = each(turn, range(len(image)))
-    fixed = fixed_pixels(list(stack.frames), None if warm_snr is None else -warm_snr)
-    if fixed is not None:
-        hidden += [hide(one, fixed) for one in weight]
+    frames = list(stack.frames)
+    for fixed in (fixed_pixels(frames, None if warm_snr is None else -warm_snr), clustered_pixels(frames)):
+        if fixed is not None:
+            hidden += [hide(one, fixed) for one in weight]
     freeze(image, weight)
     return hidden
 

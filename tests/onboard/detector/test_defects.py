@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.detector.defects import mask_fixed_pixels, mask_lines
+from sensorproc.onboard.detector.defects import mask_clusters, mask_fixed_pixels, mask_lines
 from sensorproc.onboard.detector.pattern_noise import pattern_sigma, rest_sigma
 from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.products import Trail
@@ -56,9 +56,38 @@ def test_a_stare_knows_what_was_learned_and_adds_nothing(residuals, rng):
     masked, same = mask_fixed_pixels(stare, warm)
     assert same is warm
     assert all(r.flags[WARM] & PixelFlag.HOT and r.weight[WARM] == 0.0 for r in masked)
-    unaware, none = mask_fixed_pixels(stare, None)
-    assert none is None
-    assert np.mean([r.flags & PixelFlag.HOT > 0 for r in unaware]) < 5e-4
+    assert mask_fixed_pixels(stare, None) == (stare, None)
+
+
+CLUSTER = (60, 40), (60, 41), (61, 42), (62, 40), (62, 42), (60, 39)  # y, x
+
+
+@pytest.mark.parametrize("is_stare", [False, True])
+def test_warm_pixels_side_by_side_are_pixels_and_dead_ones_too(residuals, rng, is_stare):
+    """Together they pass for a point, one by one they do not; an object at rest stays, if anything can be at rest."""
+    s = residuals[0].registration.psf_sigma_px
+    y, x = np.mgrid[: residuals[0].image_e.shape[0], : residuals[0].image_e.shape[1]]
+    light = 5.0 * np.exp(-((x - 100.3) ** 2 + (y - 90.4) ** 2) / (2.0 * s * s))
+    for place in CLUSTER:
+        light[place] += 4.0
+    light[120:126, 120:125] -= 3.0
+    frames = [_as_stare(r) if is_stare else r for r in lit(residuals, rng, lambda k: light)]
+    hot = mask_clusters(frames)[0].flags & PixelFlag.HOT > 0
+    assert np.mean([hot[place] for place in CLUSTER]) > 0.8
+    assert not hot[85:96, 95:106].any()
+    assert hot[120:126, 120:125].all() != is_stare
+    assert hot.mean() < 5e-3
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_long_faint_line_is_masked(residuals, rng, sign, rows):
+    """Half a sigma in a frame, too little for a short run of pixels."""
+    line = np.zeros(residuals[0].image_e.shape)
+    line[(70, slice(10, 150)) if rows else (slice(10, 150), 70)] = sign * 0.5
+    hot = mask_lines(lit(residuals, rng, lambda k: line))[0].flags & PixelFlag.HOT > 0
+    assert hot[line != 0].mean() > 0.8
+    assert hot[line == 0].mean() < 2e-3
 
 
 @pytest.mark.parametrize("is_stare", [False, True])

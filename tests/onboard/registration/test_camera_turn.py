@@ -29,3 +29,16 @@ def test_the_turn_comes_out_to_the_stars_error(rng, roll_deg):
     assert np.hypot(u - x, v - y).max() < 0.05
     back = transform.to_detector(u, v)
     assert np.abs(np.stack(back) - stars[:, :2].T).max() < 1e-6
+
+
+def test_faint_stars_count_that_are_as_far_off_as_they_are_uncertain(rng):
+    """Three bright stars tell the turn; twenty faint ones, placed to a quarter of a pixel, confirm it."""
+    ny, nx = SHAPE
+    snr = np.concatenate([np.full(3, 200.0), np.full(20, 8.0)])
+    stars = np.column_stack([rng.uniform(30, nx - 30, 23), rng.uniform(30, ny - 30, 23), snr])
+    error = np.where(snr > 100.0, 0.02, 0.25)[:, None] / np.sqrt(2.0)
+    first, second = (stars + np.pad(rng.normal(0.0, 1.0, (23, 2)) * error, ((0, 0), (0, 1))) for _ in range(2))
+    transform, n, _ = fit_transform(first, second, np.zeros(2), SHAPE, IFOV_RAD, Config().register)
+    assert n >= 15
+    x, y = transform.to_registered(np.float64(nx / 2), np.float64(ny / 2))
+    assert np.hypot(x - nx / 2, y - ny / 2) < 0.1
