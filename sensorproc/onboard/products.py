@@ -148,8 +148,9 @@ class Registration:
     """The place of a frame in its set, without any pixels.
 
     ``stars`` (n, 3) float64: x, y [px], SNR of the stars found in this frame; ``rms_px`` of the matched
-    ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences; ``is_stare`` whether the stars of the set stand
-    still over the detector; of a point a Gaussian of ``psf_sigma_px`` finds ``flux_ratio`` in its place, ``sidelobe`` beside it."""
+    ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences; ``is_stare`` whether the set's stars stand still
+    over the detector; of a point a Gaussian of ``psf_sigma_px`` finds the part ``flux_ratio`` there, ``sidelobe`` beside it.
+    """
 
     transform: Transform
     trail: Trail

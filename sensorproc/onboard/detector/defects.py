@@ -106,8 +106,8 @@ def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
 
 
 def _dead(pixel: np.ndarray, s: float) -> np.ndarray:
-    """Places (ny, nx) bool so dark over the set, for a PSF of sigma ``s`` [px], that no noise and no shadow makes them, and not for
-    one pixel alone: clusters of dead ones. They would tell the null search of what cannot be taken for an object."""
+    """Places (ny, nx) bool so dark over the set, for a PSF of sigma ``s`` [px], that no noise and no shadow makes them, and not
+    for one pixel alone: clusters of dead ones. They would tell the null search of what cannot be taken for an object."""
     is_wide = cv2.medianBlur(pixel, 3) < -DEAD_PIXEL_SNR
     dark = ((through(pixel, template(Trail(), s)) < -DEAD_SNR) & is_wide).astype(np.uint8)
     side = 2 * round(DEAD_SIGMAS * s) + 1
@@ -141,8 +141,8 @@ def _clipped_deviation(clip: float) -> float:
 
 
 def _long_and_narrow(pixel: np.ndarray, length: int) -> np.ndarray:
-    """Where a map (ny, nx) of unit noise is bright over a ``length`` [px] of a column, and not beside it; with neighbours that are
-    bright as well."""
+    """Where a map (ny, nx) of unit noise is bright over a ``length`` [px] of a column, and not beside it; with neighbours that
+    are bright as well."""
     run = cv2.blur(pixel, (1, length)) * np.float32(np.sqrt(length))
     beside = np.maximum(*(_moved(run, shift) for shift in (-BESIDE_PX, BESIDE_PX)))
     bright = ((run > LINE_SIGMA) & (run - beside > LINE_SIGMA) & (beside < WIDE_FRACTION * run)).astype(np.uint8)

@@ -76,7 +76,7 @@ def _as_good_as_told(pattern: np.ndarray, information: np.ndarray, prior: np.nda
     both = (prior > 0.0) & (information > 0.0)
     if not both.any():
         return prior
-    variance = 1.0 / np.where(both, prior, 1.0) + 1.0 / np.where(both, information, 1.0)
+    variance = 1.0 / np.where(both, prior, 1.0) + MEDIAN_VARIANCE / np.where(both, information, 1.0)
     z = through(np.where(both, pattern / np.sqrt(variance), 0.0).astype(np.float32), template(Trail(), s))
     scatter = 1.4826 * float(np.median(np.abs(z[both])))
     error = max(scatter**2 - 1.0, 0.0) * variance

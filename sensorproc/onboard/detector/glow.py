@@ -1,4 +1,4 @@
-"""Light that lasts over the detector and is wider than any object, narrower than the background's mesh: ghosts, arcs of stray light.
+"""Light that lasts over the detector, wider than any object, narrower than the background's mesh: ghosts, arcs of stray light.
 
 The level of every pixel is the mean of its surroundings. It holds a part of the light of an object in the middle of them, up to a
 quarter of a wide PSF's, and of the noise: what is left is scaled so that light counts in full, and weighted by its own noise.
@@ -55,8 +55,8 @@ def _kept(usable: np.ndarray, norm: np.ndarray, s: float) -> tuple[np.ndarray, n
 def _without_glow(
     residual: Residual, where: np.ndarray, usable: np.ndarray, norm: np.ndarray, gain: np.ndarray, worth: np.ndarray
 ) -> Residual:
-    """Less the level of its own surroundings, in each pixel's own sigmas, in some places; ``norm`` is the smoothed ``usable``, and
-    there what is left is scaled by ``gain`` and its weight by ``worth``."""
+    """Less the level of its own surroundings, in each pixel's own sigmas, in some places; ``norm`` is the smoothed ``usable``.
+    There what is left is scaled by ``gain``, its weight by ``worth``; elsewhere both are one."""
     root = np.sqrt(residual.weight)
     z = np.clip(residual.image_e * root, -GLOW_CLIP, GLOW_CLIP) * usable
     level = cv2.GaussianBlur(z, (0, 0), GLOW_PX) / norm

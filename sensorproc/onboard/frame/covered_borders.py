@@ -11,7 +11,10 @@ from sensorproc.onboard.products import Flattened, freeze
 
 APART_PX = 8  # Lines so far apart differ by stars and noise.
 HALF_LIT_PX = 3  # Pixels next to the cover that are half lit: over them its edge rises, light falls off more slowly.
-SIDE_PX, STEP = 2, 0.5  # Lines on either side of those that tell by how much, and the part of the whole step that this is at least.
+SIDE_PX, STEP = (
+    2,
+    0.5,
+)  # Lines on either side of those that tell by how much, and the part of the whole step that this is at least.
 SAMPLED = 8  # Every so manieth pixel either way tells the field's level.
 ONE_SIGMA = 15.87  # Percentile one sigma below the middle.
 NEAR_SIGMAS = 1.5  # Pixels so near a line's median tell its level: farther out are the wings of stars.
@@ -28,8 +31,8 @@ def covered_borders(image: np.ndarray, usable: np.ndarray, most: float) -> tuple
 
 
 def with_covers_of_most(frames: Sequence[Flattened]) -> list[Flattened]:
-    """The frames of a set, what is covered in half of them without data in all: a cover does not come and go, but in a noisy frame
-    it may go unseen."""
+    """The frames of a set, without data in all of them what is covered in half: a cover does not come and go, but may go unseen
+    in a noisy frame."""
     flags = [frame.flags for frame in frames]
     covered = [[(f & PixelFlag.NO_DATA > 0).all(axis=axis) for f in flags] for axis in (0, 1)]
     columns, rows = (2 * np.sum(lines, axis=0) >= max(len(frames), 2) for lines in covered)

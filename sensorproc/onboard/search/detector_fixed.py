@@ -18,7 +18,11 @@ FIXED_SPOT_CHI2 = 6.0  # A fixed spot must beat the moving one by so much.
 # A PSF must beat a hot pixel by four more parameters and 2 ln of how much commoner those are: a hundred times, or as many as are
 # known for each of some objects.
 MORE_PARAMETERS, COMMONER, USUAL_OBJECTS = 4.0, 100.0, 10.0
-MOST_HOT, HOT_REACH_PX, LEAST_COST = 3, 2, 3.0  # Hot pixels side by side, every further one of which has to explain so much at least.
+MOST_HOT, HOT_REACH_PX, LEAST_COST = (
+    3,
+    2,
+    3.0,
+)  # Hot pixels side by side, every further one of which has to explain so much at least.
 SAME_REACH_SIGMAS = 3.0  # Around the track pixels at rest must fit better than moved ones
 SAME_CHI2, SAME_SHARE = 25.0, 0.25  # by so much, and by this part of the light: hot pixels under an object are not the object.
 RUN_LENGTHS, RUN_REACH_PX = (6, 9, 13), 8  # Parts of rows and columns longer than a PSF, and how far they reach [px].

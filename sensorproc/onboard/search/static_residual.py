@@ -120,8 +120,8 @@ def _around(stack: Stack, ends: np.ndarray, track: Track) -> tuple[np.ndarray, n
 
 
 def _left(stack: Stack, image: np.ndarray, track: Track, pixels: np.ndarray) -> tuple[float, float]:
-    """SNR that is left of a track once light that is alike in all frames at the same of the ``pixels`` (m, n, 2) is gone, and what
-    is left of an object's."""
+    """SNR that is left of a track once light is gone that is alike in all frames at the same of the ``pixels`` (m, n, 2); and
+    what is left of an object's."""
     sums = np.zeros(2)
     places = np.ascontiguousarray(pixels.astype(np.int64))
     path = np.ascontiguousarray(track.path)

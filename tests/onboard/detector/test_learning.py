@@ -4,12 +4,15 @@ import math
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
-from sensorproc.config import parse
+from sensorproc.config import Config, parse
 from sensorproc.frames import Frame, SensorFacts
+from sensorproc.onboard.detector.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.detector.projection import kept_variance
 from sensorproc.onboard.pipeline import process_set
-from sensorproc.onboard.state import PayloadState
+from sensorproc.onboard.products import Flattened, FrameFacts
+from sensorproc.onboard.state import LearntDark, PayloadState
 from tests.skies import made
 
 SHAPE, N, N_SETS = (160, 160), 8, 5
@@ -62,6 +65,23 @@ def test_what_is_known_before_takes_the_loss_away(taught):
     assert losses[0] > 1.0
     assert losses[-1] < 0.4 * losses[0]
     assert (np.diff(losses) < 0).all()
+
+
+@pytest.mark.parametrize(("stars_e", "least", "most"), [(0.0, 0.85, 1.0), (3.0, 0.01, 0.3)])
+def test_earlier_sets_count_as_far_as_they_have_come_true(rng, stars_e, least, most):
+    """What was learnt as well as is claimed keeps its say; what holds faint stars as wide as the PSF loses it."""
+    noise_e, learnt_e = 4.0, 1.5
+    wrong = gaussian_filter(rng.normal(0.0, 1.0, SHAPE), 1.1)
+    wrong *= stars_e / wrong.std()
+    known = LearntDark(np.zeros(SHAPE, np.float32), np.full(SHAPE, 1.0 / learnt_e**2, np.float32))
+    error = rng.normal(0.0, learnt_e, SHAPE) + wrong
+    frames = []
+    for k in range(N):
+        image = (rng.normal(0.0, noise_e, SHAPE) + error).astype(np.float32)
+        facts = FrameFacts(k, 0, 10**18 + k * 10**10, 1.0, SHAPE, SensorFacts(gain_e_per_dn=1.0), None, None, True)
+        frames.append(Flattened(facts, image, np.full(SHAPE, noise_e, np.float32), np.zeros(SHAPE, np.uint8)))
+    _, own = subtract_fixed_pattern(frames, Config().flatten, 2.6, known)
+    assert least <= np.median(own.prior) * learnt_e**2 <= most
 
 
 def test_a_new_hot_pixel_is_learnt_anew_and_the_others_stay(taught):

@@ -26,7 +26,9 @@ def registered(rng, lobe):
     facts, flags = SensorFacts(gain_e_per_dn=1.0, read_noise_e=made.READ_E), np.zeros(SHAPE, np.uint8)
     counts = [np.rint(rng.poisson(sky + made.SKY_E) + rng.normal(0.0, made.READ_E, SHAPE)).clip(0) for _ in range(N)]
     frames = [Frame(k, 0, str(k), c.astype(np.uint16), flags, 10**18 + k * 10**10, 1.0, facts) for k, c in enumerate(counts)]
-    placed, rejected = register([prepare_or_reject(f, PayloadState(), Config()) for f in frames], Config().register, None, 2.6, 10.0)
+    placed, rejected = register(
+        [prepare_or_reject(f, PayloadState(), Config()) for f in frames], Config().register, None, 2.6, 10.0
+    )
     assert not rejected
     return placed
 

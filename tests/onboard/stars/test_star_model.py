@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sensorproc.config import Config
+from sensorproc.frames import Frame, SensorFacts
 from sensorproc.onboard import pipeline
 from sensorproc.onboard.kernels.gather import gather_steady
 from sensorproc.onboard.kernels.star_bank import PHASES, fill_bank
@@ -14,6 +15,7 @@ from sensorproc.onboard.kernels.steadiness import unsteadiness
 from sensorproc.onboard.stars.psf import Psf, measure_psf
 from sensorproc.onboard.state import PayloadState
 from tests.oracles import slow
+from tests.skies import made
 from tests.skies.cases import BODY_FIXED, SIDEREAL
 from tests.skies.frames import made_up_frames
 
@@ -148,3 +150,24 @@ def test_gather_takes_the_inner_half_of_the_samples(rng):
             outer = len(values) // 4
             assert count[j, i] == len(values)
             assert steady[j, i] == pytest.approx(np.mean(values[outer : len(values) - outer]), rel=1e-4, abs=1e-4)
+
+
+def _flux_of_slow_mover(seed, flux_e):
+    """Median flux found of an object of half a pixel a frame in eight frames of a stare with a dark map; NaN if none."""
+    rng = np.random.default_rng(900 + seed)
+    shape, n, (x, y, vx, vy) = (200, 200), 8, (70.0, 90.0, 0.5, 0.25)
+    facts, flags = SensorFacts(gain_e_per_dn=1.0, read_noise_e=made.READ_E, bias_dn=made.BIAS_DN), np.zeros(shape, np.uint8)
+    images = made.frames(rng, [made.mover(x, y, vx, vy, flux_e)], n=n, shape=shape, n_stars=60, faintest=300.0)
+    counts = [np.rint(image).clip(0, 65535).astype(np.uint16) for image in images]
+    frames = [Frame(k, 0, str(k), count, flags, 10**18 + k * 10**10, 1.0, facts) for k, count in enumerate(counts)]
+    processed, _ = pipeline.process_set(frames, PayloadState(dark_e_s=np.zeros(shape, np.float32)), None, Config())
+    middle = x + 4 * vx, y + 4 * vy
+    near = [t for t in processed.tracklets if np.hypot(t.members[4].x_px - middle[0], t.members[4].y_px - middle[1]) < 3.0]
+    return float(np.median([m.flux_e for m in near[0].members])) if near else np.nan
+
+
+def test_a_slow_object_of_ordinary_brightness_is_no_star():
+    """Of set SNR 29: all of its light is left for the search, but where it passes over a star. As a star it kept two fifths."""
+    share = np.array([_flux_of_slow_mover(seed, 650.0) / 650.0 for seed in range(5)])
+    assert np.median(share) == pytest.approx(1.0, abs=0.1)
+    assert (np.abs(share - 1.0) < 0.15).sum() >= 4
