@@ -84,10 +84,10 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
     residuals = do(fill_shadows, residuals)
     residuals = do(level_glow, residuals, passing)
     residuals, warm_snr = do(mask_fixed_pixels, residuals, state.warm_snr)
-    left = do(rest_sigma, residuals)
+    in_all_frames = do(rest_sigma, residuals)
     residuals = do(mask_clusters, residuals)
     learnt = do(learn, state.learnt, own, residuals)
-    built = do(stack, residuals, cadence_s, left)
+    built = do(stack, residuals, cadence_s, in_all_frames)
     return ResidualSet(built, movers, bright, [*unplaced, *clouded], warm_snr, optics, learnt, bias)
 
 

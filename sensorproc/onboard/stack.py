@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
 
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 
+LINE_PX = 9  # So many flagged pixels side by side are a line's.
 Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in memory, and their weights
 
 
@@ -54,8 +56,10 @@ class Stack:
 
     @cached_property
     def n_hot(self) -> int:
-        """Hot pixels that are known or have shown themselves."""
-        return int((self.frames[0].flags & np.uint8(PixelFlag.HOT) > 0).sum())
+        """Hot pixels that are known or have shown themselves, those of masked lines apart."""
+        hot = (self.frames[0].flags & np.uint8(PixelFlag.HOT) > 0).astype(np.uint8)
+        lines = [cv2.morphologyEx(hot, cv2.MORPH_OPEN, np.ones(side, np.uint8)) for side in ((LINE_PX, 1), (1, LINE_PX))]
+        return int(((hot > 0) & (lines[0] == 0) & (lines[1] == 0)).sum())
 
     @cached_property
     def pattern_scales(self) -> np.ndarray | None:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.background import clipped_rms
 from sensorproc.onboard.image.matched_filter import correlate, template, through
 from sensorproc.onboard.kernels.filtered import add_clipped
 from sensorproc.onboard.kernels.sharpness import flag_sharp
@@ -72,7 +73,7 @@ def mask_clusters(residuals: list[Residual]) -> list[Residual]:
     if sharp is None:
         return residuals
     if _shows_what_is_fixed(residuals):
-        sharp |= _dead(lasting(residuals), residuals[0].registration.psf_sigma_px)
+        sharp |= _dead(_in_own_scatter(lasting(residuals)), residuals[0].registration.psf_sigma_px)
     return [masked(r, sharp) for r in residuals] if sharp.any() else residuals
 
 
@@ -81,7 +82,7 @@ def clustered_pixels(residuals: list[Residual]) -> np.ndarray | None:
     by side pass for a point, one by one they do not. None of a set too short to tell."""
     if len(residuals) < MIN_FRAMES:
         return None
-    pixel = lasting(residuals)
+    pixel = _in_own_scatter(lasting(residuals))
     unseen, sharp = (pixel == 0.0).astype(np.uint8), np.zeros(pixel.shape, np.uint8)
     s = residuals[0].registration.psf_sigma_px
     flag_sharp(pixel, np.ones_like(pixel), unseen, s, CLUSTER_SNR, SHARP_MARGIN, 0.0, np.uint8(1), sharp)
@@ -103,6 +104,13 @@ def _sharp(pixel: np.ndarray, residuals: list[Residual]) -> np.ndarray:
     """
     filtered = through(pixel, template(Trail(), residuals[0].registration.psf_sigma_px))
     return np.asarray((pixel > TEST_SIGMA) & (pixel > cv2.dilate(filtered, np.ones((3, 3), np.uint8))))
+
+
+def _in_own_scatter(pixel: np.ndarray) -> np.ndarray:
+    """A map (ny, nx) of what lasts, in units of what its pixels scatter where that is more than noise: a pattern that is not
+    known well."""
+    good = pixel[::2, ::2][pixel[::2, ::2] != 0.0]
+    return pixel / np.float32(max(clipped_rms(good.astype(float)), 1.0)) if len(good) else pixel
 
 
 def _dead(pixel: np.ndarray, s: float) -> np.ndarray:
@@ -143,12 +151,20 @@ def _clipped_deviation(clip: float) -> float:
 def _long_and_narrow(pixel: np.ndarray, length: int) -> np.ndarray:
     """Where a map (ny, nx) of unit noise is bright over a ``length`` [px] of a column, and not beside it; with neighbours that
     are bright as well."""
-    run = cv2.blur(pixel, (1, length)) * np.float32(np.sqrt(length))
+    run, shortest = _run(pixel, length), RUNS[0][0]
     beside = np.maximum(*(_moved(run, shift) for shift in (-BESIDE_PX, BESIDE_PX)))
-    bright = ((run > LINE_SIGMA) & (run - beside > LINE_SIGMA) & (beside < WIDE_FRACTION * run)).astype(np.uint8)
-    line = cv2.morphologyEx(bright, cv2.MORPH_OPEN, np.ones((RUNS[0][0], 1), np.uint8)) > 0
+    bright = (run > LINE_SIGMA) & (run - beside > LINE_SIGMA) & (beside < WIDE_FRACTION * run)
+    bright &= _run(pixel, shortest) > 1.0  # a long run reaches past the line's end
+    line = cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_OPEN, np.ones((shortest, 1), np.uint8)) > 0
     near = _moved(line, -1) | _moved(line, 1)
     return np.asarray(line | (near & (run > TEST_SIGMA)))
+
+
+def _run(pixel: np.ndarray, length: int) -> np.ndarray:
+    """Significance (ny, nx) of the mean of a map of unit noise over a ``length`` [px] of the column around every pixel, as far as
+    that lies on the detector."""
+    mean, held = (cv2.blur(one, (1, length), borderType=cv2.BORDER_CONSTANT) for one in (pixel, np.ones_like(pixel)))
+    return np.asarray(mean * np.float32(np.sqrt(length)) / np.sqrt(held))
 
 
 def _moved(image: np.ndarray, shift: int) -> np.ndarray:

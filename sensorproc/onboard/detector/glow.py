@@ -47,21 +47,23 @@ def level_glow(residuals: list[Residual], passing: list[Candidate]) -> list[Resi
 def _kept(usable: np.ndarray, norm: np.ndarray, s: float) -> tuple[np.ndarray, np.ndarray]:
     """Parts of a point's light, and of its noise's variance, that a matched filter of sigma ``s`` [px] keeps once a mean over
     the ``usable`` surroundings is taken off: Gaussians of widths a and b overlap as 1 / (a^2 + b^2)."""
-    point, own = 2.0 * s * s, cv2.GaussianBlur(usable, (0, 0), s) / norm
+    point = 2.0 * s * s
+    own = np.minimum(cv2.GaussianBlur(usable, (0, 0), s) / norm, np.float32(1.0))  # among masked pixels a mean tells little
     light = 1.0 - np.float32(point / (point + GLOW_PX**2)) * own
-    return light, 2.0 * light - 1.0 + np.float32(point / (point + 2.0 * GLOW_PX**2)) * own
+    return light, 2.0 * light - 1.0 + np.float32(point / (point + 2.0 * GLOW_PX**2))
 
 
 def _without_glow(
     residual: Residual, where: np.ndarray, usable: np.ndarray, norm: np.ndarray, gain: np.ndarray, worth: np.ndarray
 ) -> Residual:
     """Less the level of its own surroundings, in each pixel's own sigmas, in some places; ``norm`` is the smoothed ``usable``.
-    There what is left is scaled by ``gain``, its weight by ``worth``; elsewhere both are one."""
+    There what is left is scaled by ``gain``, as far as it was not clipped, its weight by ``worth``; elsewhere both are one."""
     root = np.sqrt(residual.weight)
     z = np.clip(residual.image_e * root, -GLOW_CLIP, GLOW_CLIP) * usable
     level = cv2.GaussianBlur(z, (0, 0), GLOW_PX) / norm
-    left = (residual.image_e - level / np.maximum(root, 1e-12)) * gain
-    image = np.where(where & (root > 0), left, residual.image_e)
+    left = residual.image_e * root - level
+    left += (gain - np.float32(1.0)) * np.clip(left, -GLOW_CLIP, GLOW_CLIP)  # of brighter light the mean took no more
+    image = np.where(where & (root > 0), left / np.maximum(root, 1e-12), residual.image_e)
     weight = residual.weight * worth
     freeze(image, weight)
     return replace(residual, image_e=image, weight=weight)

@@ -47,7 +47,9 @@ def without_drifting_stars(
         return residuals, own
     images, weights = [r.image_e.copy() for r in residuals], [r.weight.copy() for r in residuals]
     taught = [r.taught for r in residuals if r.taught is not None]
-    cube = _Cube(images, weights, own.pattern_e.copy(), own.prior, registrations, scales, taught or None)
+    told = own.information + own.prior
+    kept = np.where(told > 0.0, own.information / np.maximum(told, np.float32(1e-30)), np.float32(1.0))
+    cube = _Cube(images, weights, own.pattern_e.copy(), kept, registrations, scales, taught or None)
     ways = [in_registered(c, r.t_frames) for c in passing for r in registrations]
     taboo = np.array([*own.stars, *ways]).reshape(-1, 2)  # what is left of stars that are out already is the PSF's error
     done: list[np.ndarray] = []
@@ -66,12 +68,12 @@ def without_drifting_stars(
 @dataclass(frozen=True, eq=False)
 class _Cube:
     """A set's pixels and its pattern, changed as stars are taken out, and where the sky lies in each frame; ``scales`` (n,) are
-    the pattern's, ``prior`` (ny, nx) is what earlier sets have told of it [1/e-^2]."""
+    the pattern's; of what the frames say of it, ``kept`` (ny, nx) is the part that earlier sets have let stand."""
 
     images: list[np.ndarray]
     weights: list[np.ndarray]
     pattern: np.ndarray
-    prior: np.ndarray
+    kept: np.ndarray
     registrations: list[Registration]
     scales: np.ndarray
     taught: list[np.ndarray] | None
@@ -124,7 +126,7 @@ def _take_out(cube: _Cube, x: float, y: float) -> bool:
     light = np.exp(-0.5 * (dx * dx + dy * dy) / (s * s)) / (2.0 * np.pi * s * s)
     a = cube.scales[:, None, None]
     taught = None if cube.taught is None else np.stack([one[box] for one in cube.taught])
-    share = _share(light, a, weight, taught, cube.prior[box])
+    share = _share(light, a, weight, taught) * cube.kept[box]
     shows = light - a * share
     energy = float((weight * shows * shows).sum())
     flux = float((weight * shows * image).sum()) / max(energy, 1e-30)
@@ -137,14 +139,15 @@ def _take_out(cube: _Cube, x: float, y: float) -> bool:
     return True
 
 
-def _share(light: np.ndarray, a: np.ndarray, weight: np.ndarray, taught: np.ndarray | None, prior: np.ndarray) -> np.ndarray:
+def _share(light: np.ndarray, a: np.ndarray, weight: np.ndarray, taught: np.ndarray | None) -> np.ndarray:
     """What a star of ``light`` (n, ny, nx) has put into the pattern, as that was found: the median of all frames, or the mean of
-    those that have taught it since, as far as ``prior`` (ny, nx) [1/e-^2] has let them."""
-    say = weight if taught is None else weight * taught
+    those that have taught it since."""
+    median = np.median(light / a, axis=0)
+    if taught is None:
+        return np.asarray(median)
+    say = weight * taught
     known = (a * a * say).sum(axis=0)
-    mean = (a * say * light).sum(axis=0) / np.maximum(known, 1e-30)
-    found = np.median(light / a, axis=0) if taught is None else np.where(known > 0.0, mean, np.median(light / a, axis=0))
-    return np.asarray(found * np.where(known + prior > 0.0, known / np.maximum(known + prior, 1e-30), 1.0))
+    return np.where(known > 0.0, (a * say * light).sum(axis=0) / np.maximum(known, 1e-30), median)
 
 
 def _unexplained(image: np.ndarray, weight: np.ndarray, light: np.ndarray, apart: tuple[np.ndarray, np.ndarray]) -> float:

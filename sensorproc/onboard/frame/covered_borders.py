@@ -9,12 +9,9 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.background import line_means
 from sensorproc.onboard.products import Flattened, freeze
 
-APART_PX = 8  # Lines so far apart differ by stars and noise.
 HALF_LIT_PX = 3  # Pixels next to the cover that are half lit: over them its edge rises, light falls off more slowly.
-SIDE_PX, STEP = (
-    2,
-    0.5,
-)  # Lines on either side of those that tell by how much, and the part of the whole step that this is at least.
+SIDE_PX = 2  # Lines on either side of those that tell by how much it rises,
+STEP = 0.5  # at least this part of the whole step.
 SAMPLED = 8  # Every so manieth pixel either way tells the field's level.
 ONE_SIGMA = 15.87  # Percentile one sigma below the middle.
 NEAR_SIGMAS = 1.5  # Pixels so near a line's median tell its level: farther out are the wings of stars.
@@ -31,12 +28,20 @@ def covered_borders(image: np.ndarray, usable: np.ndarray, most: float) -> tuple
 
 
 def with_covers_of_most(frames: Sequence[Flattened]) -> list[Flattened]:
-    """The frames of a set, without data in all of them what is covered in half: a cover does not come and go, but may go unseen
+    """The frames of a set, without data in all of them what is covered in most: a cover does not come and go, but may go unseen
     in a noisy frame."""
-    flags = [frame.flags for frame in frames]
-    covered = [[(f & PixelFlag.NO_DATA > 0).all(axis=axis) for f in flags] for axis in (0, 1)]
-    columns, rows = (2 * np.sum(lines, axis=0) >= max(len(frames), 2) for lines in covered)
+    if len(frames) < 2:
+        return list(frames)
+    lost = [frame.flags & PixelFlag.NO_DATA > 0 for frame in frames]
+    columns, rows = (
+        2 * np.sum([_at_edges(np.asarray(one.all(axis=axis))) for one in lost], axis=0) > len(frames) for axis in (0, 1)
+    )
     return [_without_lines(frame, columns, rows) for frame in frames]
+
+
+def _at_edges(lost: np.ndarray) -> np.ndarray:
+    """Which of some ``lost`` lines (m,) bool reach an edge without a gap: others were lost on the way."""
+    return np.logical_and.accumulate(lost) | np.logical_and.accumulate(lost[::-1])[::-1]
 
 
 def _without_lines(frame: Flattened, columns: np.ndarray, rows: np.ndarray) -> Flattened:
@@ -51,7 +56,7 @@ def _without_lines(frame: Flattened, columns: np.ndarray, rows: np.ndarray) -> F
 def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, int]:
     n = image.shape[1]
     reach = int(most * n)
-    if reach <= APART_PX:
+    if reach <= HALF_LIT_PX + SIDE_PX:
         return 0, 0
     inner = np.where(usable[::SAMPLED], image[::SAMPLED], np.nan)[:, reach:-reach:SAMPLED]
     if not np.isfinite(inner).any():
@@ -59,8 +64,8 @@ def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, i
     low, high = np.nanpercentile(inner, [ONE_SIGMA, 100.0 - ONE_SIGMA])
     spread = 0.5 * float(high - low)
     lines = line_means(np.where(usable, image, np.nan)[:, reach:-reach:SAMPLED], NEAR_SIGMAS * spread)
-    # stars make lines differ by more than their pixels' noise; steps between amplifiers and gradients do so far apart alone
-    jumps = lines[APART_PX:] - lines[:-APART_PX]
+    # stars make lines differ by more than their pixels' noise; those sampled are farther apart than a star is wide
+    jumps = np.diff(lines)
     known = jumps[np.isfinite(jumps)]
     if not len(known):
         return 0, 0

@@ -12,13 +12,12 @@ BROKEN_LINE = 4.0  # If parts differ so many times more than usual, the line has
 # Light that stands out so far is at least so many lines, and at most so many PSF sigmas, wide at this part of its highest level.
 LIGHT_SIGMAS, LIGHT_LINES, LIT_FRACTION = 8.0, (3, 5.5), 0.15
 SEEN = 1.5  # Lines are striped whose means scatter so many times more in variance than their pixels explain,
-ALONE = 8.0  # A line that differs from its neighbours by so many sigmas of what lines differ is one of its own.
 HARMFUL = 0.03  # and by so much of a pixel's variance: finer stripes hide no star, and go when the stars are gone.
 
 
 def is_striped(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray) -> bool:
     """Whether rows or columns of an image without background (ny, nx) differ by more than pixels' scatter explains, in units
-    of the noise ``sigma``, all of them or a single one from its neighbours."""
+    of the noise ``sigma``."""
     z = np.clip(image / sigma, -MOMENTS_CLIP, MOMENTS_CLIP)
     good = flags == 0
     z[~good] = 0.0
@@ -30,8 +29,7 @@ def is_striped(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray) -> bool:
             continue
         jumps2 = 0.5 * (1.4826 * float(np.median(np.abs(np.diff(means))))) ** 2  # sky and stars change slowly
         own_mean2 = own2 / float(n[n >= MIN_LINE_PX].mean())
-        alone2 = (means[1:-1] - 0.5 * (means[:-2] + means[2:])) ** 2 / 1.5
-        if jumps2 > max(SEEN * own_mean2, own_mean2 + HARMFUL * own2) or alone2.max() > ALONE**2 * max(jumps2, own_mean2):
+        if jumps2 > max(SEEN * own_mean2, own_mean2 + HARMFUL * own2):
             return True
     return False
 

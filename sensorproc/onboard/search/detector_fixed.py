@@ -18,11 +18,9 @@ FIXED_SPOT_CHI2 = 6.0  # A fixed spot must beat the moving one by so much.
 # A PSF must beat a hot pixel by four more parameters and 2 ln of how much commoner those are: a hundred times, or as many as are
 # known for each of some objects.
 MORE_PARAMETERS, COMMONER, USUAL_OBJECTS = 4.0, 100.0, 10.0
-MOST_HOT, HOT_REACH_PX, LEAST_COST = (
-    3,
-    2,
-    3.0,
-)  # Hot pixels side by side, every further one of which has to explain so much at least.
+LINE_CHI2 = 13.0  # The same for a part of a row or column, a hundred times as common.
+MOST_HOT, HOT_REACH_PX = 3, 2  # Hot pixels side by side,
+LEAST_COST = 3.0  # every further one of which has to explain so much at least.
 SAME_REACH_SIGMAS = 3.0  # Around the track pixels at rest must fit better than moved ones
 SAME_CHI2, SAME_SHARE = 25.0, 0.25  # by so much, and by this part of the light: hot pixels under an object are not the object.
 RUN_LENGTHS, RUN_REACH_PX = (6, 9, 13), 8  # Parts of rows and columns longer than a PSF, and how far they reach [px].
@@ -80,7 +78,7 @@ def _is_of_pixels(cut: Cut, track: Track) -> bool:
     explained = np.sort(np.maximum(signal[near], 0.0) ** 2 / np.maximum(known[near], 1e-30))[: -MOST_HOT - 1 : -1]
     worth = np.cumsum(explained) - more_chi2 * np.arange(len(explained))
     lines = _best_run(signal[v <= 1], known[v <= 1]), _best_run(signal[:, u <= 1].T, known[:, u <= 1].T)
-    return max(float(worth.max(initial=0.0)), *lines) > track.snr**2 - pixel_chi2
+    return float(worth.max(initial=0.0)) > track.snr**2 - pixel_chi2 or max(lines) > track.snr**2 - LINE_CHI2
 
 
 def _costs(stack: Stack, n_near: int) -> tuple[float, float]:

@@ -54,9 +54,10 @@ def sign_reversed(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays)
 
     hidden = each(turn, range(len(image)))
     frames = list(stack.frames)
-    for fixed in (fixed_pixels(frames, None if warm_snr is None else -warm_snr), clustered_pixels(frames)):
-        if fixed is not None:
-            hidden += [hide(one, fixed) for one in weight]
+    fixed = fixed_pixels(frames, None if warm_snr is None else -warm_snr)
+    hidden += [hide(one, fixed) for one in weight] if fixed is not None else []
+    clustered = clustered_pixels(frames)  # without those that are hidden by now
+    hidden += [hide(one, clustered) for one in weight] if clustered is not None else []
     freeze(image, weight)
     return hidden
 

@@ -97,11 +97,14 @@ def is_moving(stack: Stack, image: np.ndarray, track: Track) -> bool:
 def moves_over_detector(stack: Stack, image: np.ndarray, track: Track) -> bool:
     """Whether a track's light moves over the detector where warm pixels are not known: a chain of them looks like a slow object.
 
-    What an object at rest keeps once every pixel has its own level tells nothing; neither do sets whose pattern is out.
+    What an object at rest keeps once every pixel has its own level tells nothing; neither do sets whose pattern is out. Faster
+    tracks leave their pixels: :func:`without_static_residual` sees to them.
     """
-    if stack.registrations[0].is_stare or _is_clean(stack) or not track.phi.sum() > 0:
+    ends = np.stack([track.path.min(axis=0), track.path.max(axis=0)])
+    is_fast = float(np.ptp(ends, axis=0).max()) >= LEAST_DRIFT_SIGMAS * stack.psf_sigma_px
+    if stack.registrations[0].is_stare or is_fast or _is_clean(stack) or not track.phi.sum() > 0:
         return True
-    x, y = _around(stack, track.path[[0, -1]], track)
+    x, y = _around(stack, ends, track)
     left, expected = _left(stack, image, track, np.repeat(np.stack([x, y], axis=-1)[:, None], len(track.path), axis=1))
     return expected < LEAST_TOLD_SNR or left > MOVING_FRACTION * expected
 

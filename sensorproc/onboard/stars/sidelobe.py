@@ -20,11 +20,12 @@ def sidelobe(frames: list[Registered], s: float) -> float:
     """Largest part of a point's light that a matched filter of sigma ``s`` [px] finds beside it, less that of a Gaussian; zero if
     there are too few stars."""
     found = each(lambda k: _beside(frames[k], s), sampled_frames(len(frames)))
-    snr = np.concatenate([one[0] for one in found])
-    if len(snr) < MIN_STARS:
+    fewest = min((len(one[0]) for one in found), default=0)  # the same stars in all frames
+    if fewest < MIN_STARS:
         return 0.0
+    snr = np.concatenate([one[0] for one in found])
     share = np.median(np.concatenate([one[1] for one in found]), axis=0)
-    noise = MEDIAN_NOISE * float(np.median(1.0 / snr)) / np.sqrt(len(snr))
+    noise = MEDIAN_NOISE * float(np.median(1.0 / snr)) / np.sqrt(fewest)
     return max(float(share.max()) - NOISE_SIGMAS * noise, 0.0)
 
 

@@ -197,9 +197,10 @@ def _is_passing(
     least, most = (share * snr**2 for share in PASSING_SHARE)
     passes = ~faint & (constancy < GONE_FRACTION) & (chi2 > least) & (chi2 < most)
     ordinary = ~faint & (snr < ORDINARY_SNR)
-    for alike, wanted in ((faint, PASSING_CHI2), (ordinary, np.maximum(DRIFTING_CHI2, DRIFTING_SHARE * snr**2))):
+    drifts = ordinary & (chi2 > np.maximum(DRIFTING_CHI2, DRIFTING_SHARE * snr**2)) & (chi2 < most)
+    for alike, moves in ((faint, faint & (chi2 > PASSING_CHI2)), (faint | ordinary, drifts)):
         if alike.any() and float(np.median(chi2[alike])) <= MOST_MEDIAN_CHI2:
-            passes |= alike & (chi2 > wanted)
+            passes |= moves
     return passes
 
 
