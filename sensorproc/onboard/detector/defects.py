@@ -69,11 +69,12 @@ def mask_clusters(residuals: list[Residual]) -> list[Residual]:
 
     The noise that the pattern has left is measured with them in: where they are, others hardly fainter are.
     """
-    sharp = clustered_pixels(residuals)
-    if sharp is None:
+    if len(residuals) < MIN_FRAMES:
         return residuals
+    pixel, s = _in_own_scatter(lasting(residuals)), residuals[0].registration.psf_sigma_px
+    sharp = _clustered(pixel, s)
     if _shows_what_is_fixed(residuals):
-        sharp |= _dead(_in_own_scatter(lasting(residuals)), residuals[0].registration.psf_sigma_px)
+        sharp |= _dead(pixel, s)
     return [masked(r, sharp) for r in residuals] if sharp.any() else residuals
 
 
@@ -82,9 +83,12 @@ def clustered_pixels(residuals: list[Residual]) -> np.ndarray | None:
     by side pass for a point, one by one they do not. None of a set too short to tell."""
     if len(residuals) < MIN_FRAMES:
         return None
-    pixel = _in_own_scatter(lasting(residuals))
+    return _clustered(_in_own_scatter(lasting(residuals)), residuals[0].registration.psf_sigma_px)
+
+
+def _clustered(pixel: np.ndarray, s: float) -> np.ndarray:
+    """Pixels (ny, nx) bool of a map of what lasts that are sharper than a PSF of sigma ``s`` [px]."""
     unseen, sharp = (pixel == 0.0).astype(np.uint8), np.zeros(pixel.shape, np.uint8)
-    s = residuals[0].registration.psf_sigma_px
     flag_sharp(pixel, np.ones_like(pixel), unseen, s, CLUSTER_SNR, SHARP_MARGIN, 0.0, np.uint8(1), sharp)
     return sharp > 0
 
@@ -132,11 +136,14 @@ def mask_lines(residuals: list[Residual]) -> list[Residual]:
     if len(residuals) < MIN_FRAMES:
         return residuals
     lines = np.zeros(residuals[0].image_e.shape, bool)
+    maps: dict[float, np.ndarray] = {}  # by clip: runs share them
     for length, clip, clip_set in RUNS:
         noise = _clipped_deviation(clip)
         if clip / noise * np.sqrt(length / len(residuals)) > LINE_SIGMA:
             continue  # one frame could show so much
-        pixel = np.clip(lasting(residuals, clip) / np.float32(noise), -clip_set, clip_set)
+        if clip not in maps:
+            maps[clip] = lasting(residuals, clip) / np.float32(noise)
+        pixel = np.clip(maps[clip], -clip_set, clip_set)
         for some in (pixel, -pixel):
             lines |= _long_and_narrow(some, length) | _long_and_narrow(some.T, length).T
     return [masked(r, lines) for r in residuals] if lines.any() else residuals

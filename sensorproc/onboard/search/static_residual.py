@@ -25,8 +25,7 @@ def without_static_residual(stack: Stack, image: np.ndarray, track: Track) -> Tr
     """The track with the SNR that is left once light that stays is taken off, as far as it is more than noise: what stays in the
     sky, and where the stars move over a detector of which there is no map, or a poor one, what stays on it: warm pixels."""
     track = _without(stack, image, track, _in_sky(stack, track))
-    drift_px = float(np.ptp(track.path, axis=0).max())
-    if stack.registrations[0].is_stare or _is_clean(stack) or drift_px < LEAST_DRIFT_SIGMAS * stack.psf_sigma_px:
+    if stack.registrations[0].is_stare or _is_clean(stack) or not _leaves_its_place(stack, track):
         return track
     return _without(stack, image, track, _on_detector(track))
 
@@ -100,13 +99,16 @@ def moves_over_detector(stack: Stack, image: np.ndarray, track: Track) -> bool:
     What an object at rest keeps once every pixel has its own level tells nothing; neither do sets whose pattern is out. Faster
     tracks leave their pixels: :func:`without_static_residual` sees to them.
     """
-    ends = np.stack([track.path.min(axis=0), track.path.max(axis=0)])
-    is_fast = float(np.ptp(ends, axis=0).max()) >= LEAST_DRIFT_SIGMAS * stack.psf_sigma_px
-    if stack.registrations[0].is_stare or is_fast or _is_clean(stack) or not track.phi.sum() > 0:
+    if stack.registrations[0].is_stare or _is_clean(stack) or _leaves_its_place(stack, track) or not track.phi.sum() > 0:
         return True
-    x, y = _around(stack, ends, track)
+    x, y = _around(stack, np.stack([track.path.min(axis=0), track.path.max(axis=0)]), track)
     left, expected = _left(stack, image, track, np.repeat(np.stack([x, y], axis=-1)[:, None], len(track.path), axis=1))
     return expected < LEAST_TOLD_SNR or left > MOVING_FRACTION * expected
+
+
+def _leaves_its_place(stack: Stack, track: Track) -> bool:
+    """Whether a track moves over the detector farther than its light reaches."""
+    return float(np.ptp(track.path, axis=0).max()) >= LEAST_DRIFT_SIGMAS * stack.psf_sigma_px
 
 
 def _is_clean(stack: Stack) -> bool:
