@@ -143,7 +143,7 @@ class Search:
     """Velocity shift-and-add."""
 
     false_alarms_per_set: Fraction = 0.01  # expected, all centres together
-    box_px_frame: Annotated[float, Field(gt=0, le=16)] = 4.0  # both axes, around each centre
+    box_px_frame: Annotated[float, Field(gt=0, le=16)] = 8.0  # both axes, around each centre
     max_smear_px: Annotated[float, Field(gt=0, le=6)] = 4.0  # velocity step times span of the set
     clip_snr: Positive = 7.5  # of the filtered images that are summed
     grid_margin: NotNegative = 1.0  # grid sums are walked uphill from the lowest candidate's SNR minus this

@@ -83,7 +83,7 @@ def test_config_verbs(capsys, tmp_path):
     assert config.load("wide_420x4").digest().hex() in out
     code, out, _ = run(capsys, "config", "schema")
     assert "[search]" in out
-    assert "box_px_frame = 4.0  > 0, <= 16" in out
+    assert "box_px_frame = 8.0  > 0, <= 16" in out
 
 
 def test_doctor_and_warm(capsys):

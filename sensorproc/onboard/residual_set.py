@@ -7,10 +7,11 @@ import numpy as np
 from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected
 from sensorproc.frames import Rejection
-from sensorproc.onboard.detector.defects import fill_shadows, mask_clusters, mask_fixed_pixels, mask_lines
+from sensorproc.onboard.detector.defects import fill_shadows, mask_clusters, mask_fixed_pixels
 from sensorproc.onboard.detector.fixed_pattern import subtract_fixed_pattern
 from sensorproc.onboard.detector.glow import level_glow
 from sensorproc.onboard.detector.learning import learn
+from sensorproc.onboard.detector.lines import mask_lines
 from sensorproc.onboard.detector.pattern_noise import rest_sigma
 from sensorproc.onboard.detector.pattern_refinement import refine_pattern
 from sensorproc.onboard.detector.stars_in_pattern import without_drifting_stars

@@ -5,7 +5,6 @@ the set in detector pixels shows what stays: slow objects, which are as wide as 
 sharper; and shadows of dust, which are dark.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -26,11 +25,6 @@ CLUSTER_SNR = 6.0  # Of a pixel of a cluster over the set.
 SHARP_MARGIN = 0.7  # Neighbours on either side with less than this part of what a PSF gives them make a pixel sharp.
 # A place so much too dark for a point, and in most pixels so much, is masked, with so many PSF sigmas around.
 DEAD_SNR, DEAD_PIXEL_SNR, DEAD_SIGMAS = 8.0, 2.0, 1.5
-LINE_SIGMA = 7.0  # Significance of a run of pixels over the set, above its surroundings, at which it is a defect of the readout.
-# Its length, and the clip of its pixels in one frame and over the set: what is shorter by far does not count as long. Single dark
-# pixels stay: they tell the null search how wrong the dark map is.
-RUNS = (17, 2.0, 8.0), (51, 1.0, 2.5), (153, 1.0, 1.5)
-BESIDE_PX, WIDE_FRACTION = 3, 0.4  # Lines to either side must not be so nearly as bright.
 MEMORY = 0.95  # Earlier sets' evidence counts so much less: in the end a warm pixel counts as if seen in five sets.
 CLIP_SIGMA = 8.0  # Clip of a single sample [sigmas], so that one particle hit makes no defect.
 SHADOW_PX = 2.5  # The mean residual is smoothed so before it is searched for shadows.
@@ -124,64 +118,6 @@ def _dead(pixel: np.ndarray, s: float) -> np.ndarray:
     dark = ((through(pixel, template(Trail(), s)) < -DEAD_SNR) & is_wide).astype(np.uint8)
     side = 2 * round(DEAD_SIGMAS * s) + 1
     return cv2.dilate(dark, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))) > 0
-
-
-@stage(bytes_px=30)
-def mask_lines(residuals: list[Residual]) -> list[Residual]:
-    """Residuals with columns and rows, or parts of them, that are too dark or too bright flagged HOT: lasting, long and narrow.
-
-    A shadow of dust is as dark but wide, what is over-subtracted of a star is short, a streak of light is in few of the frames,
-    whose say is clipped, and as wide as the PSF: none of them is for here.
-    """
-    if len(residuals) < MIN_FRAMES:
-        return residuals
-    lines = np.zeros(residuals[0].image_e.shape, bool)
-    maps: dict[float, np.ndarray] = {}  # by clip: runs share them
-    for length, clip, clip_set in RUNS:
-        noise = _clipped_deviation(clip)
-        if clip / noise * np.sqrt(length / len(residuals)) > LINE_SIGMA:
-            continue  # one frame could show so much
-        if clip not in maps:
-            maps[clip] = lasting(residuals, clip) / np.float32(noise)
-        pixel = np.clip(maps[clip], -clip_set, clip_set)
-        for some in (pixel, -pixel):
-            lines |= _long_and_narrow(some, length) | _long_and_narrow(some.T, length).T
-    return [masked(r, lines) for r in residuals] if lines.any() else residuals
-
-
-def _clipped_deviation(clip: float) -> float:
-    """Standard deviation of a unit normal clipped at +-``clip``."""
-    tail, density = math.erfc(clip / math.sqrt(2.0)), math.sqrt(2.0 / math.pi) * math.exp(-0.5 * clip * clip)
-    return math.sqrt(1.0 - tail - clip * density + clip * clip * tail)
-
-
-def _long_and_narrow(pixel: np.ndarray, length: int) -> np.ndarray:
-    """Where a map (ny, nx) of unit noise is bright over a ``length`` [px] of a column, and not beside it; with neighbours that
-    are bright as well."""
-    run, shortest = _run(pixel, length), RUNS[0][0]
-    beside = np.maximum(*(_moved(run, shift) for shift in (-BESIDE_PX, BESIDE_PX)))
-    bright = (run > LINE_SIGMA) & (run - beside > LINE_SIGMA) & (beside < WIDE_FRACTION * run)
-    bright &= _run(pixel, shortest) > 1.0  # a long run reaches past the line's end
-    line = cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_OPEN, np.ones((shortest, 1), np.uint8)) > 0
-    near = _moved(line, -1) | _moved(line, 1)
-    return np.asarray(line | (near & (run > TEST_SIGMA)))
-
-
-def _run(pixel: np.ndarray, length: int) -> np.ndarray:
-    """Significance (ny, nx) of the mean of a map of unit noise over a ``length`` [px] of the column around every pixel, as far as
-    that lies on the detector."""
-    mean, held = (cv2.blur(one, (1, length), borderType=cv2.BORDER_CONSTANT) for one in (pixel, np.ones_like(pixel)))
-    return np.asarray(mean * np.float32(np.sqrt(length)) / np.sqrt(held))
-
-
-def _moved(image: np.ndarray, shift: int) -> np.ndarray:
-    """The image moved along x, zero where nothing was."""
-    moved = np.zeros_like(image)
-    if shift > 0:
-        moved[:, shift:] = image[:, :-shift]
-    else:
-        moved[:, :shift] = image[:, -shift:]
-    return moved
 
 
 def lasting(residuals: list[Residual], clip: float = CLIP_SIGMA) -> np.ndarray:

@@ -9,7 +9,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from sensorproc.onboard.detector.defects import TEST_SIGMA, WIDE_FRACTION, summed
+from sensorproc.onboard.detector.defects import TEST_SIGMA, summed
+from sensorproc.onboard.detector.lines import WIDE_FRACTION
 from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.products import MIN_FRAMES, Candidate, Residual, freeze
 from sensorproc.onboard.stage import stage

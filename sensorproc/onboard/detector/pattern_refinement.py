@@ -40,12 +40,23 @@ def refine_pattern(
     images = [r.image_e - a[k] * left for k, r in enumerate(residuals)]
     jumping = _jumping(images, residuals, silent)
     kept = 1.0 - scales**2 / ((scales**2).sum() + residuals[0].facts.pattern_prior)
-    pattern, known = own.pattern_e + left, np.where(jumping, np.float32(0.0), known)
+    pattern, told = own.pattern_e + left, known + own.prior
+    known = np.where(jumping, np.float32(0.0), known)
     freeze(pattern, known)
-    refined = each(
-        lambda k: _refined(replace(residuals[k], taught=seen[k]), images[k], jumping, float(kept[k])), range(len(residuals))
-    )
-    return refined, replace(own, pattern_e=pattern, information=known)
+
+    def refined(k: int) -> Residual:
+        without_say = _less_sure(replace(residuals[k], taught=seen[k]), a[k], told)
+        return _refined(without_say, images[k], jumping, float(kept[k]))
+
+    return each(refined, range(len(residuals))), replace(own, pattern_e=pattern, information=known)
+
+
+def _less_sure(residual: Residual, scale: np.float32, told: np.ndarray) -> Residual:
+    """A frame that had no say in the pattern of some pixels is less sure there: the noise of the others comes on top of its own,
+    where in all other pixels a part of its own has gone. ``told`` (ny, nx) is the information on the pattern."""
+    added = scale * scale * residual.weight / np.maximum(told, np.float32(1e-30))
+    has_none = (told > 0.0) & ~residual.taught if residual.taught is not None else np.zeros(told.shape, bool)
+    return replace(residual, weight=np.where(has_none, residual.weight / (1.0 + added), residual.weight))
 
 
 def _jumping(images: list[np.ndarray], residuals: list[Residual], silent: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from sensorproc.flags import PixelFlag
 from sensorproc.frames import Frame
 from sensorproc.onboard.frame.covered_borders import covered_borders
 from sensorproc.onboard.frame.dark_warmth import warmth
+from sensorproc.onboard.frame.lost_lines import lost_lines
 from sensorproc.onboard.products import Calibrated, FrameFacts, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.state import PayloadState
@@ -38,6 +39,7 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
         image -= np.float32(frame.facts.bias_dn)
     image *= np.float32(gain)
     flags = frame.flags.copy()
+    flags[lost_lines(frame.data_dn)] |= PixelFlag.NO_DATA.value
     if state.bad is not None:
         flags |= state.bad
     if frame.facts.full_well_e is not None:

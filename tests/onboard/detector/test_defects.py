@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.detector.defects import mask_clusters, mask_fixed_pixels, mask_lines
+from sensorproc.onboard.detector.defects import mask_clusters, mask_fixed_pixels
+from sensorproc.onboard.detector.lines import mask_lines
 from sensorproc.onboard.detector.pattern_noise import pattern_sigma, rest_sigma
 from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.products import Trail
@@ -128,6 +129,16 @@ def test_objects_and_streaks_are_no_lines_of_readout(residuals, rng):
         return made + (20.0 * np.exp(-((x - 120.3) ** 2) / (2.0 * s * s)) if k == 3 else 0.0)
 
     assert not (mask_lines(lit(residuals, rng, light))[0].flags & PixelFlag.HOT).any()
+
+
+@pytest.mark.parametrize("n", [3, 4, 6])
+def test_a_line_of_one_frame_is_not_taken_for_one_of_all(residuals, rng, n):
+    """However bright: what is masked of it in parts would leave streaks."""
+    line = np.zeros(residuals[0].image_e.shape)
+    line[70], line[:, 40] = 30.0, -30.0
+    for _ in range(5):
+        frames = lit(residuals[:n], rng, lambda k: line if k == 1 else 0.0)
+        assert not (mask_lines(frames)[0].flags & PixelFlag.HOT).any()
 
 
 def test_noise_that_is_the_same_in_all_frames_is_counted_where_an_object_stays(residuals, rng):

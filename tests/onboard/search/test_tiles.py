@@ -23,8 +23,7 @@ def test_a_faint_object_of_seven_pixels_a_frame_is_found_in_its_own_trail(tmp_pa
     lights = [made.mover(90.0 - 3.5 * vx, 90.0 - 3.5 * vy, vx, vy, flux, PART)]
     frames = made.frames(rng, lights, shape=(180, 180), n_stars=15, optics=made.Optics(2.6, 0.0))
     recording = made.write(tmp_path / "rec", frames, EXPTIME=PART * made.CADENCE_S)
-    (tmp_path / "wide.toml").write_text("[search]\nbox_px_frame = 8.0\n")
-    out = ["-o", str(tmp_path / "out"), "--payload", str(tmp_path / "wide.toml")]
-    assert main(["process", str(recording), *out, "--marking", "U", "--data-mode", "TEST"]) == 0
-    rows = read_table(tmp_path / "out" / "tracklets.ecsv")
+    out = tmp_path / "out"
+    assert main(["process", str(recording), "-o", str(out), "--marking", "U", "--data-mode", "TEST"]) == 0
+    rows = read_table(out / "tracklets.ecsv")
     assert any(math.hypot(row["vx_px_frame"] - vx, row["vy_px_frame"] - vy) < 0.3 for row in rows)
