@@ -79,6 +79,7 @@ REASONS = (
     "CLOUDED",
     "ARTEFACT",
     "TOO_MANY_TRACKS",
+    "INTERLACED",
 )
 
 # Those that tell of a set or of the board, not of a frame that could not be used.
@@ -87,7 +88,8 @@ OF_BOARD = (
     "DEGRADED", "PING_LATE", "LINK_OUTAGE", "MODE_CHANGED", "SCAN_STARTED", "SCAN_STOPPED", "MEMORY_SQUEEZED", "FRAME_DUPLICATED",
     "CHECKOUT", "SEARCHED_AGAIN",
 )  # fmt: skip
-NOT_OF_FRAMES = frozenset(("NONE", "THRESHOLD_RAISED", "PACKETS_DROPPED", "ARTEFACT", "TOO_MANY_TRACKS", *OF_BOARD))
+OF_SEARCH = ("THRESHOLD_RAISED", "ARTEFACT", "TOO_MANY_TRACKS", "INTERLACED")
+NOT_OF_FRAMES = frozenset(("NONE", "PACKETS_DROPPED", *OF_SEARCH, *OF_BOARD))
 
 DATA_MODES = ("UNSET", "REAL", "TEST", "SIMULATED", "EXERCISE")
 ORIGINS = ("unknown", "detector", "stars", "co-rotating", "linked", "mover", "bright", "streaks")

@@ -19,6 +19,7 @@ from sensorproc.onboard.products import Flattened, Prepared, Processed
 from sensorproc.onboard.residual_set import ResidualSet, residual_set
 from sensorproc.onboard.search.accept import accept
 from sensorproc.onboard.search.artefacts import without_artefacts
+from sensorproc.onboard.search.fields import rows_of_two_times
 from sensorproc.onboard.search.find import find
 from sensorproc.onboard.search.link import link_points
 from sensorproc.onboard.search.null_search import permuted_null_search
@@ -66,8 +67,7 @@ def process_set(
 def search_set(
     frames: HandOver[Prepared], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
 ) -> tuple[Processed, PayloadState]:
-    """When the set is complete: all its frames in order of time, prepared or rejected. They are taken over, and their memory is
-    given back once the stars are out of them.
+    """When the set is complete: all its frames in order of time, prepared or rejected, which are taken over.
 
     Raises
     ------
@@ -111,7 +111,8 @@ def search_stack(
     single = [streak_measurement(stack.frames[k], streak, by_chance, measure.position_floor_px) for k, streak in alone]
     nulls = [snrs for snrs in (threshold.null_snrs, permuted) if snrs is not None]
     return Processed(
-        detector=stack.facts.detector, residuals=stack.frames, rejections=rejections, artefacts=artefacts,
+        detector=stack.facts.detector, residuals=stack.frames, rejections=rejections,
+        artefacts=(*do(rows_of_two_times, stack), *artefacts),
         tracklets=(*bright_ones, *faint_ones, *linked_ones), streaks=tuple(single),
         threshold_snr=threshold.snr, expected_false_alarms=config.search.false_alarms_per_set,
         n_velocities=n_velocities, n_candidates=len(candidates), n_null=threshold.n_null, excess=threshold.false_alarms.excess,

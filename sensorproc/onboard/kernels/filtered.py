@@ -60,12 +60,12 @@ def add_clipped(image, weight, clip, roots, first, last, total, seen):
             seen[y, x] += f4(1.0) if root > 0.0 else f4(0.0)
 
 
-@kernel(void(ro(f4, 2), f8, i8, out(i1, 2)))
-def quantise(image, levels, margin, rounded):
-    """``image`` (ny, nx) times ``levels``, rounded, within ``rounded`` (ny + 2 margin, nx + 2 margin); ends at +-127."""
+@kernel(void(ro(f4, 2), f8, out(i1, 2)))
+def quantise(image, levels, rounded):
+    """``image`` (ny, nx) times ``levels``, ``rounded`` (ny, nx); ends at +-127."""
     ny, nx = image.shape
     scale, low, high = f4(levels), f4(-127.0), f4(127.0)
     for y in range(ny):
-        row = rounded[y + margin]
+        row = rounded[y]
         for x in range(nx):
-            row[margin + x] = i1(math.floor(min(max(image[y, x] * scale, low), high) + f4(0.5)))
+            row[x] = i1(math.floor(min(max(image[y, x] * scale, low), high) + f4(0.5)))

@@ -133,22 +133,23 @@ def _in_tile(stack: Stack, tile: Tile, config: Search, lowest_snr: float) -> lis
 
 def _phases(stack: Stack, rate: np.ndarray, clip_snr: float, margin: int) -> np.ndarray:
     """Filtered images resampled so that an object of velocity ``rate`` (2,) stands still: (2, 2, n, ny, nx) int8 with a
-    ``margin`` of zeros all around, displaced by half a pixel in y and x."""
+    ``margin`` all around, displaced by half a pixel in y and x; zero where the detector does not reach."""
     n, ny, nx = stack.image_e.shape
-    phases = np.zeros((2, 2, n, ny + 2 * margin, nx + 2 * margin), np.int8)
+    height, width = ny + 2 * margin, nx + 2 * margin
+    phases = np.empty((2, 2, n, height, width), np.int8)
     trails = stack.trails(*rate)
 
     def fill(k: int) -> None:
         length, cos, sin = trails[k]
         snr = matched_filter(stack.frames[k], Trail(length * cos, length * sin), clip_snr)
-        x, y = rate * stack.times[k]
+        x, y = rate * stack.times[k] - margin
         move = np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
         to_detector = np.einsum("ij,jk->ik", np.array(stack.registrations[k].transform.inverse), move)
-        moved = cv2.warpPerspective(snr, to_detector, (nx, ny), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+        moved = cv2.warpPerspective(snr, to_detector, (width, height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
         for py in (0, 1):
             for px in (0, 1):
                 between = cv2.sepFilter2D(moved, -1, HALFWAY[px], HALFWAY[py], borderType=cv2.BORDER_REPLICATE)
-                quantise(between, float(LEVELS_PER_SIGMA), margin, phases[py, px, k])
+                quantise(between, float(LEVELS_PER_SIGMA), phases[py, px, k])
 
     each(fill, range(n))
     return phases

@@ -24,7 +24,7 @@ def _processed(rng, n):
 
 @pytest.mark.parametrize("n", [4, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 5, 6))])
 def test_peaks_of_noise_in_short_stares_are_no_objects(n):
-    """A peak that hides the pattern under it has the noise of the others' mean on top of its own. Of 0.01 false tracklets a set."""
+    """A peak that hides the pattern under it has the noise of the mean of others on top of its own; 0.01 a set are claimed."""
     n_sets = 25
     false = sum(len(_processed(np.random.default_rng(1000 * n + k), n).tracklets) for k in range(n_sets))
     assert stats.poisson.sf(false - 1, 0.02 * n_sets) > 0.01
