@@ -1,7 +1,6 @@
 """The order of the work, written once: what happens to each frame as it arrives, and to a set when it is complete.
 
-``do`` runs one stage; it defaults to a plain call. The simulated processor passes its own, which reserves memory,
-charges time and injects faults between stages.
+``do`` runs one stage: by default a plain call; the simulated processor's reserves memory, charges time and injects faults.
 """
 
 from collections.abc import Sequence
