@@ -40,6 +40,11 @@ class Patch:
         return self.core_px2 > 0
 
     @property
+    def is_no_point(self) -> bool:
+        """Whether it is more than a point of its brightness makes."""
+        return self.is_saturated or self.is_resolved
+
+    @property
     def variance(self) -> tuple[float, float]:
         """Of x and y [px^2]: its photons', and what its shape leaves open."""
         photons = max(self.flux_e, 1.0) + self.sigma_flux_e**2
@@ -51,7 +56,7 @@ class Patch:
 
 
 def find_patches(flat: Flattened, s: float, trail_px: float, config: Patches) -> list[Patch]:
-    """Patches of a frame that are wider than points can be or hold saturated pixels, largest first."""
+    """Patches of a frame that are as large as bright points and larger, largest first."""
     saturated = (flat.flags & np.uint8(PixelFlag.SATURATED)) != 0
     unusable = (flat.flags & ~np.uint8(PixelFlag.SATURATED)) != 0
     bright = ((flat.image_e > config.pixel_snr * flat.sigma_e) & ~unusable) | saturated
@@ -61,7 +66,7 @@ def find_patches(flat: Flattened, s: float, trail_px: float, config: Patches) ->
     found = [
         _patch(flat, labels, stats[i], int(i), saturated, (s, trail_px, config.pixel_snr)) for i in order[: config.max_per_frame]
     ]
-    return [patch for patch in found if patch is not None and (patch.is_saturated or patch.is_resolved)]
+    return [patch for patch in found if patch is not None]
 
 
 def _patch(

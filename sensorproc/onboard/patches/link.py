@@ -54,7 +54,8 @@ def is_beside(path: np.ndarray, s: float, tracks: Sequence[BrightTrack]) -> bool
 
 
 def link(patches: Sequence[Sequence[Patch]], frames: list[Registered]) -> list[BrightTrack]:
-    """Patches of most frames on one straight motion that is not the stars', largest first."""
+    """Patches of most frames on one straight motion that is not the stars', largest first. At least three of them are no points: an
+    object at the limit of what can be told from one is one in the other frames."""
     times = np.array([f.t_frames for f in frames])
     places = [
         np.array([f.transform.to_registered(np.float64(p.x), np.float64(p.y)) for p in found]).reshape(-1, 2)
@@ -65,12 +66,16 @@ def link(patches: Sequence[Sequence[Patch]], frames: list[Registered]) -> list[B
     tracks = []
     for a in range(len(frames) - needed + 1):
         for i, patch in enumerate(patches[a]):
+            if not patch.is_no_point:
+                continue
             members = max(
                 (_along(places, patches, used, times, (a, i), (b, j)) for b in range(a + 1, len(frames))
-                 for j, other in enumerate(patches[b]) if i not in used[a] and j not in used[b] and _alike(patch, other)),
+                 for j, other in enumerate(patches[b])
+                 if other.is_no_point and i not in used[a] and j not in used[b] and _alike(patch, other)),
                 key=len, default={},
             )  # fmt: skip
-            track = _track(members, patches, places, frames) if len(members) >= needed else None
+            sure = sum(patches[k][m].is_no_point for k, m in members.items())
+            track = _track(members, patches, places, frames) if len(members) >= needed and sure >= MIN_FRAMES else None
             if track is not None:
                 tracks.append(track)
                 for k, m in members.items():
