@@ -54,8 +54,10 @@ def is_beside(path: np.ndarray, s: float, tracks: Sequence[BrightTrack]) -> bool
 
 
 def link(patches: Sequence[Sequence[Patch]], frames: list[Registered]) -> list[BrightTrack]:
-    """Patches of most frames on one straight motion that is not the stars', largest first. At least three of them are no points: an
-    object at the limit of what can be told from one is one in the other frames."""
+    """Patches of most frames on one straight motion that is not the stars', largest first.
+
+    At least three of them are no points: an object at the limit of what can be told from one is one in the other frames.
+    """
     times = np.array([f.t_frames for f in frames])
     places = [
         np.array([f.transform.to_registered(np.float64(p.x), np.float64(p.y)) for p in found]).reshape(-1, 2)
