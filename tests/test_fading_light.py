@@ -49,7 +49,7 @@ def test_a_comet_in_fading_stray_light_is_one_tracklet(tmp_path, seed, is_stare)
     tracklets, _, detections, *_ = processed(tmp_path, frames)
     (one,) = [tracklet for tracklet in tracklets if tracklet["log10_pfa"] < -4.0]
     assert one["n_frames"] >= 0.6 * N  # near a star it is no disc
-    k = one["epoch_frame"]
-    there = np.array([x, y]) + k * np.array([vx, vy]) + (drift - drift.mean(axis=0))[k]
-    (member,) = [row for row in detections if row["tracklet_id"] == one["tracklet_id"] and row["frame"] == k]
-    assert math.dist((member["x_px"], member["y_px"]), there) < fwhm  # a star that it passes shares its patch
+    there = np.array([x, y]) + np.arange(N)[:, None] * np.array([vx, vy]) + drift - drift.mean(axis=0)
+    members = [row for row in detections if row["tracklet_id"] == one["tracklet_id"]]
+    gaps = [math.dist((row["x_px"], row["y_px"]), there[row["frame"]]) for row in members]
+    assert np.median(gaps) < fwhm  # a star that it passes shares its patch
