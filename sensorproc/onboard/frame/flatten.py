@@ -8,7 +8,7 @@ from sensorproc.config import Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.amplifiers import amplifier_levels
-from sensorproc.onboard.image.background import background_maps, typical
+from sensorproc.onboard.image.background import background_maps, finer_background, typical
 from sensorproc.onboard.image.stripes import is_striped, subtract_stripes
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
 from sensorproc.onboard.stage import stage
@@ -59,4 +59,9 @@ def _without_background(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """An image less its background, that background, and the noise."""
     background, sigma = background_maps(image, flags, config, count_step)
+    left = finer_background(image - background, flags, sigma, config, count_step)
+    if left is not None:
+        background = background + left
+        rest, sigma = background_maps(image - background, flags, config, count_step)
+        background = background + rest
     return image - background, background, sigma

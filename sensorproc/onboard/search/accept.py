@@ -97,9 +97,9 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
         if not (is_moving(stack, image, track) and moves_over_detector(stack, image, track)):
             continue
         members = split(stack, image, track, config.max_blended)
-        plausible = [member for member in members if is_plausible(stack, image, member, config)]
-        # a particle's hit beside it is no second object
-        for member in plausible if len(plausible) > 1 else [track]:
+        # a particle's hit beside it is no second object, nor is what would not be one alone
+        sure = [m for m in members if _against_pattern(stack, m).snr >= lowest_snr and is_plausible(stack, image, m, config)]
+        for member in sure if len(sure) > 1 else [track]:
             accepted.append(member)
             subtract(stack, image, member)
     return [_against_pattern(stack, track) for track in accepted], image
