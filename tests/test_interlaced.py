@@ -22,7 +22,7 @@ def fields(rng, motion, flux, first):
 
 
 @members
-def test_an_object_of_two_fields_tells_of_the_camera(tmp_path, seed):
+def test_an_object_of_two_fields_tells_of_the_camera(tmp_path, seed, capsys):
     rng = np.random.default_rng(700 + seed)
     angle, speed = rng.uniform(0.0, 2.0 * math.pi), rng.uniform(4.0, 7.0)  # two pixels between fields, at least
     vx, vy = speed * math.cos(angle), speed * math.sin(angle)
@@ -30,6 +30,7 @@ def test_an_object_of_two_fields_tells_of_the_camera(tmp_path, seed):
     frames = fields(rng, motion, math.exp(rng.uniform(math.log(3000.0), math.log(10000.0))), seed % 2)
     events = processed(tmp_path, frames)[-1]
     assert [event["event"] for event in events] == ["INTERLACED"]
+    assert "INTERLACED in 1 set (beginning with frame 0)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("fwhm", [1.4, 2.0, 3.5])

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from sensorproc.downlink.dictionary import NOT_OF_FRAMES
 from sensorproc.verbs.console import emit_json, note, progress
 
 DataMode = Literal["REAL", "TEST", "SIMULATED", "EXERCISE"]
@@ -99,15 +100,20 @@ def process(
 
 
 def _rejections(rejected: list[tuple[str, int]]) -> list[str]:
-    """A sentence for each reason with the frames it rejected, given as pairs of both."""
+    """A sentence for each reason with the frames it rejected, or the first frames of the sets it is told of, given as pairs of
+    both."""
     frames: dict[str, list[int]] = {}
     for reason, frame in rejected:
         frames.setdefault(reason, []).append(frame)
     told = []
     for reason, found in frames.items():
         named = ", ".join(map(str, found[:MOST_NAMED])) + (", ..." if len(found) > MOST_NAMED else "")
-        many = f"{len(found)} frames rejected: {reason} (frames {named})"
-        told.append(many if len(found) > 1 else f"frame {named} rejected: {reason}")
+        many, s = len(found) > 1, "s" if len(found) > 1 else ""
+        if reason in NOT_OF_FRAMES:
+            told.append(f"{reason} in {len(found)} set{s} (beginning with frame{s} {named})")
+        else:
+            frames_of = f"{len(found)} frames rejected: {reason} (frames {named})"
+            told.append(frames_of if many else f"frame {named} rejected: {reason}")
     return told
 
 

@@ -13,8 +13,9 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
 LIT_SIGMA = 4.0  # Three pixels of a row, and of the next but one, together are so bright,
-LEFT = 0.5  # and those between them have no more than this part of it,
+LEFT = 0.3  # and those between them have no more than this part of it,
 GAP_SIGMA = 4.0  # which is so much less.
+MOST_IN_ONE = 0.75  # One of the three has no larger part of it: in a particle's track it has nearly all.
 LEAST_STARLESS = 1.0  # Where a star has left so much of the noise, what remains of it may alternate.
 
 
@@ -39,8 +40,10 @@ def _combs(frame: Residual) -> np.ndarray:
         return np.empty((0, 2))
     near = y[:, None, None] + np.arange(3)[None, :, None], x[:, None, None] + np.arange(-1, 2)[None, None, :]
     is_clear = (frame.flags[near] & ~np.uint8(PixelFlag.COSMIC_RAY) == 0) & (frame.star_snr[near] < LEAST_STARLESS)
-    first, between, third = frame.image_e[near].sum(axis=2).T
+    light = frame.image_e[near]
+    first, between, third = light.sum(axis=2).T
+    is_wide = (light[:, ::2].max(axis=2) < MOST_IN_ONE * light[:, ::2].sum(axis=2)).all(axis=1)
     lower, sigma = np.minimum(first, third), np.sqrt(3.0) * frame.facts.noise_e
     comb = (lower > LIT_SIGMA * sigma) & (between < LEFT * lower) & (lower - between > GAP_SIGMA * sigma * np.sqrt(2.0))
-    comb &= is_clear.all(axis=(1, 2))
+    comb &= is_clear.all(axis=(1, 2)) & is_wide
     return np.stack([x[comb], y[comb]], axis=1).astype(float)
