@@ -11,7 +11,7 @@ from sensorproc.errors import FrameSetRejected
 from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 
 FINER, LEAST_MESH_PX = 3, 12  # Cells so many times smaller follow arcs of stray light,
-UNEVEN, LIT_SHARE = 0.5, 0.1  # where the mesh leaves more than this part of the noise in more than this part of the cells.
+UNEVEN, LIT_SHARE = 0.5, 0.2  # where the mesh leaves more than this part of the noise in more than this part of the cells.
 MOMENTS_CLIP = 3.5  # Mean and rms are those of the pixels within so many sigmas,
 MOMENTS_RMS = 0.99694  # in which a unit normal has this rms.
 CLIP_ROUNDS, LEAST_SAMPLES = 4, 100  # Rounds of clipping, and numbers without which an rms tells nothing.
