@@ -85,7 +85,7 @@ def test_a_thin_link_leaves_out_the_least_urgent_and_says_so(mini, tmp_path):
 def test_a_slow_processor_misses_deadlines_and_says_so(mini, tmp_path):
     slow = tmp_path / "slow.toml"
     gr740 = resources.files("firmware_sim").joinpath("processors", "gr740.toml").read_text("utf-8")
-    slow.write_text(gr740.replace("ops_per_core_s = 4.3e8", "ops_per_core_s = 1e8"))
+    slow.write_text(gr740.replace("ops_per_core_s = 4.3e8", "ops_per_core_s = 2e8"))
     summary = fly(tmp_path, mini, "--processor", str(slow))
     assert summary["n_slips"] == 2
     slips = [row for row in read_table(tmp_path / "events.ecsv") if row["event"] == "DEADLINE_MISSED"]

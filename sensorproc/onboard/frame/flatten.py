@@ -33,6 +33,10 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
         if levels is None:
             break
         image, background, sigma = _without_background(image + background - levels, flags, config, calibrated.step_e)
+    arcs = finer_background(image, flags, sigma, config, calibrated.step_e)  # it would bend where amplifiers meet
+    if arcs is not None:
+        image, left, sigma = _without_background(image - arcs, flags, config, calibrated.step_e)
+        background = background + arcs + left
     if is_striped(image, sigma, flags):  # column noise looks like rows of faint stars, always at the same places
         broken_rows, broken_columns = subtract_stripes(image, flags, flags, WIDEST_SIGMA_PX)
         flags = flags | (broken_rows[:, None] | broken_columns[None, :]) * np.uint8(PixelFlag.HOT)
@@ -59,9 +63,4 @@ def _without_background(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """An image less its background, that background, and the noise."""
     background, sigma = background_maps(image, flags, config, count_step)
-    left = finer_background(image - background, flags, sigma, config, count_step)
-    if left is not None:
-        background = background + left
-        rest, sigma = background_maps(image - background, flags, config, count_step)
-        background = background + rest
     return image - background, background, sigma
