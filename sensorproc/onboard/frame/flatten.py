@@ -8,7 +8,7 @@ from sensorproc.config import Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.amplifiers import amplifier_levels
-from sensorproc.onboard.image.background import background_maps, finer_background, typical
+from sensorproc.onboard.image.background import background_maps, typical
 from sensorproc.onboard.image.stripes import is_striped, subtract_stripes
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
 from sensorproc.onboard.stage import stage
@@ -33,10 +33,6 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
         if levels is None:
             break
         image, background, sigma = _without_background(image + background - levels, flags, config, calibrated.step_e)
-    arcs = finer_background(image, flags, sigma, config, calibrated.step_e)  # it would bend where amplifiers meet
-    if arcs is not None:
-        image, left, sigma = _without_background(image - arcs, flags, config, calibrated.step_e)
-        background = background + arcs + left
     if is_striped(image, sigma, flags):  # column noise looks like rows of faint stars, always at the same places
         broken_rows, broken_columns = subtract_stripes(image, flags, flags, WIDEST_SIGMA_PX)
         flags = flags | (broken_rows[:, None] | broken_columns[None, :]) * np.uint8(PixelFlag.HOT)

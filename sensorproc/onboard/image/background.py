@@ -1,7 +1,5 @@
 """Background and noise maps on a mesh of cells."""
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 from scipy import ndimage
@@ -10,8 +8,6 @@ from sensorproc.config import Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 
-FINER, LEAST_MESH_PX = 3, 12  # Cells so many times smaller follow arcs of stray light,
-UNEVEN, LIT_SHARE = 0.5, 0.2  # where the mesh leaves more than this part of the noise in more than this part of the cells.
 MOMENTS_CLIP = 3.5  # Mean and rms are those of the pixels within so many sigmas,
 MOMENTS_RMS = 0.99694  # in which a unit normal has this rms.
 CLIP_ROUNDS, LEAST_SAMPLES = 4, 100  # Rounds of clipping, and numbers without which an rms tells nothing.
@@ -34,21 +30,6 @@ def background_maps(
     # within a cell a slope spreads the sky evenly, which is no noise
     sigma = np.sqrt(np.maximum(sigma * sigma - slopes2 / np.float32(12.0), 0.5 * sigma * sigma))
     return _enlarge(smooth, image.shape), _noise_map(sigma, usable, image.shape)
-
-
-def finer_background(
-    image: np.ndarray, flags: np.ndarray, sigma: np.ndarray, config: Flatten, count_step: float = 0.0
-) -> np.ndarray | None:
-    """What a mesh of ``FINER`` times smaller cells finds in an image without its background, (ny, nx) float32; None where that is
-    next to nothing in most of the frame: arcs of stray light fill a good part of it, stars and objects do not."""
-    finer = replace(config, mesh_px=max(config.mesh_px // FINER, LEAST_MESH_PX))
-    center, _, count = mesh(image, flags, finer, count_step)
-    usable = count >= config.min_good_fraction * finer.mesh_px**2
-    if not usable.any():
-        return None
-    smooth = ndimage.median_filter(_filled(center, usable), size=3, mode="nearest")
-    is_lit = np.abs(smooth[usable]) > UNEVEN * typical(sigma)
-    return _enlarge(smooth, image.shape) if is_lit.mean() > LIT_SHARE else None
 
 
 def residual_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:
