@@ -81,10 +81,11 @@ class Flattened:
     image_e: Image
     sigma_e: Image
     flags: np.ndarray
+    step_e: float = 0.0  # of the converter
+    noise_cells: Image | None = None  # what the frame's own scatter has told of the noise, by the mesh's cells (m, n)
 
     @property
     def detector(self) -> int:
-        """Number of the detector."""
         return self.facts.detector
 
     @property
@@ -224,7 +225,6 @@ class Solved(Solution):
 
     @property
     def facts(self) -> FrameFacts:
-        """What is known of the frame besides its pixels."""
         return self.registered.facts
 
     @property

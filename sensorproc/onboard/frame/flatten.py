@@ -8,7 +8,7 @@ from sensorproc.config import Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.amplifiers import amplifier_levels
-from sensorproc.onboard.image.background import background_maps, typical
+from sensorproc.onboard.image.background import background_and_noise_cells, noise_map, typical
 from sensorproc.onboard.image.stripes import is_striped, subtract_stripes
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
 from sensorproc.onboard.stage import stage
@@ -27,17 +27,19 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
         ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if the frame has no noise at all.
     """
     flags = calibrated.flags
-    image, background, sigma = _without_background(calibrated.image_e, flags, config, calibrated.step_e)
+    image, background, cells = _without_background(calibrated.image_e, flags, config, calibrated.step_e)
     for _ in range(STEP_ROUNDS):
-        levels = amplifier_levels(image, sigma, flags)
+        levels = amplifier_levels(image, noise_map(cells, image.shape), flags)
         if levels is None:
             break
-        image, background, sigma = _without_background(image + background - levels, flags, config, calibrated.step_e)
-    if is_striped(image, sigma, flags):  # column noise looks like rows of faint stars, always at the same places
+        image, background, cells = _without_background(image + background - levels, flags, config, calibrated.step_e)
+    # column noise looks like rows of faint stars, always at the same places
+    if is_striped(image, noise_map(cells, image.shape), flags):
         broken_rows, broken_columns = subtract_stripes(image, flags, flags, WIDEST_SIGMA_PX)
         flags = flags | (broken_rows[:, None] | broken_columns[None, :]) * np.uint8(PixelFlag.HOT)
-        image, left, sigma = _without_background(image, flags, config, calibrated.step_e)
+        image, left, cells = _without_background(image, flags, config, calibrated.step_e)
         background = background + left
+    sigma = noise_map(cells, image.shape)
     noise = typical(sigma)
     if not noise > 0.0:
         raise FrameSetRejected("FLAT", noise_e=noise)
@@ -51,12 +53,12 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
         sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
     freeze(image, sigma, flags)
     facts = replace(calibrated.facts, background_e=typical(background), noise_e=noise)
-    return Flattened(facts, image, sigma, flags)
+    return Flattened(facts, image, sigma, flags, calibrated.step_e, cells)
 
 
 def _without_background(
     image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """An image less its background, that background, and the noise."""
-    background, sigma = background_maps(image, flags, config, count_step)
-    return image - background, background, sigma
+    """An image less its background, that background, and the noise of the mesh's cells."""
+    background, cells = background_and_noise_cells(image, flags, config, count_step)
+    return image - background, background, cells

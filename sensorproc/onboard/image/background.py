@@ -17,7 +17,15 @@ def background_maps(
     image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Background and noise maps (ny, nx) float32 of an image with sources: medians and lower quantiles. ``count_step`` is the
-    smallest difference that its numbers can have, where that is known.
+    smallest difference that its numbers can have, where that is known. Raises as :func:`background_and_noise_cells`."""
+    background, cells = background_and_noise_cells(image, flags, config, count_step)
+    return background, noise_map(cells, image.shape)
+
+
+def background_and_noise_cells(
+    image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same background, and the noise of the mesh's cells (cells_y, cells_x) float32, of which :func:`noise_map` makes a map.
 
     Raises
     ------
@@ -25,11 +33,11 @@ def background_maps(
         ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if nothing has noise.
     """
     center, sigma, usable = _usable_mesh(*mesh(image, flags, config, count_step), config)
-    smooth = ndimage.median_filter(_filled(center, usable), size=3, mode="nearest")
+    smooth = filled_smooth(center, usable)
     slopes2 = sum(np.gradient(smooth, axis=axis) ** 2 for axis in (0, 1) if smooth.shape[axis] > 1)
     # within a cell a slope spreads the sky evenly, which is no noise
     sigma = np.sqrt(np.maximum(sigma * sigma - slopes2 / np.float32(12.0), 0.5 * sigma * sigma))
-    return _enlarge(smooth, image.shape), _noise_map(sigma, usable, image.shape)
+    return enlarge(smooth, image.shape), filled_smooth(sigma, usable)
 
 
 def residual_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +48,7 @@ def residual_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tupl
     edges_y, edges_x = (_edges(size, config.mesh_px) for size in image.shape)
     mean, sigma, count = cell_means(image, flags, edges_y, edges_x)
     mean, sigma, usable = _usable_mesh(mean, sigma, count, config)
-    return _enlarge(_filled(mean, usable), image.shape), _noise_map(sigma, usable, image.shape)
+    return enlarge(_filled(mean, usable), image.shape), noise_map(filled_smooth(sigma, usable), image.shape)
 
 
 def cell_means(
@@ -67,9 +75,9 @@ def _usable_mesh(
     return level, sigma, usable
 
 
-def _noise_map(sigma: np.ndarray, usable: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    noise = ndimage.median_filter(_filled(sigma, usable), size=3, mode="nearest")
-    return np.maximum(_enlarge(noise, shape), 0.5 * noise.min())
+def noise_map(cells: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Noise of every pixel (ny, nx) float32 from that of cells."""
+    return np.maximum(enlarge(cells, shape), 0.5 * cells.min())
 
 
 def typical(image: np.ndarray) -> float:
@@ -94,6 +102,11 @@ def _edges(size: int, cell: int) -> np.ndarray:
     return np.round(np.linspace(0, size, n_cells + 1)).astype(np.int64)
 
 
+def filled_smooth(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Cells (ny, nx) without those that are odd among their neighbours; all are filled."""
+    return np.asarray(ndimage.median_filter(_filled(values, usable), size=3, mode="nearest"))
+
+
 def _filled(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """Cells that hold too little take their nearest neighbour's value."""
     if usable.all():
@@ -111,7 +124,7 @@ def _one_more(rows: np.ndarray) -> np.ndarray:
     return np.concatenate([ends[0][None], rows, ends[1][None]])
 
 
-def _enlarge(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def enlarge(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A map (ny, nx) through the cells' middles; beyond the outermost ones it goes on: a gradient ends at no edge."""
     if min(values.shape) < 4:
         return cv2.resize(values, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
