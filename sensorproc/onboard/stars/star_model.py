@@ -39,6 +39,7 @@ GONE_FRACTION = 0.3  # A star that has less of its mean flux in a quarter of the
 PASSING_SHARE = 0.5, 4.0
 # A brighter one, up to so bright, drifts that has more than chance gives, and so much of its squared SNR: registration errs less.
 ORDINARY_SNR, DRIFTING_CHI2, DRIFTING_SHARE = 30.0, 25.0, 0.15
+DRIFT_SIGMAS = 1.0  # Hot pixels drift as far among the stars as the sky does over the detector; less is no drift [PSF widths].
 MOST_MEDIAN_CHI2 = 6.0  # Median of stars that are alike; with four degrees of freedom it is 3.4 by chance.
 MOVER_SIGMAS = 5.0  # Nothing so near to an object seen to move [PSF widths] is a star.
 
@@ -186,8 +187,8 @@ def _is_passing(
     """Which of the stars found (m,) come, pass and go: slow objects, of which a star would take a part.
 
     They are gone from a quarter of the frames, or so faint that this cannot be told, or drift as no star of ordinary brightness.
-    Faint is what stands still of them, whatever a bright object's passing adds; most are stars: where most of them vary, it is
-    for other reasons (hot pixels under a moving sky), and it says nothing.
+    Faint is what stands still of them, whatever a bright object's passing adds; most are stars: where most of them vary under a sky
+    that moves over the detector, hot pixels do, and it says nothing.
     """
     snr, chi2, constancy = np.zeros((3, len(found.places)))
     if len(snr):
@@ -198,10 +199,20 @@ def _is_passing(
     passes = ~faint & (constancy < GONE_FRACTION) & (chi2 > least) & (chi2 < most)
     ordinary = ~faint & (snr < ORDINARY_SNR)
     drifts = ordinary & (chi2 > np.maximum(DRIFTING_CHI2, DRIFTING_SHARE * snr**2)) & (chi2 < most)
+    sky_stays = _sky_drift_px(frames) < DRIFT_SIGMAS * frames[0].psf_sigma_px
     for alike, moves in ((faint, faint & (chi2 > PASSING_CHI2)), (faint | ordinary, drifts)):
-        if alike.any() and float(np.median(chi2[alike])) <= MOST_MEDIAN_CHI2:
+        if alike.any() and (sky_stays or float(np.median(chi2[alike])) <= MOST_MEDIAN_CHI2):
             passes |= moves
     return passes
+
+
+def _sky_drift_px(frames: list[Registered]) -> float:
+    """How far the middle of the field drifts over the detector within the set, jitter apart [px]."""
+    ny, nx = frames[0].flattened.image_e.shape
+    places = np.array([f.transform.to_detector(np.float64(0.5 * nx), np.float64(0.5 * ny)) for f in frames], float)
+    t = np.array([f.t_frames for f in frames])
+    late = t - t.mean()
+    return float(np.hypot(*(late @ places)) / max(float(late @ late), 1e-9) * np.ptp(t))
 
 
 def _without(plane: Plane, places: list[Sequence[float]], radius: float) -> Plane:
