@@ -187,8 +187,8 @@ def _is_passing(
     """Which of the stars found (m,) come, pass and go: slow objects, of which a star would take a part.
 
     They are gone from a quarter of the frames, or so faint that this cannot be told, or drift as no star of ordinary brightness.
-    Faint is what stands still of them, whatever a bright object's passing adds; most are stars: where most of them vary under a sky
-    that moves over the detector, hot pixels do, and it says nothing.
+    Faint is what stands still of them, whatever a bright object's passing adds; most are stars. Where most of them vary under
+    a sky that moves over the detector, it is hot pixels that do, and it says nothing.
     """
     snr, chi2, constancy = np.zeros((3, len(found.places)))
     if len(snr):
