@@ -16,10 +16,8 @@ from sensorproc.downlink.dictionary import DATA_MODES
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.errors import InputError
 from sensorproc.frame_sets import FrameSets, frame_sets, read_frames, unopened
-from sensorproc.frames import Frame
 from sensorproc.ground.decode import Decoded, write_products
 from sensorproc.ground.release import Marking, check_mode
-from sensorproc.onboard.frame.stuck import without_stuck
 from sensorproc.onboard.frame_set_processor import FrameSetProcessor, OnSetDone, ignore_set, in_order
 from sensorproc.onboard.records import TakenSet
 from sensorproc.onboard.stage import call
@@ -83,7 +81,6 @@ def process(
     n_processed = n_tracklets = 0
     stream, inputs, n_read = [], hashlib.sha256(), 0
     missing: dict[str, None] = {}
-    last: dict[int, Frame] = {}
     problems = [problem.reason for problem in recording.problems]
     damaged, said = sky.damage()
     problems += [said] if damaged else []
@@ -94,10 +91,7 @@ def process(
         n_read += len(frames)
         missing |= dict.fromkeys(text for frame in frames for text in frame.missing)
         kept = StageKeeper() if onlookers.keeps_stages else None
-        detector = entries[0][1].detector
-        prepared = without_stuck([processor.prepare(frame) for frame in frames], frames, last.get(detector))
-        last |= {detector: frames[-1]} if frames else {}
-        items = in_order([*prepared, *(rejection for rejection, _ in unreadable)])
+        items = in_order([*processor.prepare_set(frames), *(rejection for rejection, _ in unreadable)])
         lost = unopened(recording, sets) if k == 0 else []
         searched = processor.search(items, frames, kept.do if kept else call, lost)
         processor.commit(searched)

@@ -10,6 +10,7 @@ from typing import Protocol
 from sensorproc.config import Config
 from sensorproc.frames import Frame, Rejection, Taken
 from sensorproc.onboard import threads
+from sensorproc.onboard.frame.stuck import without_stuck
 from sensorproc.onboard.pipeline import prepare_or_reject, search_set
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Prepared, Processed
@@ -79,13 +80,14 @@ class SearchedSet:
 
 @dataclass(frozen=True, eq=False)
 class FrameSetProcessor:
-    """The onboard core with what it knows: a configuration, the stars, the state of every detector, and the ``objects`` that each
-    has seen, which change nothing that is measured."""
+    """The onboard core with what it knows: a configuration, the stars, the state of every detector, the ``objects`` that each has
+    seen, which change nothing that is measured, and the ``last`` frame of each."""
 
     config: Config
     sky: StarSource
     states: dict[int, PayloadState]
     objects: dict[int, KnownObjects] = field(default_factory=dict)
+    last: dict[int, Frame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         threads.use(self.config.compute.n_threads)
@@ -97,6 +99,14 @@ class FrameSetProcessor:
     def prepare(self, frame: Frame, do: Do = call) -> Prepared:
         """One frame as it arrives, or why it cannot be used."""
         return prepare_or_reject(frame, self.states[frame.detector], self.config, do)
+
+    def prepare_set(self, frames: Sequence[Frame]) -> list[Prepared]:
+        """One detector's frames in order of time, or why they cannot be used: one that is the frame before once more is not."""
+        prepared = [self.prepare(frame) for frame in frames]
+        if not frames:
+            return prepared
+        before, self.last[frames[-1].detector] = self.last.get(frames[-1].detector), frames[-1]
+        return without_stuck(prepared, frames, before)
 
     def search(
         self, items: HandOver[Prepared], frames: Sequence[Frame], do: Do = call, told_with: Sequence[Rejection] = ()

@@ -90,7 +90,6 @@ class Flattened:
 
     @property
     def t_mid_tai_ns(self) -> int:
-        """Mid-exposure [ns of TAI]."""
         return self.facts.t_mid_tai_ns
 
 
@@ -150,7 +149,8 @@ class Registration:
 
     ``stars`` (n, 3) float64: x, y [px], SNR of the stars found in this frame; ``rms_px`` of the matched
     ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences; ``is_stare`` whether the set's stars stand still
-    over the detector; of a point a Gaussian of ``psf_sigma_px`` finds the part ``flux_ratio`` there, ``sidelobe`` beside it.
+    over the detector; of a point a Gaussian of ``psf_sigma_px`` finds the part ``flux_ratio`` there, ``sidelobe`` beside it, and
+    falls ``steepness`` times as steeply as on a Gaussian.
     """
 
     transform: Transform
@@ -163,6 +163,7 @@ class Registration:
     is_stare: bool = True
     flux_ratio: float = 1.0
     sidelobe: float = 0.0
+    steepness: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +179,6 @@ class Registered(Registration):
 
     @property
     def registration(self) -> Registration:
-        """The place alone, without the pixels."""
         return Registration(**{f.name: getattr(self, f.name) for f in fields(Registration)})
 
 

@@ -41,7 +41,7 @@ ALLOWED = {
     "residual_set": {*KNOWN, "frame", "registration", "sky", "patches", "detector", "stars", "search"},
     "pipeline": {*KNOWN, "frame", "patches", "streaks", "search", "residual_set"},
     "records": {*KNOWN},
-    "frame_set_processor": {*KNOWN, "sky", "pipeline", "records"},
+    "frame_set_processor": {*KNOWN, "frame", "sky", "pipeline", "records"},
 }
 MOST_FILES, MOST_KERNELS = 16, 24
 MOST_LINES, MOST_KERNEL_LINES, MOST_PIPELINE_LINES = 60, 80, 120

@@ -57,14 +57,15 @@ def fit(stack: Stack, image: np.ndarray, candidate: Candidate, max_step: float) 
     path = base + step[:2] + step[2:] * stack.times[:, None]
     candidate = replace(candidate, snr=float(summary[0]))
     psi, phi = psi_phi[::2].copy(), psi_phi[1::2].copy()
-    return projected(stack, Track(candidate, float(summary[1]), psi, phi, position_covariance(normal), path, trails))
+    return projected(stack, Track(candidate, float(summary[1]), psi, phi, position_covariance(stack, normal), path, trails))
 
 
-def position_covariance(normal: np.ndarray) -> np.ndarray:
-    """Covariance (4, 4) of x, y, vx, vy from the normal equations; infinite where they are singular."""
+def position_covariance(stack: Stack, normal: np.ndarray) -> np.ndarray:
+    """Covariance (4, 4) of x, y, vx, vy from the normal equations of a Gaussian, for a point that is told less steeply; infinite
+    where they are singular."""
     matrix = np.tril(normal[:4, :4]) + np.tril(normal[:4, :4], -1).T
     cov = np.empty((4, 4))
-    return cov if invert_symmetric(matrix, cov) else np.full((4, 4), np.inf)
+    return cov / stack.registrations[0].steepness ** 2 if invert_symmetric(matrix, cov) else np.full((4, 4), np.inf)
 
 
 @stage(bytes_px=20)

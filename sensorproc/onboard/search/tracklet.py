@@ -173,7 +173,7 @@ def _own_position(stack: Stack, track: Track, k: int) -> tuple | None:
         s, HALF_SIGMAS * s, ITERATIONS, 0.7, step, summary, psi_phi, normal,
     )  # fmt: skip
     normal[2, 2] = normal[3, 3] = 1.0
-    cov = position_covariance(normal)[:2, :2] / track.share
+    cov = position_covariance(stack, normal)[:2, :2] / track.share
     farthest = 5.0 * math.sqrt(float(cov[0, 0] + cov[1, 1])) + 0.75 * s
     if not np.isfinite(cov).all() or psi_phi[1] <= 0 or float(np.hypot(*step[:2])) > farthest:
         return None

@@ -25,6 +25,7 @@ from sensorproc.onboard.stage import stage
 from sensorproc.onboard.stars.psf import Psf, measure_psf
 from sensorproc.onboard.stars.sidelobe import sidelobe
 from sensorproc.onboard.stars.star_model import StarModel, is_saturated, model_stars, point_noise
+from sensorproc.onboard.stars.steepness import steepness
 from sensorproc.onboard.threads import each
 
 STAR_FREE_SIGMA = 0.3  # Pixels with less starlight than this part of their noise tell the noise.
@@ -59,12 +60,12 @@ def subtract_stars(
     weight = np.stack([inverse_variance(f.flattened.sigma_e, flags) for f, flags in zip(registered, cleaned, strict=True)])
     del cleaned
     _hide(weight, passing, registered, len(solved) - config.min_overlap_frames)
-    lobe = sidelobe(registered, psf.filter_px)
-    known = _Known(psf, lobe, None, 0.0, 0, config.saturated_reach_px)
+    lobe, steep = sidelobe(registered, psf.filter_px), steepness(registered, psf.filter_px)
+    known = _Known(psf, lobe, steep, None, 0.0, 0, config.saturated_reach_px)
     if len(solved) >= config.min_overlap_frames:
         model = model_stars(registered, weight, psf, movers, config, flatten)
         error = model_error(registered, model, weight, config.saturated_reach_px)
-        known = _Known(psf, lobe, model, error, config.min_overlap_frames, config.saturated_reach_px)
+        known = _Known(psf, lobe, steep, model, error, config.min_overlap_frames, config.saturated_reach_px)
         solved = _with_zero_points(solved, registered, model, weight)
     cube = known.model.cube if known.model else np.stack([f.flattened.image_e for f in registered])
     n, waiting = len(solved), dict(enumerate(solved))
@@ -128,11 +129,12 @@ def _near_saturation(flags: np.ndarray, reach_px: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """What is known of a set's stars: their PSF and its sidelobe, their model with its relative error, and the frames that must
-    overlap in a place for the model to tell a star from an object. No model in a short set."""
+    """What is known of a set's stars: their PSF, its sidelobe and steepness, their model with its relative error, and the frames
+    that must overlap in a place for the model to tell a star from an object. No model in a short set."""
 
     psf: Psf
     lobe: float
+    steepness: float
     model: StarModel | None
     error: float
     min_overlap: int
@@ -169,7 +171,9 @@ def _residual(
     weights(noise, flags, weight)
     weight /= filtered_noise(image, weight, flags, s, flatten) ** 2
     freeze(image, weight, flags, star_snr)
-    registration = replace(registered.registration, psf_sigma_px=s, flux_ratio=psf.flux_ratio, sidelobe=known.lobe)
+    registration = replace(
+        registered.registration, psf_sigma_px=s, flux_ratio=psf.flux_ratio, sidelobe=known.lobe, steepness=known.steepness
+    )
     return Residual(flat.facts, registration, solved.solution, image, weight, flags, star_snr, n_outliers)
 
 
