@@ -27,10 +27,10 @@ def trend(t, signal, power):
     return score * score / variance if variance > 0.0 else 0.0
 
 
-@kernel(void(ro(f4, 3), ro(f4, 3), ro(f4, 5), ro(i8, 1), ro(f8, 3), ro(i8, 2), ro(f8, 1), out(f8, 1), out(f8, 1), out(f8, 1)))
+@kernel(void(ro(f4, 3), ro(f4, 3), ro(f4, 5), ro(i8, 1), ro(f8, 3), ro(i8, 2), ro(f8, 1), out(f8, 1), out(f8, 2), out(f8, 1)))
 def unsteadiness(cube, weight, banks, width, paths, half, times, snr, chi2, constancy):
-    """``snr`` (m,) of a constant star at each of ``paths`` (m, n, 2), and ``chi2`` (m,), of four degrees of freedom for one:
-    of a trend and a curvature of its flux over ``times`` (n,) and of a drift of its place in x and in y. ``constancy`` (m,):
+    """``snr`` (m,) of a steady star at each of ``paths`` (m, n, 2), and ``chi2`` (m, 2), of two degrees of freedom each for one:
+    of a trend and a curvature of its flux over ``times`` (n,), and of a drift of its place in x and in y. ``constancy`` (m,):
     lower quartile of the frames' fluxes over their mean, 1 for a bright star; 0 if there is no light."""
     n, ny, nx = cube.shape
     whole, part = np.empty(4, np.int64), np.empty(2)
@@ -67,7 +67,8 @@ def unsteadiness(cube, weight, banks, width, paths, half, times, snr, chi2, cons
                 flux[n_seen] = psi[k] / phi[k]
                 n_seen += 1
         constancy[m] = np.sort(flux[:n_seen])[n_seen // 4] / (psi.sum() / total) if psi.sum() > 0.0 else 0.0
-        chi2[m] = trend(times, psi, phi) + trend(times, gx, hx) + trend(times, gy, hy)
+        chi2[m, 0] = trend(times, psi, phi)
+        chi2[m, 1] = trend(times, gx, hx) + trend(times, gy, hy)
         # curvature: what t^2 has beyond a straight line
         s1, s2, s3 = (phi * times).sum(), (phi * times**2).sum(), (phi * times**3).sum()
         lever = s2 * total - s1 * s1
@@ -75,4 +76,4 @@ def unsteadiness(cube, weight, banks, width, paths, half, times, snr, chi2, cons
             continue
         slope = (s3 * total - s2 * s1) / lever
         square[:] = times**2 - slope * times
-        chi2[m] += trend(square, psi, phi)
+        chi2[m, 0] += trend(square, psi, phi)

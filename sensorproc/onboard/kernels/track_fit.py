@@ -78,7 +78,6 @@ def fit_track(image, weight, base, times, trail, s, half, n_iterations, max_step
     total = np.zeros(2)
     trial = step.copy()
     matrix, rhs, lower, delta = np.zeros((4, 4)), np.zeros(4), np.zeros((4, 4)), np.zeros(4)
-    unused = np.zeros((5, 5))
     summary[0] = -1e30
     damping = 1e-3
     for _ in range(n_iterations):
@@ -86,7 +85,7 @@ def fit_track(image, weight, base, times, trail, s, half, n_iterations, max_step
             place[k, 0] = base[k, 0] + trial[0] + trial[2] * times[k]
             place[k, 1] = base[k, 1] + trial[1] + trial[3] * times[k]
             place[k, 2] = times[k]
-        accumulate(image, weight, place, trail, s, 0.0, psi_phi, unused, 0, half)  # the equations of the best place stay
+        accumulate(image, weight, place, trail, s, 0.0, psi_phi, normal, 0, half)
         flux = best_flux(psi_phi, total)
         snr = total[0] / math.sqrt(total[1]) if total[1] > 0.0 else -1e30
         if snr > summary[0]:

@@ -187,22 +187,26 @@ def _is_passing(
     """Which of the stars found (m,) come, pass and go: slow objects, of which a star would take a part.
 
     They are gone from a quarter of the frames, or so faint that this cannot be told, or drift as no star of ordinary brightness.
-    Faint is what stands still of them, whatever a bright object's passing adds; most are stars. Where most of them vary under
-    a sky that moves over the detector, it is hot pixels that do, and it says nothing.
+    Faint is what stands still of them, whatever a bright object's passing adds; most are stars. Where most of them vary, it is
+    for other reasons, and tells nothing but of those that drift under a sky that stays over the detector: no hot pixel does.
     """
-    snr, chi2, constancy = np.zeros((3, len(found.places)))
+    snr, constancy = np.zeros((2, len(found.places)))
+    parts = np.zeros((len(snr), 2))
     if len(snr):
         times = np.array([f.t_frames for f in frames])
-        unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, chi2, constancy)
+        unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, parts, constancy)
+    chi2 = parts.sum(axis=1)
     faint = np.minimum(snr, found.places[:, 2] * np.sqrt(len(frames)) / point_noise_e) < PASSING_SNR
     least, most = (share * snr**2 for share in PASSING_SHARE)
     passes = ~faint & (constancy < GONE_FRACTION) & (chi2 > least) & (chi2 < most)
     ordinary = ~faint & (snr < ORDINARY_SNR)
-    drifts = ordinary & (chi2 > np.maximum(DRIFTING_CHI2, DRIFTING_SHARE * snr**2)) & (chi2 < most)
+    plain = np.maximum(DRIFTING_CHI2, DRIFTING_SHARE * snr**2)
     sky_stays = _sky_drift_px(frames) < DRIFT_SIGMAS * frames[0].psf_sigma_px
-    for alike, moves in ((faint, faint & (chi2 > PASSING_CHI2)), (faint | ordinary, drifts)):
-        if alike.any() and (sky_stays or float(np.median(chi2[alike])) <= MOST_MEDIAN_CHI2):
-            passes |= moves
+    for alike, which, limit in ((faint, faint, PASSING_CHI2), (faint | ordinary, ordinary, plain)):
+        if alike.any() and float(np.median(chi2[alike])) <= MOST_MEDIAN_CHI2:
+            passes |= which & (chi2 > limit) & ((chi2 < most) | faint)
+        elif sky_stays:
+            passes |= which & (parts[:, 1] > limit) & ((chi2 < most) | faint)
     return passes
 
 
