@@ -27,19 +27,17 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
         ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if the frame has no noise at all.
     """
     flags = calibrated.flags
-    image, background, cells = _without_background(calibrated.image_e, flags, config, calibrated.step_e)
+    image, background, cells, sigma = _without_background(calibrated.image_e, flags, config, calibrated.step_e)
     for _ in range(STEP_ROUNDS):
-        levels = amplifier_levels(image, noise_map(cells, image.shape), flags)
+        levels = amplifier_levels(image, sigma, flags)
         if levels is None:
             break
-        image, background, cells = _without_background(image + background - levels, flags, config, calibrated.step_e)
-    # column noise looks like rows of faint stars, always at the same places
-    if is_striped(image, noise_map(cells, image.shape), flags):
+        image, background, cells, sigma = _without_background(image + background - levels, flags, config, calibrated.step_e)
+    if is_striped(image, sigma, flags):  # column noise looks like rows of faint stars, always at the same places
         broken_rows, broken_columns = subtract_stripes(image, flags, flags, WIDEST_SIGMA_PX)
         flags = flags | (broken_rows[:, None] | broken_columns[None, :]) * np.uint8(PixelFlag.HOT)
-        image, left, cells = _without_background(image, flags, config, calibrated.step_e)
+        image, left, cells, sigma = _without_background(image, flags, config, calibrated.step_e)
         background = background + left
-    sigma = noise_map(cells, image.shape)
     noise = typical(sigma)
     if not noise > 0.0:
         raise FrameSetRejected("FLAT", noise_e=noise)
@@ -58,7 +56,7 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
 
 def _without_background(
     image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """An image less its background, that background, and the noise of the mesh's cells."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """An image less its background, that background, the noise of the mesh's cells, and its map."""
     background, cells = background_and_noise_cells(image, flags, config, count_step)
-    return image - background, background, cells
+    return image - background, background, cells, noise_map(cells, image.shape)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from sensorproc.errors import FrameSetRejected
 from sensorproc.frames import Frame, Rejection
 from sensorproc.onboard.products import Flattened, Prepared
 
-REASON = "FRAME_STUCK"
 SAME_ROWS = 0.5  # Of the rows with any noise; lines may be lost on the way in either frame.
 
 
@@ -17,7 +17,7 @@ def without_stuck(prepared: Sequence[Prepared], frames: Sequence[Frame], before:
     told: list[Prepared] = []
     for one, frame, last in zip(prepared, frames, [before, *frames], strict=False):
         is_stuck = isinstance(one, Flattened) and last is not None and repeats(frame, last)
-        told.append(Rejection(frame.index, frame.detector, frame.t_mid_tai_ns, REASON) if is_stuck else one)
+        told.append(Rejection.of(frame, FrameSetRejected("FRAME_STUCK")) if is_stuck else one)
     return told
 
 

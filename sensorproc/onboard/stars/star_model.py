@@ -22,6 +22,7 @@ from sensorproc.onboard.products import Candidate, Registered, Trail
 from sensorproc.onboard.stars.psf import Psf
 from sensorproc.onboard.stars.star_images import image_banks, with_profile
 from sensorproc.onboard.stars.static_sky import Plane, clutter, static_sky_plane, window
+from sensorproc.onboard.straight_line import velocity
 from sensorproc.onboard.threads import each, in_rows
 
 ROUNDED = 1.0 / 12.0  # Variance that sampling at whole pixels adds [px^2].
@@ -203,20 +204,18 @@ def _is_passing(
     plain = np.maximum(DRIFTING_CHI2, DRIFTING_SHARE * snr**2)
     sky_stays = _sky_drift_px(frames) < DRIFT_SIGMAS * frames[0].psf_sigma_px
     for alike, which, limit in ((faint, faint, PASSING_CHI2), (faint | ordinary, ordinary, plain)):
-        if alike.any() and float(np.median(chi2[alike])) <= MOST_MEDIAN_CHI2:
-            passes |= which & (chi2 > limit) & ((chi2 < most) | faint)
-        elif sky_stays:
-            passes |= which & (parts[:, 1] > limit) & ((chi2 < most) | faint)
+        most_vary = alike.any() and float(np.median(chi2[alike])) > MOST_MEDIAN_CHI2
+        if sky_stays or not most_vary:
+            passes |= which & ((parts[:, 1] if most_vary else chi2) > limit) & ((chi2 < most) | faint)
     return passes
 
 
 def _sky_drift_px(frames: list[Registered]) -> float:
     """How far the middle of the field drifts over the detector within the set, jitter apart [px]."""
     ny, nx = frames[0].flattened.image_e.shape
-    places = np.array([f.transform.to_detector(np.float64(0.5 * nx), np.float64(0.5 * ny)) for f in frames], float)
-    t = np.array([f.t_frames for f in frames])
-    late = t - t.mean()
-    return float(np.hypot(*(late @ places)) / max(float(late @ late), 1e-9) * np.ptp(t))
+    places = _paths(np.array([[0.5 * nx, 0.5 * ny]]), frames)[0]
+    times = np.array([f.t_frames for f in frames])
+    return float(np.hypot(*velocity(times, places)) * np.ptp(times))
 
 
 def _without(plane: Plane, places: list[Sequence[float]], radius: float) -> Plane:
