@@ -150,7 +150,7 @@ class Registration:
     ``stars`` (n, 3) float64: x, y [px], SNR of the stars found in this frame; ``rms_px`` of the matched
     ones; ``t_frames`` mid-exposure relative to the set's reference, in cadences; ``is_stare`` whether the set's stars stand still
     over the detector; of a point a Gaussian of ``psf_sigma_px`` finds the part ``flux_ratio`` there, ``sidelobe`` beside it, and
-    falls ``steepness`` times as steeply as on a Gaussian.
+    falls ``steepness`` times as steeply as on a Gaussian; the part ``far_light``, known to ``sigma_far_light``, is in no model.
     """
 
     transform: Transform
@@ -164,6 +164,8 @@ class Registration:
     flux_ratio: float = 1.0
     sidelobe: float = 0.0
     steepness: float = 1.0
+    far_light: float = 0.0
+    sigma_far_light: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,9 +189,8 @@ class Solution:
     """Sky solution of one frame: ``camera`` maps pixels to GCRS directions, None without any pointing.
 
     ``cov`` (4, 4) is that of the solution itself, not of a target's centroid: turns about image x and y [px], about the line of
-    sight [rad] and of the relative scale (``plate.attitude_terms``). ``reason``: why there is no solution from stars, a name of
-    the dictionary. ``table_px`` (m, 4): where the solution puts the table's stars, x, y [px], their magnitudes and colours
-    (BP-RP, NaN unknown).
+    sight [rad] and of the relative scale (``plate.attitude_terms``). ``reason``, a name of the dictionary: why stars gave none.
+    ``table_px`` (m, 4): where it puts the table's stars, x, y [px], their magnitudes and colours (BP-RP, NaN unknown).
     """
 
     camera: Camera | None
@@ -276,8 +277,7 @@ class Candidate:
 class PixelMeasurement:
     """One object in one frame, as its pixels show it.
 
-    Positions are detector pixels and ``cov_px2`` is their covariance (xx, xy, yy); ``length_px`` and ``angle_rad`` are those of
-    its trail, undirected; ``flags`` are :class:`~sensorproc.flags.DetectionFlag`.
+    ``cov_px2``: covariance (xx, xy, yy) of x, y; ``length_px``, ``angle_rad``: its trail, undirected; ``flags``: DetectionFlag.
     """
 
     x_px: float

@@ -20,9 +20,10 @@ def fold_angle(angle: float) -> float:
 
 def on_sky(residual: Residual, pixel: PixelMeasurement) -> Measurement:
     """The measurement with the direction and magnitude that the frame's solution gives it, its flux that of the frame's own
-    light."""
-    solution, facts = residual.solution, residual.facts
-    pixel = replace(pixel, flux_e=facts.flux_scale * pixel.flux_e, sigma_flux_e=facts.flux_scale * pixel.sigma_flux_e)
+    light, with what is far from its point."""
+    solution, facts, registration = residual.solution, residual.facts, residual.registration
+    whole = facts.flux_scale / (1.0 - registration.far_light)
+    pixel = replace(pixel, flux_e=whole * pixel.flux_e, sigma_flux_e=whole * pixel.sigma_flux_e)
     ra = dec = mag = None
     sigma_ra = sigma_dec = sigma_mag = 0.0
     if solution.camera is not None:
@@ -31,6 +32,8 @@ def on_sky(residual: Residual, pixel: PixelMeasurement) -> Measurement:
     if solution.zeropoint_mag is not None and facts.exposure_s > 0 and pixel.flux_e > 0:
         mag = solution.zeropoint_mag - 2.5 * math.log10(pixel.flux_e / facts.exposure_s)
         sigma_mag = math.hypot(1.0857 * pixel.sigma_flux_e / pixel.flux_e, solution.sigma_zeropoint_mag or 0.0)
+    # stars and objects have the same far light: its error is in no magnitude
+    pixel = replace(pixel, sigma_flux_e=math.hypot(pixel.sigma_flux_e, registration.sigma_far_light * pixel.flux_e))
     known = vars(pixel) | {"flags": pixel.flags | (int(DetectionFlag.NO_PHOTOMETRY) if mag is None else 0)}
     return Measurement(
         **known, frame_index=facts.index, detector=facts.detector, t_mid_tai_ns=facts.t_mid_tai_ns, ra_rad=ra, dec_rad=dec,

@@ -39,6 +39,11 @@ class Stack:
         return self.registrations[0].flux_ratio
 
     @property
+    def flux_ratio(self) -> float:
+        """The same, of all of its light."""
+        return self.psf_flux_ratio * (1.0 - self.registrations[0].far_light)
+
+    @property
     def registrations(self) -> list[Registration]:
         """Place of every frame in the set."""
         return [frame.registration for frame in self.frames]

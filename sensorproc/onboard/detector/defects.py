@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from sensorproc.flags import PixelFlag
+from sensorproc.onboard.detector.repeated_hits import repeated_hits
 from sensorproc.onboard.image.background import clipped_rms
 from sensorproc.onboard.image.matched_filter import correlate, template, through
 from sensorproc.onboard.kernels.filtered import add_clipped
@@ -65,26 +66,26 @@ def mask_clusters(residuals: list[Residual]) -> list[Residual]:
     """
     if len(residuals) < MIN_FRAMES:
         return residuals
-    pixel, s = _in_own_scatter(lasting(residuals)), residuals[0].registration.psf_sigma_px
-    sharp = _clustered(pixel, s)
+    pixel = _in_own_scatter(lasting(residuals))
+    clustered = _clustered(pixel, residuals, [r.flags for r in residuals])
     if _shows_what_is_fixed(residuals):
-        sharp |= _dead(pixel, s)
-    return [masked(r, sharp) for r in residuals] if sharp.any() else residuals
+        clustered |= _dead(pixel, residuals[0].registration.psf_sigma_px)
+    return [masked(r, clustered) for r in residuals] if clustered.any() else residuals
 
 
-def clustered_pixels(residuals: list[Residual]) -> np.ndarray | None:
+def clustered_pixels(residuals: list[Residual], flags: list[np.ndarray]) -> np.ndarray | None:
     """Lasting excesses (ny, nx) bool of pixels whose neighbours on either side have less than light would give them: several side
-    by side pass for a point, one by one they do not. None of a set too short to tell."""
-    if len(residuals) < MIN_FRAMES:
-        return None
-    return _clustered(_in_own_scatter(lasting(residuals)), residuals[0].registration.psf_sigma_px)
+    by side pass for a point, one by one they do not; where the stars sweep by also those that ``flags`` (n of (ny, nx)) take for
+    hits again and again. None of a set too short to tell."""
+    return _clustered(_in_own_scatter(lasting(residuals)), residuals, flags) if len(residuals) >= MIN_FRAMES else None
 
 
-def _clustered(pixel: np.ndarray, s: float) -> np.ndarray:
-    """Pixels (ny, nx) bool of a map of what lasts that are sharper than a PSF of sigma ``s`` [px]."""
+def _clustered(pixel: np.ndarray, residuals: list[Residual], flags: list[np.ndarray]) -> np.ndarray:
+    """Pixels (ny, nx) bool of a map of what lasts that are sharper than the PSF, and those that are hit too often."""
+    s = residuals[0].registration.psf_sigma_px
     unseen, sharp = (pixel == 0.0).astype(np.uint8), np.zeros(pixel.shape, np.uint8)
     flag_sharp(pixel, np.ones_like(pixel), unseen, s, CLUSTER_SNR, SHARP_MARGIN, 0.0, np.uint8(1), sharp)
-    return sharp > 0
+    return (sharp > 0) | repeated_hits(flags) if _shows_what_is_fixed(residuals) else sharp > 0
 
 
 def _remembered(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray:

@@ -9,6 +9,7 @@ from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.products import Transform
 
 POSITION_FLOOR_PX = 0.03  # No star is placed better than this, however bright.
+MOST_VOTES = 0.5  # Until it is clear which pairs are stars none counts more than most do: satellites side by side may be bright.
 OWN_SIGMAS = 2.0  # A pair farther apart than the others is kept all the same if its own places are as uncertain as that.
 
 
@@ -23,7 +24,8 @@ def fit_transform(
     # a small rotation (wx, wy, wz) moves the centre by (wy, -wx) / ifov and turns the field by wz
     vector = np.array([-shift[1] * ifov_rad, shift[0] * ifov_rad, 0.0])
     n, rms = 0, float("inf")
-    for radius in (2.0 * config.match_radius_px, config.match_radius_px, config.match_radius_px, config.match_radius_px):
+    rounds = 2.0 * config.match_radius_px, config.match_radius_px, config.match_radius_px, config.match_radius_px
+    for k, radius in enumerate(rounds):
         transform = _transform(to_pixel, rotation(vector), to_angle)
         x, y = transform.to_registered(stars[:, 0], stars[:, 1])
         a, b = match_nearest(np.stack([x, y], 1), reference[:, :2], radius)
@@ -33,8 +35,9 @@ def fit_transform(
         dx, dy = reference[b, 0] - x[a], reference[b, 1] - y[a]
         distance = np.hypot(dx, dy)
         weight = pair_weight(stars[a, 2], reference[b, 2])
-        likely = np.maximum(max(3.0 * _weighted_median(distance, weight), 0.1), OWN_SIGMAS / np.sqrt(weight))
-        keep = distance <= likely
+        votes = np.minimum(weight, np.quantile(weight, MOST_VOTES))
+        keep = distance <= np.maximum(max(3.0 * _weighted_median(distance, votes), 0.1), OWN_SIGMAS / np.sqrt(weight))
+        weight = weight if k == len(rounds) - 1 else votes
         step = _rotation_step(x[a][keep], y[a][keep], dx[keep], dy[keep], weight[keep], nx, ny)
         vector = vector + step * np.array([ifov_rad, ifov_rad, 1.0])
         n = int(keep.sum())

@@ -24,8 +24,9 @@ SEEN_FRACTION = 0.2  # A frame with less of the typical template energy says not
 MEASURABLE_FRACTION = 0.02  # With less of it, the frame's flux means nothing.
 PLAIN_SNR = 5.0  # An object that is so plain in a frame is seen there, whatever is masked.
 DARK_SNR = 3.5  # No object takes so much light away.
-# Without so many of its strongest frames a track may lack so many sigmas of what is expected, or has this part of it at least.
-LEFT_WITHOUT = (1, 2.2, 0.7), (2, np.inf, 0.4)
+# Without so many of its strongest frames a track may lack so many sigmas of what is expected, or has this part of it at least;
+# fewer frames than were left out tell nothing.
+LEFT_WITHOUT = (1, 2.2, 0.7), (2, 3.0, 0.4)
 PLAIN_FRACTION = 0.6  # Of the frames that count,
 MIN_PLAIN = 4  # and frames in which an object is so plain that its light may change as it likes: no chance puts them on a line.
 # Its place in each of them may be so far from the track: sigmas, and what blends and registration do.
@@ -188,6 +189,8 @@ def _is_steady(track: Track, good: np.ndarray, config: Accept) -> bool:
     order = np.argsort(-snr, kind="stable")
     for n_strongest, lack, share in LEFT_WITHOUT:
         rest = order[n_strongest:]
+        if int(good[rest].sum()) < n_strongest:
+            continue
         known = float(phi[rest].sum())
         without = float(psi[rest].sum()) / float(np.sqrt(max(known, 1e-30)))
         expected = track.snr * float(np.sqrt(known / phi.sum()))

@@ -46,17 +46,17 @@ def sign_reversed(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays)
     image.setflags(write=True)
     weight.setflags(write=True)
 
-    def turn(k: int) -> Hidden:
+    def turn(k: int) -> tuple[Hidden, np.ndarray]:
         np.negative(image[k], out=image[k])
         noise = (1.0 / np.sqrt(np.where(weight[k] > 0, weight[k], np.float32(1.0)))).astype(np.float32)
         flags, _ = reject_outliers(image[k], noise, stack.frames[k].flags, stack.psf_sigma_px, config)
-        return hide(weight[k], flags != 0)
+        return hide(weight[k], flags != 0), flags
 
-    hidden = each(turn, range(len(image)))
-    frames = list(stack.frames)
+    turned = each(turn, range(len(image)))
+    hidden, frames = [one for one, _ in turned], list(stack.frames)
     fixed = fixed_pixels(frames, None if warm_snr is None else -warm_snr)
     hidden += [hide(one, fixed) for one in weight] if fixed is not None else []
-    clustered = clustered_pixels(frames)  # without those that are hidden by now
+    clustered = clustered_pixels(frames, [flags for _, flags in turned])  # without those that are hidden by now
     hidden += [hide(one, clustered) for one in weight] if clustered is not None else []
     freeze(image, weight)
     return hidden

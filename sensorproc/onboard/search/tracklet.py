@@ -233,5 +233,5 @@ def _mean_magnitude(stack: Stack, track: Track) -> tuple[float | None, float]:
         return None, 0.0
     first = stack.frames[0].solution
     sigma_zero = first.sigma_zeropoint_mag or 0.0
-    flux = track.flux_e / stack.registrations[0].flux_ratio
-    return float(np.median(zeros)) - 2.5 * math.log10(flux / exposure_s), math.hypot(1.0857 / track.snr, sigma_zero)
+    rate_e_s = track.flux_e / (stack.flux_ratio * exposure_s)
+    return float(np.median(zeros)) - 2.5 * math.log10(rate_e_s), math.hypot(1.0857 / track.snr, sigma_zero)

@@ -69,6 +69,14 @@ def with_model_fluxes(frames: Sequence[Solved], paths: np.ndarray, flux_e: np.nd
     return found
 
 
+def less_sure(frames: Sequence[Solved], sigma_mag: float) -> list[Solved]:
+    """Frames whose zero points have a further error: of light that stars have not shown to be missing."""
+    return [
+        replace(f, sigma_zeropoint_mag=math.hypot(f.sigma_zeropoint_mag, sigma_mag)) if f.sigma_zeropoint_mag is not None else f
+        for f in frames
+    ]
+
+
 def first_zero_point(frame: Registered, stars: np.ndarray, mag: np.ndarray) -> tuple[float | None, float | None]:
     """Zero point and sigma from matched detections (n, 3) with magnitudes (n,), before stars are modelled."""
     flux = flux_of_snr(frame, stars)

@@ -20,8 +20,9 @@ from sensorproc.onboard.kernels.filtered import weights
 from sensorproc.onboard.kernels.gather import scatter_plane
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Candidate, Flattened, Registered, Residual, Solved, Trail, freeze
-from sensorproc.onboard.sky.zero_point import PLAIN_SNR, with_model_fluxes
+from sensorproc.onboard.sky.zero_point import PLAIN_SNR, less_sure, with_model_fluxes
 from sensorproc.onboard.stage import stage
+from sensorproc.onboard.stars.far_light import FarLight, far_light
 from sensorproc.onboard.stars.psf import Psf, measure_psf
 from sensorproc.onboard.stars.sidelobe import sidelobe
 from sensorproc.onboard.stars.star_model import StarModel, is_saturated, model_stars, point_noise
@@ -61,12 +62,14 @@ def subtract_stars(
     del cleaned
     _hide(weight, passing, registered, len(solved) - config.min_overlap_frames)
     lobe, steep = sidelobe(registered, psf.filter_px), steepness(registered, psf.filter_px)
-    known = _Known(psf, lobe, steep, None, 0.0, 0, config.saturated_reach_px)
+    far = far_light(registered, weight, psf)
+    solved = less_sure(solved, 1.0857 * far.sigma)
+    known = _Known(psf, lobe, steep, far, None, 0.0, 0, config.saturated_reach_px)
     if len(solved) >= config.min_overlap_frames:
         model = model_stars(registered, weight, psf, movers, config, flatten)
         error = model_error(registered, model, weight, config.saturated_reach_px)
-        known = _Known(psf, lobe, steep, model, error, config.min_overlap_frames, config.saturated_reach_px)
-        solved = _with_zero_points(solved, registered, model, weight)
+        known = replace(known, model=model, error=error, min_overlap=config.min_overlap_frames)
+        solved = _with_zero_points(solved, registered, model, weight, far)
     cube = known.model.cube if known.model else np.stack([f.flattened.image_e for f in registered])
     n, waiting = len(solved), dict(enumerate(solved))
     del solved, registered
@@ -77,14 +80,16 @@ def subtract_stars(
     return each(finish, range(n))
 
 
-def _with_zero_points(frames: list[Solved], registered: list[Registered], model: StarModel, weight: np.ndarray) -> list[Solved]:
+def _with_zero_points(
+    frames: list[Solved], registered: list[Registered], model: StarModel, weight: np.ndarray, far: FarLight
+) -> list[Solved]:
     """The frames with zero points from modelled stars that are well seen and not saturated."""
     stars = model.stars
     if not len(stars.places):
         return frames
     noise_e = point_noise(weight, registered[0].psf_sigma_px)
     plain = (stars.places[:, 2] > PLAIN_SNR * noise_e) & ~is_saturated(stars, registered)
-    return with_model_fluxes(frames, stars.paths[plain], stars.places[plain, 2])
+    return with_model_fluxes(frames, stars.paths[plain], stars.places[plain, 2] / (1.0 - far.share))
 
 
 def _hide(weight: np.ndarray, passing: list[Candidate], frames: list[Registered], most: int) -> None:
@@ -129,12 +134,13 @@ def _near_saturation(flags: np.ndarray, reach_px: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """What is known of a set's stars: their PSF, its sidelobe and steepness, their model with its relative error, and the frames
-    that must overlap in a place for the model to tell a star from an object. No model in a short set."""
+    """What is known of a set's stars: their PSF, its sidelobe, steepness and far light, their model with its relative error, and
+    the frames that must overlap in a place for the model to tell a star from an object. No model in a short set."""
 
     psf: Psf
     lobe: float
     steepness: float
+    far: FarLight
     model: StarModel | None
     error: float
     min_overlap: int
@@ -172,7 +178,13 @@ def _residual(
     weight /= filtered_noise(image, weight, flags, s, flatten) ** 2
     freeze(image, weight, flags, star_snr)
     registration = replace(
-        registered.registration, psf_sigma_px=s, flux_ratio=psf.flux_ratio, sidelobe=known.lobe, steepness=known.steepness
+        registered.registration,
+        psf_sigma_px=s,
+        flux_ratio=psf.flux_ratio,
+        sidelobe=known.lobe,
+        steepness=known.steepness,
+        far_light=known.far.share,
+        sigma_far_light=known.far.sigma,
     )
     return Residual(flat.facts, registration, solved.solution, image, weight, flags, star_snr, n_outliers)
 

@@ -72,3 +72,15 @@ def test_the_look_whose_places_hold_the_stars_is_right(rng):
     assert not is_first_right(places(good[:-2]), bad, radius)  # a look that could not place two frames
     kept = at_first_places(places(good), [r.flattened for r in bad])
     np.testing.assert_allclose(drift_of(kept), drift_of(good))
+
+
+@pytest.mark.parametrize("n_satellites", [2, 3, 4])
+@pytest.mark.parametrize("rate_px", [0.7, 2.0])
+def test_satellites_side_by_side_are_no_stars(rng, n_satellites, rate_px):
+    """A cluster of bright satellites that move alike among four times as many fainter stars: the sky is where most are."""
+    lights = [made.mover(60.0 + 30.0 * (i % 3), 70.0 + 40.0 * (i // 3), rate_px, 0.0, 12000.0) for i in range(n_satellites)]
+    frames = flattened(rng, np.zeros((N, 2)), lights=lights, n_stars=20, faintest=1800.0, brightest=2500.0)
+    placed, rejected = register(frames, Config().register, None, 2.6, 10.0)
+    assert not rejected
+    assert placed[0].is_stare
+    assert np.abs(drift_of(placed)).max() < 0.3
