@@ -188,7 +188,7 @@ class Accept:
     min_frame_fraction: Fraction = 0.5  # of the set in which the object lies on good pixels
     max_frame_share: Fraction = 0.5  # of the summed per-frame SNR carried by one frame
     flicker: NotNegative = 0.5  # fractional rms of brightness from frame to frame that is still one object
-    max_flux_chi2: Positive = 2.5  # of the frames' fluxes, per frame, flicker and noise allowed for
+    max_flux_chi2: Positive = 2.5  # reduced, of the frames' fluxes, flicker and noise allowed for
     fixed_motion_px: Positive = 0.5  # less motion over the detector in a whole stare set: a defect
     max_blended: Count = 6  # objects told apart under one track
     max_in_line: Count = 8  # tracks on one row or column with one motion; more are an artefact, told as one event

@@ -10,7 +10,8 @@ from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.frames import Frame
 from sensorproc.onboard.frame.covered_borders import covered_borders
-from sensorproc.onboard.frame.dark_warmth import warmth
+from sensorproc.onboard.frame.dark_warmth import USUAL_SCATTER, Warmth, warmth
+from sensorproc.onboard.frame.deferred_charge import late_charge
 from sensorproc.onboard.frame.lost_lines import lost_lines
 from sensorproc.onboard.products import Calibrated, FrameFacts, freeze
 from sensorproc.onboard.stage import stage
@@ -59,14 +60,27 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
     grown = cv2.dilate(saturated.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     flags[grown] |= PixelFlag.SATURATED.value
     dark, error = state.dark_charge((ny, nx), frame.exposure_s)
-    scale = 1.0
+    warm = Warmth()
     if dark is not None:
-        scale = warmth(image, dark, error, flags == 0)
-        dark = dark if scale == 1.0 else np.float32(scale) * dark
-        image -= dark
+        warm, dark, error = _subtract_dark(image, dark, error, flags == 0)
     freeze(image, flags)
-    facts = replace(FrameFacts.of(frame), is_dark_known=dark is not None, dark_scale=scale)
+    facts = replace(FrameFacts.of(frame), is_dark_known=dark is not None, dark_scale=warm.scale)
     return Calibrated(facts, image, dark, error, flags, gain * _step_dn(frame.data_dn))
+
+
+def _subtract_dark(
+    image: np.ndarray, dark: np.ndarray, error: np.ndarray | None, usable: np.ndarray
+) -> tuple[Warmth, np.ndarray, np.ndarray | None]:
+    """Take the dark charge out of an image, in place; its warmth, what it was, and its error where that is known."""
+    late = late_charge(image, dark, usable) if error is None else None
+    if late is not None:
+        image -= late
+    warm = warmth(image, dark, error, usable)
+    dark = dark if warm.scale == 1.0 else np.float32(warm.scale) * dark
+    image -= dark
+    if error is None and warm.scatter > USUAL_SCATTER:
+        error = np.float32(warm.scatter) * dark
+    return warm, dark, error
 
 
 def _step_dn(data_dn: np.ndarray) -> float:

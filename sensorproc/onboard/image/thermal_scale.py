@@ -16,10 +16,19 @@ MEDIAN_VARIANCE = 1.5708  # Variance of a median of normals over that of their m
 
 @dataclass(frozen=True)
 class Scale:
-    """Factor by which a frame's dark pattern is warmer than the one it is compared with, and its error."""
+    """Factor by which a frame's dark pattern is warmer than the one it is compared with, its error, and how much single pixels
+    scatter about it, relative, beyond noise that is alike in all of them and that of their own charge."""
 
     value: float
     sigma: float
+    scatter: float
+
+
+def sharp(values: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Pixels (m,) less the median of their neighbours, which takes out sky, stray light and most stars; none is at the border."""
+    around = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3) if (dy, dx) != (0, 0)]
+    neighbours = np.stack([values[y + dy, x + dx] for dy, dx in around])
+    return np.asarray(values[y, x] - np.median(neighbours, axis=0))
 
 
 def thermal_scale(image: np.ndarray, pattern: np.ndarray, usable: np.ndarray) -> Scale | None:
@@ -52,4 +61,16 @@ def thermal_scale(image: np.ndarray, pattern: np.ndarray, usable: np.ndarray) ->
     slope = (normal[1, 1] * rhs[0] - normal[0, 1] * rhs[1]) / determinant
     left = middle_y - columns @ [slope, (normal[0, 0] * rhs[1] - normal[0, 1] * rhs[0]) / determinant]
     excess = max(float((weight * left**2).sum()) / max(n_bins - 2, 1), 1.0)
-    return Scale(float(slope), float(np.sqrt(excess * normal[1, 1] / determinant)))
+    return Scale(float(slope), float(np.sqrt(excess * normal[1, 1] / determinant)), _scatter(float(slope) * middle_x, spread))
+
+
+def _scatter(level: np.ndarray, spread: np.ndarray) -> float:
+    """Relative scatter s of charges about their ``level`` (b,) [e-] by their ``spread`` (b,): spread^2 = noise^2 + level + s^2
+    level^2."""
+    weight = 1.0 / np.maximum(spread, 1e-3) ** 4  # of a variance, whose error goes with itself
+    columns = np.stack([level**2, np.ones(len(level))], axis=1)
+    normal = np.einsum("ba,b,bc->ac", columns, weight, columns)
+    determinant = normal[0, 0] * normal[1, 1] - normal[0, 1] ** 2
+    rhs = np.einsum("ba,b,b->a", columns, weight, spread**2 - np.maximum(level, 0.0))
+    square = (normal[1, 1] * rhs[0] - normal[0, 1] * rhs[1]) / determinant if determinant > 0.0 else 0.0
+    return float(np.sqrt(max(square, 0.0)))

@@ -24,11 +24,10 @@ def fit_transform(
     # a small rotation (wx, wy, wz) moves the centre by (wy, -wx) / ifov and turns the field by wz
     vector = np.array([-shift[1] * ifov_rad, shift[0] * ifov_rad, 0.0])
     n, rms = 0, float("inf")
-    rounds = 2.0 * config.match_radius_px, config.match_radius_px, config.match_radius_px, config.match_radius_px
-    for k, radius in enumerate(rounds):
+    for widening, is_rough in ((2.0, True), (1.0, True), (1.0, False), (1.0, False)):
         transform = _transform(to_pixel, rotation(vector), to_angle)
         x, y = transform.to_registered(stars[:, 0], stars[:, 1])
-        a, b = match_nearest(np.stack([x, y], 1), reference[:, :2], radius)
+        a, b = match_nearest(np.stack([x, y], 1), reference[:, :2], widening * config.match_radius_px)
         n = len(a)
         if n < 3:
             return transform, n, float("inf")
@@ -36,13 +35,21 @@ def fit_transform(
         distance = np.hypot(dx, dy)
         weight = pair_weight(stars[a, 2], reference[b, 2])
         votes = np.minimum(weight, np.quantile(weight, MOST_VOTES))
-        keep = distance <= np.maximum(max(3.0 * _weighted_median(distance, votes), 0.1), OWN_SIGMAS / np.sqrt(weight))
-        weight = weight if k == len(rounds) - 1 else votes
+        keep = _are_near(distance, votes, weight)
+        if is_rough:
+            weight = votes
+        else:
+            keep[keep] = _are_near(distance[keep], weight[keep], weight[keep])
         step = _rotation_step(x[a][keep], y[a][keep], dx[keep], dy[keep], weight[keep], nx, ny)
         vector = vector + step * np.array([ifov_rad, ifov_rad, 1.0])
         n = int(keep.sum())
         rms = float(np.sqrt((weight * distance**2)[keep].sum() / weight[keep].sum()))
     return _transform(to_pixel, rotation(vector), to_angle), n, rms
+
+
+def _are_near(distance: np.ndarray, votes: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Pairs (n,) as near as most votes are, or as their own weights allow."""
+    return np.asarray(distance <= np.maximum(max(3.0 * _weighted_median(distance, votes), 0.1), OWN_SIGMAS / np.sqrt(weight)))
 
 
 def pair_weight(snr: np.ndarray, other_snr: np.ndarray) -> np.ndarray:

@@ -7,14 +7,13 @@ import numpy as np
 from sensorproc.config import Accept
 from sensorproc.onboard.detector.pattern_noise import pattern_sigma
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
-from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import fit_track
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search.blends import projected, split, subtract
 from sensorproc.onboard.search.detector_fixed import is_fixed_to_detector
 from sensorproc.onboard.search.star_drift import moves_unlike_stars
 from sensorproc.onboard.search.static_residual import is_moving, moves_over_detector, without_static_residual
-from sensorproc.onboard.search.track import ITERATIONS, Track, matched_sums
+from sensorproc.onboard.search.track import ITERATIONS, Track, as_likely, matched_sums, position_covariance
 from sensorproc.onboard.search.velocity_boxes import Centre, at_rest, detector_rest, least_motion_px, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
@@ -61,14 +60,6 @@ def fit(stack: Stack, image: np.ndarray, candidate: Candidate, max_step: float) 
     return projected(stack, Track(candidate, float(summary[1]), psi, phi, position_covariance(stack, normal), path, trails))
 
 
-def position_covariance(stack: Stack, normal: np.ndarray) -> np.ndarray:
-    """Covariance (4, 4) of x, y, vx, vy from the normal equations of a Gaussian, for a point that is told less steeply; infinite
-    where they are singular."""
-    matrix = np.tril(normal[:4, :4]) + np.tril(normal[:4, :4], -1).T
-    cov = np.empty((4, 4))
-    return cov / stack.registrations[0].steepness ** 2 if invert_symmetric(matrix, cov) else np.full((4, 4), np.inf)
-
-
 @stage(bytes_px=20)
 def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config: Accept) -> tuple[list[Track], np.ndarray]:
     """Tracks above ``lowest_snr`` that pass every test, strongest first, and the pixels without them.
@@ -102,7 +93,7 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
         # a particle's hit beside it is no second object, nor is what would not be one alone
         sure = [m for m in members if _against_pattern(stack, m).snr >= lowest_snr and is_plausible(stack, image, m, config)]
         for member in sure if len(sure) > 1 else [track]:
-            accepted.append(member)
+            accepted.append(as_likely(stack, image, member))
             subtract(stack, image, member)
     return [_against_pattern(stack, track) for track in accepted], image
 
@@ -184,7 +175,8 @@ def _is_steady(track: Track, good: np.ndarray, config: Accept) -> bool:
     flux = float(psi.sum() / phi.sum())
     per_frame = np.where(good, psi / np.maximum(phi, 1e-30), flux)
     tolerance = 1.0 / np.maximum(phi, 1e-30) + (config.flicker * flux) ** 2
-    if float(((per_frame - flux) ** 2 / tolerance)[good].mean()) > config.max_flux_chi2:
+    free = max(int(good.sum()) - 1, 1)  # the flux itself took one
+    if float(((per_frame - flux) ** 2 / tolerance)[good].sum()) > config.max_flux_chi2 * free:
         return False
     order = np.argsort(-snr, kind="stable")
     for n_strongest, lack, share in LEFT_WITHOUT:

@@ -14,9 +14,9 @@ from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
 from sensorproc.onboard.kernels.track_fit import fit_track
 from sensorproc.onboard.products import Measurement, PixelMeasurement, Tracklet
-from sensorproc.onboard.search.accept import MEASURABLE_FRACTION, position_covariance, seen
+from sensorproc.onboard.search.accept import MEASURABLE_FRACTION, seen
 from sensorproc.onboard.search.blends import subtract_in
-from sensorproc.onboard.search.track import ITERATIONS, Track, matched_sums
+from sensorproc.onboard.search.track import ITERATIONS, Track, matched_sums, position_covariance
 from sensorproc.onboard.sky_measurement import common_flags, fold_angle, on_sky, united_flags
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.straight_line import squared_pull

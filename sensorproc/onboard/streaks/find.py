@@ -18,7 +18,7 @@ from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.streaks.fit import Streak, exposed_area, fit_line, subtract
 from sensorproc.onboard.streaks.line_search import Line, search_lines
-from sensorproc.onboard.streaks.plausible import is_fixed, is_like_light, is_stars, lies_along
+from sensorproc.onboard.streaks.plausible import is_fixed, is_hidden, is_like_light, is_stars, lies_along
 from sensorproc.onboard.threads import each
 
 POINT_SNR = 4.0  # Peaks above this are tested for being points, in sets too short to take the stars out.
@@ -98,6 +98,7 @@ def _streaks_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], 
             continue
         if (
             streak.length_px < config.min_length_px
+            or is_hidden(residual, streak)
             or is_stars(residual, streak)
             or is_fixed(others, mine, streak)
             or not is_like_light(image, weight, streak, s, config)

@@ -5,11 +5,15 @@ import numpy as np
 from scipy import ndimage
 
 from sensorproc.config import Streaks
+from sensorproc.flags import PixelFlag
 from sensorproc.onboard.products import Residual
 from sensorproc.onboard.streaks.fit import Streak, pieces, snr_as_wide
 from sensorproc.onboard.streaks.line_search import Line
 
-NARROW, WIDE = 0.5, 2.5  # Widths tried, in PSF widths: particle tracks are narrower than light, edges of stray light wider.
+NARROW, WIDE = (
+    (0.5, 0.25),
+    2.5,
+)  # Widths tried, in PSF widths: particle tracks are narrower than light, edges of stray light wider.
 NARROW_MARGIN = 1.0  # A narrower line must fit better by this SNR: a faint streak may do so by chance,
 NARROW_GAIN = 1.1  # and so many times: a bright one may do so where the PSF is not quite what it is taken for.
 # A streak is cut into pieces of this length [PSF sigmas] or longer, each of this SNR if all are equally lit: longer ones would
@@ -17,13 +21,15 @@ NARROW_GAIN = 1.1  # and so many times: a bright one may do so where the PSF is 
 PIECE_SIGMAS, PIECE_SNR = 2.5, 2.0
 LOW_FRACTION = 0.3  # A piece below this part of the streak's mean level counts as empty.
 FIXED_FRACTION = 0.25  # A streak with this part of its level at the same place in the other frames is fixed.
+HIDDEN_FRACTION = 0.5  # A streak of which more is masked is not seen.
 # Starlight so many times brighter than the streak leaves a part of itself under it; if under so much of it, that is all there is.
 DAZZLING, DAZZLED_FRACTION = 3.0, 0.3
 SHORTEST_TRAIL_PX = 4.0  # The remains of stars with shorter trails make no line.
 PARALLEL = 0.98  # A line is along that trail if the cosine of their angle is larger.
 # A star so many times brighter makes the line: so near along it, in trails, and so near beside it, in PSF sigmas.
 BRIGHTER, BEYOND_TRAILS, WING_SIGMAS = 50.0, 2.0, 12.0
-LIT_SIGMA, LIT_FRACTION = 0.25, 0.2  # the starlight that so much of the line lies on
+LIT_SIGMA, LIT_FRACTION = 0.25, 0.2  # the starlight that so much of the line lies on,
+ONE_WAY_SIGMAS = 2.0  # or, where it parts by no more PSF sigmas over a star's trail, that lies under its width
 # The same of a line so close to a row or column, where readout damage runs, a thousand times commoner by chance than elsewhere.
 ALIGNED_EXCESS = 1.5  # SNR above the threshold.
 ALIGNED_PX, ALIGNED_MARGIN, ALIGNED_GAIN = 1.5, 0.5, 1.04
@@ -39,7 +45,8 @@ def is_like_light(image: np.ndarray, weight: np.ndarray, streak: Streak, s: floa
     if is_aligned and streak.snr < streak.threshold + ALIGNED_EXCESS:
         return False
     margin, gain = (ALIGNED_MARGIN, ALIGNED_GAIN) if is_aligned else (NARROW_MARGIN, NARROW_GAIN)
-    if snr_as_wide(image, weight, streak, NARROW * s) > max(streak.snr + margin, gain * streak.snr):
+    narrow = max(snr_as_wide(image, weight, streak, width * s) for width in NARROW)
+    if narrow > max(streak.snr + margin, gain * streak.snr):
         return False
     if snr_as_wide(image, weight, streak, WIDE * s) > streak.snr:
         return False
@@ -64,29 +71,46 @@ def is_fixed(others: list[np.ndarray], mine: np.ndarray, streak: Streak) -> bool
     return float(np.median(np.abs(levels[1:]))) > FIXED_FRACTION * levels[0]
 
 
+def is_hidden(residual: Residual, streak: Streak) -> bool:
+    """Whether most of its pixels are masked, saturated ones apart: of a long particle's track hits are taken out one by one."""
+    px, py = points(streak)
+    ny, nx = residual.flags.shape
+    flags = residual.flags[np.rint(py).astype(int).clip(0, ny - 1), np.rint(px).astype(int).clip(0, nx - 1)]
+    return float((flags & ~np.uint8(PixelFlag.SATURATED) != 0).mean()) > HIDDEN_FRACTION
+
+
 def is_stars(residual: Residual, streak: Streak) -> bool:
     """Whether the line is what the model of stars left: beside one far brighter, or along their trails and over their light."""
     (ux, uy), trail = streak.direction, residual.registration.trail
     px, py = points(streak)
-    ny, nx = residual.star_snr.shape
-    snr = residual.star_snr[np.rint(py).astype(int).clip(0, ny - 1), np.rint(px).astype(int).clip(0, nx - 1)].astype(float)
+    snr = _starlight(residual, px, py)
     crest = streak.bright_e_px / (np.sqrt(2.0 * np.pi) * residual.registration.psf_sigma_px)
     if float(np.mean(snr * residual.facts.noise_e > DAZZLING * crest)) > DAZZLED_FRACTION:
         return True
     along = abs(ux * trail.direction[0] + uy * trail.direction[1]) > PARALLEL
     if trail.length_px < SHORTEST_TRAIL_PX or not along:
         return False
+    s = residual.registration.psf_sigma_px
+    if abs(ux * trail.direction[1] - uy * trail.direction[0]) < ONE_WAY_SIGMAS * s / trail.length_px:
+        snr = np.max([_starlight(residual, px - uy * d, py + ux * d) for d in (-s, 0.0, s)], axis=0)
     if float(np.mean(snr > LIT_SIGMA)) > LIT_FRACTION:
         return True
     more = BEYOND_TRAILS * trail.length_px / streak.length_px  # wings and spikes of a bright star, drawn out beyond its trail
     px, py = points(streak, more)
+    ny, nx = residual.star_snr.shape
     inside = (px > -0.5) & (py > -0.5) & (px < nx - 0.5) & (py < ny - 0.5)
-    reach = int(np.ceil(WING_SIGMAS * residual.registration.psf_sigma_px))
+    reach = int(np.ceil(WING_SIGMAS * s))
     low_x, low_y = (max(int(np.floor(p[inside].min())) - reach, 0) for p in (px, py))
     around = residual.star_snr[low_y : int(py[inside].max()) + reach + 1, low_x : int(px[inside].max()) + reach + 1]
     brightest = cv2.dilate(around.astype(np.float32), np.ones((2 * reach + 1,) * 2, np.uint8))
     near = brightest[np.rint(py[inside]).astype(int) - low_y, np.rint(px[inside]).astype(int) - low_x]
     return float(near.max(initial=0.0)) * residual.facts.noise_e > BRIGHTER * crest
+
+
+def _starlight(residual: Residual, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The light of stars that was taken out at places (n,), over the frame's noise."""
+    ny, nx = residual.star_snr.shape
+    return residual.star_snr[np.rint(y).astype(int).clip(0, ny - 1), np.rint(x).astype(int).clip(0, nx - 1)].astype(float)
 
 
 def lies_on(streak: Streak, place: np.ndarray, trail: np.ndarray, margin_px: float) -> bool:
