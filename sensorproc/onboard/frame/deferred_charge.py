@@ -12,7 +12,7 @@ from sensorproc.onboard.image.thermal_scale import Scale, sharp, thermal_scale
 WAYS = (1, 0), (-1, 0), (0, 1), (0, -1)  # y and x, away from the readout
 LONGEST = 6  # Pixels that a trail is followed.
 MARGIN = LONGEST + 2  # Around a pixel its neighbours are looked at.
-MOST_PIXELS, LEAST_PIXELS = 15_000, 1000  # More warm pixels tell nothing new, fewer too little.
+MOST_PIXELS, LEAST_PIXELS = 8_000, 1000  # More warm pixels tell nothing new, fewer too little.
 ALONE = 0.02  # A pixel under a trail has itself no more than this part of the dark charge of its origin.
 SIGMAS, LEAST = 5.0, 0.002  # A share of the charge that is no chance, and that matters.
 
