@@ -52,6 +52,8 @@ def _within(frames: list[Registered], weight: np.ndarray, psf: Psf, reach: float
     mean, variance = (light * information).sum(axis=0) / information.sum(axis=0), 1.0 / information.sum(axis=0)
     beyond = _beyond(edges, _areas(edges, frames[0].trail), variance[1:])
     whole = float(mean.sum() + beyond @ mean[1:])
+    if not whole > 0.0:
+        return 0.0, np.inf
     sigma = np.sqrt(variance[0] + ((1.0 + beyond) ** 2 * variance[1:]).sum())
     return 1.0 - 1.0 / (whole * psf.flux_ratio), float(np.hypot(sigma, EXTRAPOLATED * (beyond @ mean[1:]))) / whole
 

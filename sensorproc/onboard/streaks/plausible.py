@@ -10,10 +10,8 @@ from sensorproc.onboard.products import Residual
 from sensorproc.onboard.streaks.fit import Streak, pieces, snr_as_wide
 from sensorproc.onboard.streaks.line_search import Line
 
-NARROW, WIDE = (
-    (0.5, 0.25),
-    2.5,
-)  # Widths tried, in PSF widths: particle tracks are narrower than light, edges of stray light wider.
+# Widths tried, in PSF widths: particle tracks are narrower than light, edges of stray light wider.
+NARROW, WIDE = (0.5, 0.25), 2.5
 NARROW_MARGIN = 1.0  # A narrower line must fit better by this SNR: a faint streak may do so by chance,
 NARROW_GAIN = 1.1  # and so many times: a bright one may do so where the PSF is not quite what it is taken for.
 # A streak is cut into pieces of this length [PSF sigmas] or longer, each of this SNR if all are equally lit: longer ones would
@@ -73,9 +71,7 @@ def is_fixed(others: list[np.ndarray], mine: np.ndarray, streak: Streak) -> bool
 
 def is_hidden(residual: Residual, streak: Streak) -> bool:
     """Whether most of its pixels are masked, saturated ones apart: of a long particle's track hits are taken out one by one."""
-    px, py = points(streak)
-    ny, nx = residual.flags.shape
-    flags = residual.flags[np.rint(py).astype(int).clip(0, ny - 1), np.rint(px).astype(int).clip(0, nx - 1)]
+    flags = _at(residual.flags, *points(streak))
     return float((flags & ~np.uint8(PixelFlag.SATURATED) != 0).mean()) > HIDDEN_FRACTION
 
 
@@ -83,7 +79,7 @@ def is_stars(residual: Residual, streak: Streak) -> bool:
     """Whether the line is what the model of stars left: beside one far brighter, or along their trails and over their light."""
     (ux, uy), trail = streak.direction, residual.registration.trail
     px, py = points(streak)
-    snr = _starlight(residual, px, py)
+    snr = _at(residual.star_snr, px, py).astype(float)
     crest = streak.bright_e_px / (np.sqrt(2.0 * np.pi) * residual.registration.psf_sigma_px)
     if float(np.mean(snr * residual.facts.noise_e > DAZZLING * crest)) > DAZZLED_FRACTION:
         return True
@@ -92,7 +88,7 @@ def is_stars(residual: Residual, streak: Streak) -> bool:
         return False
     s = residual.registration.psf_sigma_px
     if abs(ux * trail.direction[1] - uy * trail.direction[0]) < ONE_WAY_SIGMAS * s / trail.length_px:
-        snr = np.max([_starlight(residual, px - uy * d, py + ux * d) for d in (-s, 0.0, s)], axis=0)
+        snr = np.max([_at(residual.star_snr, px - uy * d, py + ux * d) for d in (-s, 0.0, s)], axis=0).astype(float)
     if float(np.mean(snr > LIT_SIGMA)) > LIT_FRACTION:
         return True
     more = BEYOND_TRAILS * trail.length_px / streak.length_px  # wings and spikes of a bright star, drawn out beyond its trail
@@ -107,10 +103,10 @@ def is_stars(residual: Residual, streak: Streak) -> bool:
     return float(near.max(initial=0.0)) * residual.facts.noise_e > BRIGHTER * crest
 
 
-def _starlight(residual: Residual, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The light of stars that was taken out at places (n,), over the frame's noise."""
-    ny, nx = residual.star_snr.shape
-    return residual.star_snr[np.rint(y).astype(int).clip(0, ny - 1), np.rint(x).astype(int).clip(0, nx - 1)].astype(float)
+def _at(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pixels of an image nearest to places (n,), of its border for those outside."""
+    ny, nx = image.shape
+    return np.asarray(image[np.rint(y).astype(int).clip(0, ny - 1), np.rint(x).astype(int).clip(0, nx - 1)])
 
 
 def lies_on(streak: Streak, place: np.ndarray, trail: np.ndarray, margin_px: float) -> bool:
