@@ -7,7 +7,7 @@ times the part of the way that it had to go.
 
 import numpy as np
 
-from sensorproc.onboard.image.thermal_scale import Scale, sharp, thermal_scale
+from sensorproc.onboard.image.thermal_scale import Scale, sharp, spread_out, thermal_scale
 
 WAYS = (1, 0), (-1, 0), (0, 1), (0, -1)  # y and x, away from the readout
 LONGEST = 6  # Pixels that a trail is followed.
@@ -20,18 +20,16 @@ SIGMAS, LEAST = 5.0, 0.002  # A share of the charge that is no chance, and that 
 def late_charge(image: np.ndarray, dark: np.ndarray, usable: np.ndarray) -> np.ndarray | None:
     """Charge (ny, nx) float32 [e-] that an ``image`` has more (or less) than its map ``dark`` says, of the same shape, because it
     came late; None if nothing shows it. ``usable`` (ny, nx) bool are pixels that tell."""
-    inner = usable[MARGIN:-MARGIN, MARGIN:-MARGIN] & (dark[MARGIN:-MARGIN, MARGIN:-MARGIN] > 0.0)
-    where = np.flatnonzero(inner)
-    if len(where) < LEAST_PIXELS:
+    y, x = spread_out(usable & (dark > 0.0), MARGIN, MOST_PIXELS)
+    if len(y) < LEAST_PIXELS:
         return None
-    where = where[:: -(-len(where) // MOST_PIXELS)]
-    y, x = (at + MARGIN for at in np.divmod(where, inner.shape[1]))
     late = None
     for way in WAYS:
-        gone = dark * _way_to_readout(dark.shape, way)
-        shares = _shares(image, dark, gone, (y, x), way)
+        part = _way_to_readout(dark.shape, way)
+        shares = _shares(image, dark, np.broadcast_to(part, dark.shape)[y, x], (y, x), way)
         if not shares:
             continue
+        gone = dark * part
         late = np.zeros_like(dark) if late is None else late
         late -= np.float32(_held_back(image, dark, (y, x), way)) * gone
         for k, share in enumerate(shares, 1):
@@ -48,15 +46,16 @@ def _way_to_readout(shape: tuple[int, ...], way: tuple[int, int]) -> np.ndarray:
 
 
 def _shares(
-    image: np.ndarray, dark: np.ndarray, gone: np.ndarray, at: tuple[np.ndarray, np.ndarray], way: tuple[int, int]
+    image: np.ndarray, dark: np.ndarray, part: np.ndarray, at: tuple[np.ndarray, np.ndarray], way: tuple[int, int]
 ) -> list[float]:
-    """Parts of the charge in the first pixels after a warm one, at the far end; up to the first that shows nothing."""
+    """Parts of the charge in the first pixels after warm ones ``at`` y and x (m,), whose way is a ``part`` (m,) of the longest,
+    as if it were all of it; up to the first that shows nothing."""
     found: list[float] = []
     y, x = at
     for k in range(1, LONGEST + 1):
         v, u = y + k * way[0], x + k * way[1]
         alone = dark[v, u] <= ALONE * dark[y, x]
-        share = _slope(sharp(image, v[alone], u[alone]), gone[y[alone], x[alone]])
+        share = _slope(sharp(image, v[alone], u[alone]), (dark[y, x] * part)[alone])
         if share is None or share.value < max(SIGMAS * share.sigma, LEAST):
             break
         found.append(share.value)

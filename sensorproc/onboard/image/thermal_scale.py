@@ -24,6 +24,15 @@ class Scale:
     scatter: float
 
 
+def spread_out(chosen: np.ndarray, margin: int, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """y and x (m,) of at most ``most`` pixels of a map (ny, nx) bool, evenly spread, none within ``margin`` of its border."""
+    inside = chosen[margin:-margin, margin:-margin]
+    where = np.flatnonzero(inside)
+    where = where[:: max(-(-len(where) // most), 1)]
+    y, x = np.divmod(where, inside.shape[1])
+    return y + margin, x + margin
+
+
 def sharp(values: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Pixels (m,) less the median of their neighbours, which takes out sky, stray light and most stars; none is at the border."""
     around = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3) if (dy, dx) != (0, 0)]

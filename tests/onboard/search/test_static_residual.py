@@ -5,15 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sensorproc.config import Config
-from sensorproc.onboard import pipeline
 from sensorproc.onboard.kernels.track_fit import subtract_trail
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search.accept import fit
 from sensorproc.onboard.search.static_residual import without_static_residual
-from sensorproc.onboard.state import PayloadState
 from tests.skies.cases import SIDEREAL
 from tests.skies.frames import made_up_frames
+from tests.skies.stages import stages_of
 
 RATE = 0.8
 
@@ -21,16 +19,8 @@ RATE = 0.8
 @pytest.fixture(scope="module")
 def empty_stack():
     """A stare without targets: its stack, fit for light to be added."""
-    found = {}
-
-    def do(stage, *arguments):
-        result = stage(*arguments)
-        found.setdefault(stage.__name__, result)
-        return result
-
     frames = made_up_frames(160, 12, replace(SIDEREAL, targets=(), n_stars=10, n_hits=0))
-    pipeline.process_set(frames, PayloadState(), None, Config(), do)
-    return found["stack"]
+    return stages_of(frames).results["stack"]
 
 
 def with_light(stack, flux_e, rate):

@@ -5,8 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sensorproc.config import Config
-from sensorproc.onboard import pipeline
 from sensorproc.onboard.kernels.track_fit import subtract_trail
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.search.accept import fit
@@ -14,6 +12,7 @@ from sensorproc.onboard.search.track import as_likely
 from sensorproc.onboard.state import PayloadState
 from tests.skies.cases import SIDEREAL
 from tests.skies.frames import made_up_frames
+from tests.skies.stages import stages_of
 
 MIDDLE, RATE = 80.0, np.array([1.2, -0.7])
 N_TRIALS = 250
@@ -22,17 +21,10 @@ N_TRIALS = 250
 @pytest.fixture(scope="module")
 def stack():
     """Twelve frames of a stare under a dark map, whose pixels are replaced by noise of one electron."""
-    found = {}
-
-    def do(stage, *arguments):
-        result = stage(*arguments)
-        found.setdefault(stage.__name__, result)
-        return result
-
     frames = made_up_frames(160, 12, replace(SIDEREAL, targets=(), n_stars=10, n_hits=0))
     dark = np.zeros((160, 160), np.float32)  # no pattern is solved that would have been taken out of these pixels
-    pipeline.process_set(frames, PayloadState(dark_e_s=dark), None, Config(), do)
-    return replace(found["stack"], weight=np.ones_like(found["stack"].weight))
+    stack = stages_of(frames, PayloadState(dark_e_s=dark)).results["stack"]
+    return replace(stack, weight=np.ones_like(stack.weight))
 
 
 def pulls(stack, rng, snr):

@@ -5,15 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sensorproc.config import Config
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard import pipeline
 from sensorproc.onboard.products import Trail
-from sensorproc.onboard.state import PayloadState
 from sensorproc.onboard.streaks.fit import Streak
 from sensorproc.onboard.streaks.plausible import is_hidden, is_stars
 from tests.skies.cases import BODY_FIXED
 from tests.skies.frames import made_up_frames
+from tests.skies.stages import stages_of
 
 LINE = 20.0, 40.0, 80.0, 70.0  # x0, y0, x1, y1
 
@@ -21,14 +19,7 @@ LINE = 20.0, 40.0, 80.0, 70.0  # x0, y0, x1, y1
 @pytest.fixture(scope="module")
 def residual():
     """A frame in which nothing is left and nothing was taken out."""
-    kept = {}
-
-    def do(stage, *arguments):
-        kept.setdefault(stage.__name__, arguments)
-        return stage(*arguments)
-
-    pipeline.process_set(made_up_frames(160, 8, BODY_FIXED), PayloadState(), None, Config(), do)
-    one = kept["mask_fixed_pixels"][0][0]
+    one = stages_of(made_up_frames(160, 8, BODY_FIXED)).arguments["mask_fixed_pixels"][0][0]
     empty = np.zeros(one.image_e.shape, np.float32)
     return replace(one, image_e=empty, flags=np.zeros(empty.shape, np.uint8), star_snr=empty.astype(np.float16))
 
