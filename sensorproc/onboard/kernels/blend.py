@@ -28,7 +28,7 @@ def blend_sums(image, weight, paths, times, width, part, half, fluxes, one, s, l
     """
     n, ny, nx = image.shape
     m = len(paths)
-    value, jac = np.empty(3), np.empty(PARAMETERS * m)
+    jac = np.empty(PARAMETERS * m)
     normal[:] = 0.0
     rhs[:] = 0.0
     for k in range(n):
@@ -39,18 +39,17 @@ def blend_sums(image, weight, paths, times, width, part, half, fluxes, one, s, l
                 w = weight[k, v, u]
                 if w == 0.0 or abs((v - y) * cos - (u - x) * sin) > half:
                     continue
-                trail_value(u - x, v - y, length, cos, sin, s, value)
-                w = weight_with(w, light * value[0], model_error)
+                w = weight_with(w, light * trail_value(u - x, v - y, length, cos, sin, s)[0], model_error)
                 model = 0.0
                 for i in range(m):
-                    trail_value(u - paths[i, k, 0], v - paths[i, k, 1], part * length, cos, sin, width, value)
+                    p, px, py = trail_value(u - paths[i, k, 0], v - paths[i, k, 1], part * length, cos, sin, width)
                     a = PARAMETERS * i
-                    jac[a] = fluxes[i] * value[1]
-                    jac[a + 1] = fluxes[i] * value[2]
+                    jac[a] = fluxes[i] * px
+                    jac[a + 1] = fluxes[i] * py
                     jac[a + 2] = jac[a] * times[k]
                     jac[a + 3] = jac[a + 1] * times[k]
-                    jac[a + 4] = value[0]
-                    model += fluxes[i] * value[0]
+                    jac[a + 4] = p
+                    model += fluxes[i] * p
                 residual = image[k, v, u] - model
                 rhs[PARAMETERS * m] += w * residual * residual
                 rhs[PARAMETERS * m + 1] += 1.0
@@ -67,7 +66,6 @@ def offset_sums(image, weight, path, trails, s, half, offsets, light, model_erro
     ``light`` on the path itself adds to the variance as in :func:`blend_sums`.
     """
     n, ny, nx = image.shape
-    value = np.empty(3)
     psi[:] = 0.0
     phi[:] = 0.0
     for k in range(n):
@@ -80,8 +78,8 @@ def offset_sums(image, weight, path, trails, s, half, offsets, light, model_erro
                     w = weight[k, v, u]
                     if w == 0.0 or abs((v - y) * cos - (u - x) * sin) > half:
                         continue
-                    trail_value(u - path[k, 0], v - path[k, 1], length, cos, sin, s, value)
-                    w = weight_with(w, light * value[0], model_error)
-                    trail_value(u - x, v - y, length, cos, sin, s, value)
-                    psi[m] += w * value[0] * image[k, v, u]
-                    phi[m] += w * value[0] * value[0]
+                    own = trail_value(u - path[k, 0], v - path[k, 1], length, cos, sin, s)[0]
+                    w = weight_with(w, light * own, model_error)
+                    p = trail_value(u - x, v - y, length, cos, sin, s)[0]
+                    psi[m] += w * p * image[k, v, u]
+                    phi[m] += w * p * p

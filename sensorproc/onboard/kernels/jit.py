@@ -7,6 +7,10 @@ from numba import njit, types
 f4, f8 = types.float32, types.float64
 i1, i2, i4, i8, u1 = types.int8, types.int16, types.int32, types.int64, types.uint8
 void, boolean = types.void, types.boolean
+pair, triple = types.UniTuple(f8, 2), types.UniTuple(f8, 3)
+
+# Sums may be taken in any order and products joined with them (vectors, fused multiply-add); NaN and infinity stay what they are.
+FREEDOM = {"reassoc", "contract", "nsz"}
 
 
 def ro(dtype: Any, ndim: int) -> types.Array:
@@ -21,4 +25,4 @@ def out(dtype: Any, ndim: int) -> types.Array:
 
 def kernel(signature: Any) -> Any:
     """Compile now, cache on disk, release the interpreter lock."""
-    return njit(signature, cache=True, nogil=True, error_model="numpy")
+    return njit(signature, cache=True, nogil=True, error_model="numpy", fastmath=FREEDOM)

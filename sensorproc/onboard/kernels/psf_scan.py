@@ -19,7 +19,6 @@ def psf_scan(image, inverse_variance, places, length, cos, sin, widths, wing_rat
     Pixels within ``half`` of the trail are used, those of zero ``inverse_variance`` are not; a misfit of 1e30 is no fit.
     """
     ny, nx = image.shape
-    core, wing = np.empty(3), np.empty(3)
     normal, rhs, lower, solution, row = np.zeros((3, 3)), np.zeros(3), np.zeros((3, 3)), np.zeros(3), np.ones(3)
     reach_x, reach_y = half + 0.5 * length * abs(cos), half + 0.5 * length * abs(sin)
     for m in range(len(places)):
@@ -35,9 +34,8 @@ def psf_scan(image, inverse_variance, places, length, cos, sin, widths, wing_rat
                     w = inverse_variance[v, u]
                     if w == 0.0:
                         continue
-                    trail_value(u - x, v - y, length, cos, sin, widths[i], core)
-                    trail_value(u - x, v - y, length, cos, sin, widths[i] * wing_ratio, wing)
-                    row[0], row[1] = core[0], wing[0]
+                    row[0] = trail_value(u - x, v - y, length, cos, sin, widths[i])[0]
+                    row[1] = trail_value(u - x, v - y, length, cos, sin, widths[i] * wing_ratio)[0]
                     value = image[v, u]
                     power += w * value * value
                     count += 1

@@ -1,7 +1,5 @@
 """The trailed point spread function at every sub-pixel phase, so that thousands of stars cost no transcendental."""
 
-import numpy as np
-
 from sensorproc.onboard.kernels.jit import f4, f8, kernel, out, ro, void
 from sensorproc.onboard.kernels.trail import trail_value
 
@@ -15,14 +13,14 @@ def fill_bank(length, cos, sin, widths, wing_fraction, wing_ratio, bank):
     Phase p of an axis puts the centre at (p / PHASES - 1/2) pixels from the middle pixel.
     """
     n_w, n_p, _, ky, kx = bank.shape
-    core, wing = np.zeros(3), np.zeros(3)
     for i in range(n_w):
         for py in range(n_p):
             for px in range(n_p):
                 cx, cy = kx // 2 + px / (n_p - 1) - 0.5, ky // 2 + py / (n_p - 1) - 0.5
                 for v in range(ky):
                     for u in range(kx):
-                        trail_value(u - cx, v - cy, length, cos, sin, widths[i], core)
+                        value = trail_value(u - cx, v - cy, length, cos, sin, widths[i])[0]
                         if wing_fraction > 0.0:
-                            trail_value(u - cx, v - cy, length, cos, sin, widths[i] * wing_ratio, wing)
-                        bank[i, py, px, v, u] = (1.0 - wing_fraction) * core[0] + wing_fraction * wing[0]
+                            wing = trail_value(u - cx, v - cy, length, cos, sin, widths[i] * wing_ratio)[0]
+                            value += wing_fraction * (wing - value)
+                        bank[i, py, px, v, u] = value

@@ -21,49 +21,120 @@ def corner(x, y, n_phases, ny, nx, whole, part):
     return -256 < ix < nx + 256 and -256 < iy < ny + 256
 
 
-@kernel(void(ro(f4, 4), i8, i8, f8, f8, i8, i8, out(f4, 2), out(f4, 2), out(f4, 2)))
-def stamp(bank, py, px, fy, fx, hy, hx, value, d_x, d_y):
-    """The middle (2 hy + 1, 2 hx + 1) of a star's image between four phases, and its derivatives by the star's place."""
-    ky, kx = bank.shape[2], bank.shape[3]
-    oy, ox = ky // 2 - hy, kx // 2 - hx
-    n = f4(bank.shape[0] - 1)
-    a, b = f4((1.0 - fy) * (1.0 - fx)), f4((1.0 - fy) * fx)
-    c, d = f4(fy * (1.0 - fx)), f4(fy * fx)
-    gy, gx = f4(fy), f4(fx)
-    one = f4(1.0)
-    for v in range(2 * hy + 1):
-        p00, p01 = bank[py, px, oy + v], bank[py, px + 1, oy + v]
-        p10, p11 = bank[py + 1, px, oy + v], bank[py + 1, px + 1, oy + v]
-        for u in range(2 * hx + 1):
-            q00, q01, q10, q11 = p00[ox + u], p01[ox + u], p10[ox + u], p11[ox + u]
-            value[v, u] = a * q00 + b * q01 + c * q10 + d * q11
-            d_x[v, u] = n * ((one - gy) * (q01 - q00) + gy * (q11 - q10))
-            d_y[v, u] = n * ((one - gx) * (q10 - q00) + gx * (q11 - q01))
+@kernel(void(ro(f4, 2), ro(f4, 2), ro(f4, 4), ro(i8, 1), ro(f8, 1), i8, i8, f8, out(f8, 1)))
+def star_sums(image, weight, bank, whole, part, hy, hx, flux, sums):
+    """Add the sums over one frame's pixels within (``hy``, ``hx``) of a star's middle to ``sums`` (9,): of w px r, w py r, w p r,
+    w px px, w py py, w p p, w py px, w p px, w p py.
+
+    p is the star's unit-flux image between four phases of its ``bank``, px and py its derivatives by its place, r ``image``
+    and w ``weight`` (ny, nx) with the photon noise of the star's own ``flux``; ``whole`` and ``part`` are of :func:`corner`.
+    Rows are summed in single precision.
+    """
+    ny, nx = image.shape
+    x0, y0 = whole[0] - hx, whole[1] - hy
+    first, last = max(x0, 0), min(whole[0] + hx + 1, nx)
+    if last <= first:
+        return
+    one, n_phases, light = f4(1.0), f4(bank.shape[0] - 1), f4(max(flux, 0.0))
+    gx, gy = f4(part[0]), f4(part[1])
+    a, b, c, d = (one - gy) * (one - gx), (one - gy) * gx, gy * (one - gx), gy * gx
+    up, left = bank.shape[2] // 2 - whole[1], bank.shape[3] // 2 - whole[0]
+    for v in range(max(y0, 0), min(whole[1] + hy + 1, ny)):
+        upper, lower = bank[whole[3], :, up + v], bank[whole[3] + 1, :, up + v]
+        p00, p01 = upper[whole[2], left + first : left + last], upper[whole[2] + 1, left + first : left + last]
+        p10, p11 = lower[whole[2], left + first : left + last], lower[whole[2] + 1, left + first : left + last]
+        w_row, r_row = weight[v, first:last], image[v, first:last]
+        xr = yr = pr = xx = yy = pp = yx = px = py = f4(0.0)
+        for u in range(last - first):
+            q00, q01, q10, q11 = p00[u], p01[u], p10[u], p11[u]
+            p = a * q00 + b * q01 + c * q10 + d * q11
+            dx = n_phases * ((one - gy) * (q01 - q00) + gy * (q11 - q10))
+            dy = n_phases * ((one - gx) * (q10 - q00) + gx * (q11 - q01))
+            w = w_row[u]
+            w = w / (one + light * p * w)
+            r = r_row[u]
+            wx, wy, wp = w * dx, w * dy, w * p
+            xr += wx * r
+            yr += wy * r
+            pr += wp * r
+            xx += wx * dx
+            yy += wy * dy
+            pp += wp * p
+            yx += wy * dx
+            px += wp * dx
+            py += wp * dy
+        for i, total in enumerate((xr, yr, pr, xx, yy, pp, yx, px, py)):
+            sums[i] += total
 
 
-@kernel(void(out(f4, 3), ro(f4, 4), ro(f8, 2), f8, f8, f8, i8, i8, f8, i8, i8))
-def add_star(cube, bank, path, dx, dy, flux, hy, hx, sign, first, last):
-    """Add ``sign`` times a star to frames ``first`` to ``last`` of ``cube`` (n, ny, nx) at ``path`` (n, 2) + (dx, dy)."""
+@kernel(void(out(f4, 2), ro(f4, 4), ro(i8, 1), ro(f8, 1), i8, i8))
+def add_image(image, bank, whole, shares, hy, hx):
+    """Add the four phases about a star's place to ``image`` (ny, nx), each with its share (4,) of the flux, within (``hy``, ``hx``)
+    of its middle; ``whole`` (4,) is of :func:`corner`."""
+    ny, nx = image.shape
+    left, right = max(whole[0] - hx, 0), min(whole[0] + hx + 1, nx)
+    if right <= left:
+        return
+    a, b, c, d = f4(shares[0]), f4(shares[1]), f4(shares[2]), f4(shares[3])
+    dv, du = bank.shape[2] // 2 - whole[1], bank.shape[3] // 2 - whole[0]
+    for v in range(max(whole[1] - hy, 0), min(whole[1] + hy + 1, ny)):
+        p00 = bank[whole[3], whole[2], v + dv, left + du : right + du]
+        p01 = bank[whole[3], whole[2] + 1, v + dv, left + du : right + du]
+        p10 = bank[whole[3] + 1, whole[2], v + dv, left + du : right + du]
+        p11 = bank[whole[3] + 1, whole[2] + 1, v + dv, left + du : right + du]
+        row = image[v, left:right]
+        for u in range(right - left):
+            row[u] += a * p00[u] + b * p01[u] + c * p10[u] + d * p11[u]
+
+
+@kernel(void(f8, ro(f8, 1), out(f8, 1)))
+def add_shares(flux, part, shares):
+    """Add to ``shares`` (4,) what each phase about a star gets of its ``flux``."""
+    shares[0] += flux * (1.0 - part[1]) * (1.0 - part[0])
+    shares[1] += flux * (1.0 - part[1]) * part[0]
+    shares[2] += flux * part[1] * (1.0 - part[0])
+    shares[3] += flux * part[1] * part[0]
+
+
+@kernel(void(out(f4, 3), ro(f4, 4), ro(f8, 2), f8, f8, f8, i8, i8, i8, i8))
+def add_star(cube, bank, path, dx, dy, flux, hy, hx, first, last):
+    """Add a star of ``flux`` to frames ``first`` to ``last`` of ``cube`` (n, ny, nx) at ``path`` (n, 2) + (dx, dy)."""
     ny, nx = cube.shape[1:]
-    whole, part = np.empty(4, np.int64), np.empty(2)
-    value = np.empty((2 * hy + 1, 2 * hx + 1), np.float32)
-    d_x, d_y = np.empty_like(value), np.empty_like(value)
-    scale = f4(sign * flux)
+    whole, part, shares = np.empty(4, np.int64), np.empty(2), np.empty(4)
     for k in range(first, last):
-        if not corner(path[k, 0] + dx, path[k, 1] + dy, bank.shape[0] - 1, ny, nx, whole, part):
-            continue
-        stamp(bank, whole[3], whole[2], part[1], part[0], hy, hx, value, d_x, d_y)
-        x0, y0 = whole[0] - hx, whole[1] - hy
-        for v in range(max(-y0, 0), min(2 * hy + 1, ny - y0)):
-            for u in range(max(-x0, 0), min(2 * hx + 1, nx - x0)):
-                cube[k, y0 + v, x0 + u] += scale * value[v, u]
+        if corner(path[k, 0] + dx, path[k, 1] + dy, bank.shape[0] - 1, ny, nx, whole, part):
+            shares[:] = 0.0
+            add_shares(flux, part, shares)
+            add_image(cube[k], bank, whole, shares, hy, hx)
+
+
+@kernel(void(out(f4, 3), ro(f4, 4), ro(f8, 2), ro(f8, 1), ro(f8, 1), i8, i8))
+def move_star(cube, bank, path, old, new, hy, hx):
+    """Put a star's light back that was taken out at ``old`` (3,), (dx, dy, flux), and take it out at ``new``, in one pass where
+    both lie between the same phases."""
+    n, ny, nx = cube.shape
+    n_phases = bank.shape[0] - 1
+    whole, part, shares = np.empty(4, np.int64), np.empty(2), np.empty(4)
+    then, then_part = np.empty(4, np.int64), np.empty(2)
+    for k in range(n):
+        is_near = corner(path[k, 0] + new[0], path[k, 1] + new[1], n_phases, ny, nx, whole, part)
+        was_near = corner(path[k, 0] + old[0], path[k, 1] + old[1], n_phases, ny, nx, then, then_part)
+        shares[:] = 0.0
+        if was_near:
+            add_shares(old[2], then_part, shares)
+            if not is_near or then[0] != whole[0] or then[1] != whole[1] or then[2] != whole[2] or then[3] != whole[3]:
+                add_image(cube[k], bank, then, shares, hy, hx)
+                shares[:] = 0.0
+        if is_near:
+            add_shares(-new[2], part, shares)
+            add_image(cube[k], bank, whole, shares, hy, hx)
 
 
 @kernel(void(out(f4, 3), ro(f4, 5), ro(i8, 1), ro(f8, 3), ro(f8, 1), ro(i8, 2), f8, i8, i8))
 def add_stars(cube, banks, width, paths, flux, full_half, sign, first, last):
     """Add ``sign`` times all stars to frames ``first`` to ``last`` of ``cube``; arguments as of :func:`fit_stars`."""
     for m in range(len(flux)):
-        add_star(cube, banks[width[m]], paths[m], 0.0, 0.0, flux[m], full_half[m, 0], full_half[m, 1], sign, first, last)
+        add_star(cube, banks[width[m]], paths[m], 0.0, 0.0, sign * flux[m], full_half[m, 0], full_half[m, 1], first, last)
 
 
 @kernel(
@@ -81,63 +152,29 @@ def fit_stars(cube, weight, banks, width, paths, order, fit_half, full_half, n_s
     """
     n, ny, nx = cube.shape
     whole, part = np.empty(4, np.int64), np.empty(2)
-    most_y, most_x = 2 * np.max(fit_half[:, 0]) + 1, 2 * np.max(fit_half[:, 1]) + 1
-    value = np.empty((most_y, most_x), np.float32)
-    d_x, d_y = np.empty_like(value), np.empty_like(value)
-    normal, rhs, lower, step = np.zeros((3, 3)), np.zeros(3), np.zeros((3, 3)), np.zeros(3)
+    normal, rhs, lower, step, sums = np.zeros((3, 3)), np.zeros(3), np.zeros((3, 3)), np.zeros(3), np.zeros(9)
+    old = np.empty(3)
+    stiffness = 1.0 / (place_sigma * place_sigma)
     for m in order:
         bank, path = banks[width[m]], paths[m]
         hy, hx = fit_half[m, 0], fit_half[m, 1]
         for _ in range(n_steps):
-            normal[:] = 0.0
-            rhs[:] = 0.0
             flux = stars[m, 2]
+            sums[:] = 0.0
             for k in range(n):
-                if not corner(path[k, 0] + stars[m, 0], path[k, 1] + stars[m, 1], bank.shape[0] - 1, ny, nx, whole, part):
-                    continue
-                x0, y0 = whole[0] - hx, whole[1] - hy
-                if x0 + 2 * hx < 0 or y0 + 2 * hy < 0 or x0 >= nx or y0 >= ny:
-                    continue
-                stamp(bank, whole[3], whole[2], part[1], part[0], hy, hx, value, d_x, d_y)
-                light = f4(max(flux, 0.0))
-                s0, s1, s2 = 0.0, 0.0, 0.0
-                n00, n11, n22, n10, n20, n21 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-                for v in range(max(-y0, 0), min(2 * hy + 1, ny - y0)):
-                    for u in range(max(-x0, 0), min(2 * hx + 1, nx - x0)):
-                        w = weight[k, y0 + v, x0 + u]
-                        p = value[v, u]
-                        w = w / (f4(1.0) + light * p * w)
-                        r = cube[k, y0 + v, x0 + u]
-                        px, py = d_x[v, u], d_y[v, u]
-                        s0 += w * px * r
-                        s1 += w * py * r
-                        s2 += w * p * r
-                        n00 += w * px * px
-                        n11 += w * py * py
-                        n22 += w * p * p
-                        n10 += w * py * px
-                        n20 += w * p * px
-                        n21 += w * p * py
-                rhs[0] += flux * s0
-                rhs[1] += flux * s1
-                rhs[2] += s2
-                normal[0, 0] += flux * flux * n00
-                normal[1, 1] += flux * flux * n11
-                normal[2, 2] += n22
-                normal[1, 0] += flux * flux * n10
-                normal[2, 0] += flux * n20
-                normal[2, 1] += flux * n21
-            if not normal[2, 2] > 0.0:
+                if corner(path[k, 0] + stars[m, 0], path[k, 1] + stars[m, 1], bank.shape[0] - 1, ny, nx, whole, part):
+                    star_sums(cube[k], weight[k], bank, whole, part, hy, hx, flux, sums)
+            if not sums[5] > 0.0:
                 break
+            rhs[0], rhs[1], rhs[2] = flux * sums[0], flux * sums[1], sums[2]
+            normal[0, 0], normal[1, 1] = flux * flux * sums[3] + stiffness, flux * flux * sums[4] + stiffness
+            normal[2, 2] = sums[5]
+            normal[1, 0], normal[2, 0], normal[2, 1] = flux * flux * sums[6], flux * sums[7], flux * sums[8]
             normal[0, 1], normal[0, 2], normal[1, 2] = normal[1, 0], normal[2, 0], normal[2, 1]
-            for a in range(2):
-                normal[a, a] += 1.0 / (place_sigma * place_sigma)
             if not solve_symmetric(normal, rhs, lower, step):
                 break
-            dx, dy = min(max(step[0], -MAX_STEP_PX), MAX_STEP_PX), min(max(step[1], -MAX_STEP_PX), MAX_STEP_PX)
-            fy, fx = full_half[m, 0], full_half[m, 1]
-            add_star(cube, bank, path, stars[m, 0], stars[m, 1], flux, fy, fx, 1.0, 0, n)
-            stars[m, 0] += dx
-            stars[m, 1] += dy
+            old[:] = stars[m]
+            for a in range(2):
+                stars[m, a] += min(max(step[a], -MAX_STEP_PX), MAX_STEP_PX)
             stars[m, 2] = max(flux + step[2], 0.0)
-            add_star(cube, bank, path, stars[m, 0], stars[m, 1], stars[m, 2], fy, fx, -1.0, 0, n)
+            move_star(cube, bank, path, old, stars[m], full_half[m, 0], full_half[m, 1])

@@ -14,7 +14,7 @@ def static_free(image, weight, pixels, path, trails, s, sums):
     ``path`` (n, 2) and ``trails`` (n, 3): the track's place and trail (length, cos, sin) in every frame.
     """
     n, ny, nx = image.shape
-    value, template, w, data = np.empty(3), np.empty(n), np.empty(n), np.empty(n)
+    template, w, data = np.empty(n), np.empty(n), np.empty(n)
     sums[:] = 0.0
     for m in range(len(pixels)):
         total, mean = 0.0, 0.0
@@ -23,8 +23,8 @@ def static_free(image, weight, pixels, path, trails, s, sums):
             w[k] = 0.0
             if u < 0 or v < 0 or u >= nx or v >= ny:
                 continue
-            trail_value(u - path[k, 0], v - path[k, 1], trails[k, 0], trails[k, 1], trails[k, 2], s, value)
-            w[k], data[k], template[k] = weight[k, v, u], image[k, v, u], value[0]
+            template[k] = trail_value(u - path[k, 0], v - path[k, 1], trails[k, 0], trails[k, 1], trails[k, 2], s)[0]
+            w[k], data[k] = weight[k, v, u], image[k, v, u]
             total += w[k]
             mean += w[k] * template[k]
         if not total > 0.0:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, void
-from sensorproc.onboard.kernels.star_fit import corner, stamp
+from sensorproc.onboard.kernels.star_fit import corner, star_sums
 
 SEEN = 0.2  # A frame with less of the mean energy of all says nothing of its flux.
 
@@ -34,31 +34,16 @@ def unsteadiness(cube, weight, banks, width, paths, half, times, snr, chi2, cons
     lower quartile of the frames' fluxes over their mean, 1 for a bright star; 0 if there is no light."""
     n, ny, nx = cube.shape
     whole, part = np.empty(4, np.int64), np.empty(2)
-    shape = 2 * np.max(half[:, 0]) + 1, 2 * np.max(half[:, 1]) + 1
-    value, d_x, d_y = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32)
-    psi, phi, square = np.zeros(n), np.zeros(n), np.zeros(n)
+    psi, phi, square, sums = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(9)
     gx, hx, gy, hy = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     flux = np.empty(n)
     for m in range(len(paths)):
+        bank = banks[width[m]]
         for k in range(n):
-            psi[k], phi[k], gx[k], hx[k], gy[k], hy[k] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-            bank = banks[width[m]]
-            if not corner(paths[m, k, 0], paths[m, k, 1], bank.shape[0] - 1, ny, nx, whole, part):
-                continue
-            ry, rx = half[m, 0], half[m, 1]
-            x0, y0 = whole[0] - rx, whole[1] - ry
-            if x0 + 2 * rx < 0 or y0 + 2 * ry < 0 or x0 >= nx or y0 >= ny:
-                continue
-            stamp(bank, whole[3], whole[2], part[1], part[0], ry, rx, value, d_x, d_y)
-            for v in range(max(-y0, 0), min(2 * ry + 1, ny - y0)):
-                for u in range(max(-x0, 0), min(2 * rx + 1, nx - x0)):
-                    w, r = weight[k, y0 + v, x0 + u], cube[k, y0 + v, x0 + u]
-                    psi[k] += w * value[v, u] * r
-                    phi[k] += w * value[v, u] * value[v, u]
-                    gx[k] += w * d_x[v, u] * r
-                    hx[k] += w * d_x[v, u] * d_x[v, u]
-                    gy[k] += w * d_y[v, u] * r
-                    hy[k] += w * d_y[v, u] * d_y[v, u]
+            sums[:] = 0.0
+            if corner(paths[m, k, 0], paths[m, k, 1], bank.shape[0] - 1, ny, nx, whole, part):
+                star_sums(cube[k], weight[k], bank, whole, part, half[m, 0], half[m, 1], 0.0, sums)
+            gx[k], gy[k], psi[k], hx[k], hy[k], phi[k] = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
         total = phi.sum()
         snr[m] = psi.sum() / math.sqrt(total) if total > 0.0 else 0.0
         n_seen = 0

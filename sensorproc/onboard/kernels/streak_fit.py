@@ -10,6 +10,7 @@ import numpy as np
 
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, void
+from sensorproc.onboard.kernels.standard_normal import standard_normal
 
 MIN_LENGTH_SIGMAS = 1.0  # A shorter one [PSF sigmas] is a point, whose ends cannot be told apart.
 
@@ -37,7 +38,7 @@ def sums(image, weight, line, s, half, normal, rhs):
     x0, y0, x1, y1, bright = line[0], line[1], line[2], line[3], line[4]
     length = math.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2)
     cos, sin = (x1 - x0) / length, (y1 - y0) / length
-    norm, root = 1.0 / (s * math.sqrt(2.0 * math.pi)), s * math.sqrt(2.0)
+    per_px = 1.0 / s
     jac, columns = np.empty(5), np.empty(2, np.int64)
     first, last = max(int(math.ceil(min(y0, y1) - half)), 0), min(int(math.floor(max(y0, y1) + half)) + 1, ny)
     for v in range(first, last):
@@ -47,13 +48,15 @@ def sums(image, weight, line, s, half, normal, rhs):
             a, b = (u - x0) * cos + (v - y0) * sin, (v - y0) * cos - (u - x0) * sin
             if w == 0.0 or abs(b) > half:
                 continue
-            across = norm * math.exp(-0.5 * (b / s) ** 2)
-            along = 0.5 * (math.erf(a / root) - math.erf((a - length) / root))
+            across = standard_normal(b * per_px)[0] * per_px
+            at_first, from_first = standard_normal(a * per_px)
+            at_second, from_second = standard_normal((a - length) * per_px)
+            along = from_first - from_second
             share = min(max(a / length, 0.0), 1.0)
             turn = bright * along * across * b / (s * s)
-            jac[0] = -bright * norm * math.exp(-0.5 * (a / s) ** 2) * across
+            jac[0] = -bright * at_first * per_px * across
             jac[1] = turn * (1.0 - share)
-            jac[2] = bright * norm * math.exp(-0.5 * ((a - length) / s) ** 2) * across
+            jac[2] = bright * at_second * per_px * across
             jac[3] = turn * share
             jac[4] = along * across
             data = float(image[v, u])
@@ -124,7 +127,7 @@ def profile(image, weight, x, y, cos, sin, s, psi, phi):
     n = len(psi)
     psi[:] = 0.0
     phi[:] = 0.0
-    norm, half = 1.0 / (s * math.sqrt(2.0 * math.pi)), 4.0 * s
+    per_px, half = 1.0 / s, 4.0 * s
     x1, y1 = x + n * cos, y + n * sin
     columns = np.empty(2, np.int64)
     for v in range(max(int(min(y, y1) - half), 0), min(int(max(y, y1) + half) + 2, ny)):
@@ -134,7 +137,7 @@ def profile(image, weight, x, y, cos, sin, s, psi, phi):
             a, b = (u - x) * cos + (v - y) * sin, (v - y) * cos - (u - x) * sin
             if w == 0.0 or abs(b) > half or a < 0.0 or a >= n:
                 continue
-            across = norm * math.exp(-0.5 * (b / s) ** 2)
+            across = standard_normal(b * per_px)[0] * per_px
             psi[int(a)] += w * across * image[v, u]
             phi[int(a)] += w * across * across
 

@@ -1,38 +1,34 @@
 """The trailed Gaussian: profile and derivatives (Veres et al. 2012), evaluated at pixel centres with the sampled sigma."""
 
-import math
+from sensorproc.onboard.kernels.jit import f8, kernel, out, triple, void
+from sensorproc.onboard.kernels.standard_normal import standard_normal
 
-import numpy as np
-
-from sensorproc.onboard.kernels.jit import f8, kernel, out, void
+POINT = 0.2  # A trail shorter than this [PSF sigmas] is drawn as a point.
 
 
-@kernel(void(f8, f8, f8, f8, f8, f8, out(f8, 1)))
-def trail_value(dx, dy, length, cos, sin, s, value):
-    """``value`` = (density, d/dx0, d/dy0) [1/px^2, 1/px^3] at offset (dx, dy) from the centre of a unit-flux trail."""
+@kernel(triple(f8, f8, f8, f8, f8, f8))
+def trail_value(dx, dy, length, cos, sin, s):
+    """Density [1/px^2] and its derivatives by the centre's x and y [1/px^3] at offset (dx, dy) from the centre of a unit-flux
+    trail."""
+    per_px = 1.0 / s
     a = dx * cos + dy * sin
     c = dy * cos - dx * sin
-    norm = 1.0 / (s * math.sqrt(2.0 * math.pi))
-    across = norm * math.exp(-0.5 * (c / s) ** 2)
-    if length < 0.2 * s:
-        along = norm * math.exp(-0.5 * (a / s) ** 2)
-        d_along = -a / (s * s) * along
+    across = standard_normal(c * per_px)[0] * per_px
+    d_across = -c * per_px * per_px * across
+    if length < POINT * s:
+        along = standard_normal(a * per_px)[0] * per_px
+        d_along = -a * per_px * per_px * along
     else:
-        root = s * math.sqrt(2.0)
-        head, tail = a + 0.5 * length, a - 0.5 * length
-        along = 0.5 * (math.erf(head / root) - math.erf(tail / root)) / length
-        d_along = norm * (math.exp(-0.5 * (head / s) ** 2) - math.exp(-0.5 * (tail / s) ** 2)) / length
-    d_across = -c / (s * s) * across
-    value[0] = along * across
-    value[1] = -(d_along * across * cos - along * d_across * sin)
-    value[2] = -(d_along * across * sin + along * d_across * cos)
+        at_head, to_head = standard_normal((a + 0.5 * length) * per_px)
+        at_tail, to_tail = standard_normal((a - 0.5 * length) * per_px)
+        along = (to_head - to_tail) / length
+        d_along = (at_head - at_tail) * per_px / length
+    return along * across, along * d_across * sin - d_along * across * cos, -(d_along * across * sin + along * d_across * cos)
 
 
 @kernel(void(f8, f8, f8, f8, f8, f8, out(f8, 2)))
 def draw_trail(x, y, length, cos, sin, s, image):
     """Fill ``image`` (ny, nx) with the density of a unit-flux trail centred on pixel (x, y)."""
-    value = np.empty(3)
     for v in range(image.shape[0]):
         for u in range(image.shape[1]):
-            trail_value(u - x, v - y, length, cos, sin, s, value)
-            image[v, u] = value[0]
+            image[v, u] = trail_value(u - x, v - y, length, cos, sin, s)[0]

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from sensorproc.onboard.image.matched_filter import HALF_SIGMAS
 from sensorproc.onboard.kernels.cholesky import invert_symmetric
-from sensorproc.onboard.kernels.track_fit import accumulate
+from sensorproc.onboard.kernels.track_fit import N_SUMS, frame_sums, snr_beside
 from sensorproc.onboard.products import Candidate
 from sensorproc.onboard.stack import Stack
 
@@ -72,11 +72,9 @@ def matched_sums(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Matched-filter sums psi and phi (n,) of every frame of ``image`` (n, ny, nx), for a trail at its place of ``path`` (n, 2)
     and a PSF of sigma ``s`` [px]."""
-    n = len(path)
-    place, psi_phi, unused = np.zeros((n, 5)), np.zeros(2 * n), np.zeros((5, 5))
-    place[:, :2] = path
-    accumulate(image, weight, place, trails, s, 0.0, psi_phi, unused, 0, HALF_SIGMAS * s)
-    return psi_phi[::2], psi_phi[1::2]
+    sums = np.empty((len(path), N_SUMS))
+    frame_sums(image, weight, path, trails, s, HALF_SIGMAS * s, sums)
+    return sums[:, 0].copy(), sums[:, 1].copy()
 
 
 def position_covariance(stack: Stack, normal: np.ndarray) -> np.ndarray:
@@ -97,15 +95,9 @@ def as_likely(stack: Stack, image: np.ndarray, track: Track) -> Track:
     if track.snr > PLAIN_SNR or track.neighbours or not np.isfinite(track.cov).all():
         return track
     root = np.linalg.cholesky(track.cov)
-    steps = WIDER * DRAWS @ root.T
-    rho = np.array([_snr(stack, image, track, step) for step in steps])
+    steps, rho = np.ascontiguousarray(WIDER * DRAWS @ root.T), np.empty(N_DRAWS)
+    s = stack.psf_sigma_px
+    snr_beside(image, stack.weight, track.path, stack.times, track.trails, s, HALF_SIGMAS * s, steps, rho)
     told = stack.registrations[0].steepness ** 2 * float(track.phi.sum() / track.template_phi.sum())
     moment = EXACT @ _moment(0.5 * told * np.maximum(rho, 0.0) ** 2 + 0.5 * (DRAWS**2).sum(axis=1)) @ EXACT.T
     return replace(track, cov=root @ moment @ root.T)
-
-
-def _snr(stack: Stack, image: np.ndarray, track: Track, step: np.ndarray) -> float:
-    """SNR of the track so far beside its own place and rate (4,)."""
-    path = track.path + step[:2] + step[2:] * stack.times[:, None]
-    psi, phi = (float(one.sum()) for one in matched_sums(image, stack.weight, path, track.trails, stack.psf_sigma_px))
-    return psi / np.sqrt(phi) if phi > 0.0 else 0.0

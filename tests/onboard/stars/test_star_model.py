@@ -120,7 +120,7 @@ def test_places_and_fluxes_of_blended_stars_come_out(rng):
     paths = np.ascontiguousarray(start[:, None, :2] + shifts[None])
     state = np.array([[0.0, 0.0, flux] for flux in start[:, 2]])
     for m in range(3):
-        add_star(cube, banks[0], paths[m], 0.0, 0.0, state[m, 2], 9, 9, -1.0, 0, n)
+        add_star(cube, banks[0], paths[m], 0.0, 0.0, -state[m, 2], 9, 9, 0, n)
     width, order = np.zeros(3, np.int64), np.array([0, 1, 2])
     half = np.full((3, 2), 5, np.int64)
     for _ in range(12):
