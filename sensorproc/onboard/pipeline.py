@@ -9,6 +9,7 @@ from sensorproc.config import Config
 from sensorproc.errors import FrameSetRejected
 from sensorproc.frames import Frame, Rejection, demand_one_shape
 from sensorproc.onboard.frame.calibrate import calibrate
+from sensorproc.onboard.frame.fields import rows_of_two_times
 from sensorproc.onboard.frame.flatten import flatten
 from sensorproc.onboard.frame.slewing import is_slewing
 from sensorproc.onboard.patches.link import is_beside
@@ -18,11 +19,9 @@ from sensorproc.onboard.products import Flattened, Prepared, Processed
 from sensorproc.onboard.residual_set import ResidualSet, residual_set
 from sensorproc.onboard.search.accept import accept
 from sensorproc.onboard.search.artefacts import without_artefacts
-from sensorproc.onboard.search.fields import rows_of_two_times
-from sensorproc.onboard.search.find import find
 from sensorproc.onboard.search.link import link_points
 from sensorproc.onboard.search.null_search import permuted_null_search
-from sensorproc.onboard.search.threshold import decide_threshold
+from sensorproc.onboard.search.threshold import find_and_decide
 from sensorproc.onboard.search.tracklet import tracklet
 from sensorproc.onboard.search.velocity_boxes import boxes, calibration_loss_db
 from sensorproc.onboard.stage import Do, call
@@ -95,8 +94,7 @@ def search_stack(
     found = do(boxes, stack, stack.cadence_s, config.search.box_px_frame)
     streaks = do(single_streaks, stack, config.streaks)
     with lone_streaks_hidden(stack, streaks, do):
-        threshold = decide_threshold(stack, found, state, config, do)
-        faint, n_velocities = find(stack, found, config, threshold.snr - config.search.candidate_margin, do)
+        threshold, faint, n_velocities = find_and_decide(stack, found, state, config, do)
         candidates = [*residuals.movers, *do(link_points, stack, config.search), *faint]
         tracks, cleaned = do(accept, stack, candidates, threshold.snr, config.accept)
         tracks = [track for track in tracks if not is_beside(track.path, stack.psf_sigma_px, residuals.bright)]

@@ -11,6 +11,7 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 
+SAMPLED = 7  # Every so many pixels, rows and columns tell what is typical of a frame.
 LINE_PX = 9  # So many flagged pixels side by side are a line's.
 Hidden = tuple[np.ndarray, np.ndarray]  # pixels of a frame, by their place in memory, and their weights
 
@@ -56,8 +57,7 @@ class Stack:
     @cached_property
     def typical_weight(self) -> np.ndarray:
         """Median weight of each frame's good pixels (n,), infinite where there are none."""
-        sampled = self.weight[:, ::7, ::7]
-        return np.array([float(np.median(w[w > 0])) if (w > 0).any() else np.inf for w in sampled])
+        return np.array([typical_weight(one) for one in self.weight])
 
     @cached_property
     def n_hot(self) -> int:
@@ -123,6 +123,13 @@ def stack(residuals: Sequence[Residual], cadence_s: float, rest_sigma: float) ->
         registrations[0].psf_sigma_px,
         rest_sigma,
     )
+
+
+def typical_weight(weight: np.ndarray) -> float:
+    """Median weight of the good pixels of a frame (ny, nx), infinite where there are none."""
+    sampled = weight[::SAMPLED, ::SAMPLED]
+    good = sampled[sampled > 0]
+    return float(np.median(good)) if good.size else np.inf
 
 
 def hide(weight: np.ndarray, what: np.ndarray) -> Hidden:

@@ -3,6 +3,19 @@
 import numpy as np
 
 
+def trailed(phases, taps, scale, margin):
+    """Images filtered for a trail, at four phases like ``phases``, with a margin less of ``margin``: sums of points, rounded."""
+    n, height, width = phases.shape[2:]
+    out = np.zeros((2, 2, n, height - 2 * margin, width - 2 * margin), np.int64)
+    for py, px, k in np.ndindex(2, 2, n):
+        total = np.zeros(out.shape[3:])
+        for sx, sy in taps[k] + (px, py):
+            y0, x0 = margin + sy // 2, margin + sx // 2
+            total += phases[sy % 2, sx % 2, k, y0 : y0 + total.shape[0], x0 : x0 + total.shape[1]]
+        out[py, px, k] = np.floor(np.clip(scale[k] * total, -127, 127) + 0.5)
+    return out
+
+
 def shift_add(phases, shift_x, shift_y, wanted, margin, threshold):
     """Best sum above ``threshold`` and its velocity, pixel by pixel; the first of equals."""
     _, _, n, height, width = phases.shape

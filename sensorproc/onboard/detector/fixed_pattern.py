@@ -23,7 +23,7 @@ from sensorproc.onboard.image.cosmic_rays import OPTICAL_MARGIN
 from sensorproc.onboard.image.matched_filter import template, through
 from sensorproc.onboard.image.thermal_scale import MEDIAN_VARIANCE, thermal_scale
 from sensorproc.onboard.kernels.sharpness import flag_sharp
-from sensorproc.onboard.kernels.temporal_median import temporal_median
+from sensorproc.onboard.kernels.sorting import temporal_median
 from sensorproc.onboard.products import MIN_FRAMES, Flattened, FrameFacts, OwnPattern, Trail, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.state import LearntDark, learnt_of
@@ -112,7 +112,7 @@ def fixed_pattern(frames: list[Flattened], s: float, known: np.ndarray | None = 
     median, count = np.empty((ny, nx), np.float32), np.empty((ny, nx), np.uint8)
     scales = np.ones(len(cube)) if known is None else known
     for _ in range(SCALE_ROUNDS if known is None else 1):
-        temporal_median(cube / scales[:, None, None].astype(np.float32), invalid, np.empty(len(cube), np.float32), median, count)
+        temporal_median(cube / scales[:, None, None].astype(np.float32), invalid, median, count)
         grown, noise_e = _resolved(median)
         if known is None:
             scales = _scales(cube, invalid, np.where((count >= MIN_FRAMES) & ~grown, median, np.float32(0.0)))

@@ -3,14 +3,16 @@
 import cv2
 import numpy as np
 
-from sensorproc.onboard.image.background import typical
 from sensorproc.onboard.kernels.filtered import to_snr, weights
+from sensorproc.onboard.kernels.separable import point_snr
 from sensorproc.onboard.kernels.trail import draw_trail
 from sensorproc.onboard.products import Residual, Trail
+from sensorproc.onboard.stack import typical_weight
 
 HALF_SIGMAS = 4.0  # Half-width of the window in which light counts [PSF sigmas].
 
 MIN_PHI = 0.15  # A pixel with less of the frame's typical template energy is not searched.
+SAME = 1e-6  # Of its top a template may differ from a round one.
 
 
 def template(trail: Trail, s: float, offset: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
@@ -44,9 +46,26 @@ def inverse_variance(sigma_e: np.ndarray, flags: np.ndarray) -> np.ndarray:
 def filtered(image: np.ndarray, weight: np.ndarray, kernel: np.ndarray, least: float) -> np.ndarray:
     """Matched-filter SNR (ny, nx) float32 of a template centred on every pixel, 0 where less than ``least`` of the typical
     template energy lies on good pixels."""
+    enough = max(least * typical_weight(weight) * float((kernel * kernel).sum()), 1e-30)
+    taps = _round_taps(kernel)
+    if taps is not None:
+        snr = np.empty(image.shape, np.float32)
+        point_snr(np.ascontiguousarray(image), np.ascontiguousarray(weight), taps, enough, snr)
+        return snr
     psi, phi = correlate(image * weight, kernel), correlate(weight, kernel * kernel)
-    to_snr(psi, phi, max(least * typical(phi), 1e-30))
+    to_snr(psi, phi, enough)
     return psi
+
+
+def _round_taps(kernel: np.ndarray) -> np.ndarray | None:
+    """Factors (h + 1,) float32 of a template that is the same in x and in y, from its middle on, h even; None for any other."""
+    middle = len(kernel) // 2
+    if kernel.shape[0] != kernel.shape[1]:
+        return None
+    factor = kernel[middle] / np.sqrt(kernel[middle, middle])
+    if np.abs(np.outer(factor, factor) - kernel).max() > SAME * kernel[middle, middle]:
+        return None
+    return np.pad(factor[middle:], (0, middle % 2)).astype(np.float32)
 
 
 def matched_filter(residual: Residual, trail: Trail, clip_snr: float) -> np.ndarray:

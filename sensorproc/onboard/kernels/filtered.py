@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from sensorproc.onboard.kernels.jit import f4, f8, i1, i8, kernel, out, ro, u1, void
 
 
@@ -60,12 +62,35 @@ def add_clipped(image, weight, clip, roots, first, last, total, seen):
             seen[y, x] += f4(1.0) if root > 0.0 else f4(0.0)
 
 
-@kernel(void(ro(f4, 2), f8, out(i1, 2)))
-def quantise(image, levels, rounded):
-    """``image`` (ny, nx) times ``levels``, ``rounded`` (ny, nx); ends at +-127."""
+@kernel(void(ro(f4, 1), out(i1, 1), out(i1, 1)))
+def quantise_row(row, here, halfway):
+    """``row`` (nx + 4,) rounded to ``here`` (nx,) without its first and last two, and half a pixel on to ``halfway``; ends at
+    +-127."""
+    nx = len(here)
+    before, at, after, beyond = row[1 : 1 + nx], row[2 : 2 + nx], row[3 : 3 + nx], row[4 : 4 + nx]
+    low, high, half = f4(-127.0), f4(127.0), f4(0.5)
+    for x in range(nx):
+        here[x] = i1(math.floor(min(max(at[x], low), high) + half))
+        between = f4(0.5625) * (at[x] + after[x]) - f4(0.0625) * (before[x] + beyond[x])
+        halfway[x] = i1(math.floor(min(max(between, low), high) + half))
+
+
+@kernel(void(ro(f4, 2), f8, out(i1, 2), out(i1, 2), out(i1, 2), out(i1, 2)))
+def half_pixel_phases(image, levels, here, right, below, both):
+    """``image`` (ny, nx) times ``levels``, rounded, at every pixel and half a pixel to the ``right``, ``below``, and ``both``, by
+    cubic interpolation; outside of the image it goes on as at its edge."""
     ny, nx = image.shape
-    scale, low, high = f4(levels), f4(-127.0), f4(127.0)
+    scale = f4(levels)
+    row = np.empty(nx + 4, np.float32)
     for y in range(ny):
-        row = rounded[y]
-        for x in range(nx):
-            row[x] = i1(math.floor(min(max(image[y, x] * scale, low), high) + f4(0.5)))
+        above, at = image[max(y - 1, 0)], image[y]
+        after, beyond = image[min(y + 1, ny - 1)], image[min(y + 2, ny - 1)]
+        for half in range(2):
+            for x in range(nx):
+                between = f4(0.5625) * (at[x] + after[x]) - f4(0.0625) * (above[x] + beyond[x])
+                row[x + 2] = scale * (between if half else at[x])
+            row[0], row[1], row[nx + 2], row[nx + 3] = row[2], row[2], row[nx + 1], row[nx + 1]
+            if half:
+                quantise_row(row, below[y], both[y])
+            else:
+                quantise_row(row, here[y], right[y])

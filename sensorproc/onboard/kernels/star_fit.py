@@ -69,8 +69,8 @@ def star_sums(image, weight, bank, whole, part, hy, hx, flux, sums):
 
 @kernel(void(out(f4, 2), ro(f4, 4), ro(i8, 1), ro(f8, 1), i8, i8))
 def add_image(image, bank, whole, shares, hy, hx):
-    """Add the four phases about a star's place to ``image`` (ny, nx), each with its share (4,) of the flux, within (``hy``, ``hx``)
-    of its middle; ``whole`` (4,) is of :func:`corner`."""
+    """Add the four phases about a star's place to ``image`` (ny, nx), each with its share (4,) of the flux, within (``hy``,
+    ``hx``) of its middle; ``whole`` (4,) is of :func:`corner`."""
     ny, nx = image.shape
     left, right = max(whole[0] - hx, 0), min(whole[0] + hx + 1, nx)
     if right <= left:

@@ -13,7 +13,7 @@ from sensorproc.config import Config, CosmicRays
 from sensorproc.onboard.detector.defects import clustered_pixels, fixed_pixels
 from sensorproc.onboard.false_alarms import permutation
 from sensorproc.onboard.image.cosmic_rays import reject_outliers
-from sensorproc.onboard.products import freeze
+from sensorproc.onboard.products import Candidate, freeze
 from sensorproc.onboard.search.accept import accept
 from sensorproc.onboard.search.find import find
 from sensorproc.onboard.search.velocity_boxes import Box
@@ -24,53 +24,63 @@ from sensorproc.onboard.threads import each
 
 
 @contextmanager
-def sign_reversed_pixels(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays, do: Do) -> Iterator[Stack]:
-    """The set with the signs of its pixels changed and the outlier rejection of the real search applied, while the block runs.
+def dark_outliers_hidden(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays, do: Do) -> Iterator[None]:
+    """The pixels that a search of the sign-reversed set would reject have no weight in ``stack`` while the block runs.
 
-    ``warm_snr`` (ny, nx) is what earlier sets have shown of the pixels; its sign changes, too. A second set of pixels would need
-    as much memory again: this one lies where ``stack`` does, which holds nothing else until the block ends. Then it is as it
-    was, bit for bit.
+    The one search of both signs then sees the same pixels. ``warm_snr`` (ny, nx) is what earlier sets have shown of the pixels;
+    its sign changes, too.
     """
-    hidden = do(sign_reversed, stack, warm_snr, config)
+    with sign_reversed_pixels(stack) as pixels:
+        hidden = do(hide_outliers, pixels, None if warm_snr is None else -warm_snr, config)
     try:
-        yield replace(stack)  # a stack of its own, which has not yet computed anything of the other signs
+        yield
     finally:
-        _restore(stack, hidden)
+        stack.weight.setflags(write=True)
+        for k, pixels in reversed(list(enumerate(hidden))):
+            show(stack.weight[k % len(stack.weight)], pixels)
+        freeze(stack.weight)
 
 
 @stage(bytes_px=20)
-def sign_reversed(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays) -> list[Hidden]:
-    """Change the signs in the memory of a set, and hide the pixels that the real search would: of every frame those that are
-    sharper than light, and of every frame once and twice more those that are fixed. What was hidden is returned."""
-    image, weight = stack.image_e, stack.weight
-    image.setflags(write=True)
+def hide_outliers(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays) -> list[Hidden]:
+    """Hide of every frame what is sharper than light, and of every frame once and twice more what is fixed. What was hidden is
+    returned."""
+    weight, frames = stack.weight, list(stack.frames)
     weight.setflags(write=True)
 
-    def turn(k: int) -> tuple[Hidden, np.ndarray]:
-        np.negative(image[k], out=image[k])
+    def rejected(k: int) -> tuple[Hidden, np.ndarray]:
         noise = (1.0 / np.sqrt(np.where(weight[k] > 0, weight[k], np.float32(1.0)))).astype(np.float32)
-        flags, _ = reject_outliers(image[k], noise, stack.frames[k].flags, stack.psf_sigma_px, config)
+        flags, _ = reject_outliers(stack.image_e[k], noise, frames[k].flags, stack.psf_sigma_px, config)
         return hide(weight[k], flags != 0), flags
 
-    turned = each(turn, range(len(image)))
-    hidden, frames = [one for one, _ in turned], list(stack.frames)
-    fixed = fixed_pixels(frames, None if warm_snr is None else -warm_snr)
+    each_frame = each(rejected, range(len(weight)))
+    hidden = [one for one, _ in each_frame]
+    fixed = fixed_pixels(frames, warm_snr)
     hidden += [hide(one, fixed) for one in weight] if fixed is not None else []
-    clustered = clustered_pixels(frames, [flags for _, flags in turned])  # without those that are hidden by now
+    clustered = clustered_pixels(frames, [flags for _, flags in each_frame])  # without those that are hidden by now
     hidden += [hide(one, clustered) for one in weight] if clustered is not None else []
-    freeze(image, weight)
+    freeze(weight)
     return hidden
 
 
-def _restore(stack: Stack, hidden: list[Hidden]) -> None:
-    """Undo :func:`sign_reversed`, bit for bit."""
-    image, weight = stack.image_e, stack.weight
+@contextmanager
+def sign_reversed_pixels(stack: Stack) -> Iterator[Stack]:
+    """The set with the signs of its pixels changed, while the block runs.
+
+    A second set of pixels would need as much memory again: this one lies where ``stack`` does, which holds nothing else until
+    the block ends. Then it is as it was, bit for bit.
+    """
+    _change_signs(stack.image_e)
+    try:
+        yield replace(stack)  # a stack of its own, which has not yet computed anything of the other signs
+    finally:
+        _change_signs(stack.image_e)
+
+
+def _change_signs(image: np.ndarray) -> None:
     image.setflags(write=True)
-    weight.setflags(write=True)
     each(lambda one: np.negative(one, out=one), list(image))
-    for k, pixels in reversed(list(enumerate(hidden))):
-        show(weight[k % len(weight)], pixels)
-    freeze(image, weight)
+    freeze(image)
 
 
 @stage(bytes_px=4)
@@ -87,9 +97,8 @@ def permuted(stack: Stack, cleaned: np.ndarray) -> Stack:
     )
 
 
-def null_search(stack: Stack, found: list[Box], lowest: float, config: Config, do: Do) -> list[float]:
-    """SNRs of the tracks above ``lowest`` that the real search finds in a stack that holds no object."""
-    candidates, _ = find(stack, found, config, lowest - config.search.candidate_margin, do)
+def null_tracks(stack: Stack, candidates: list[Candidate], lowest: float, config: Config, do: Do) -> list[float]:
+    """SNRs of the tracks above ``lowest`` that the real search makes of candidates in a stack that holds no object."""
     tracks, _ = do(accept, stack, candidates, lowest, config.accept)
     return [track.snr for track in tracks]
 
@@ -102,4 +111,6 @@ def permuted_null_search(
     every = config.search.permuted_every
     if not every or state.n_sets % every != every - 1:
         return None
-    return null_search(do(permuted, stack, cleaned), found, lowest, config, do)
+    shuffled = do(permuted, stack, cleaned)
+    candidates = find(shuffled, found, config, lowest - config.search.candidate_margin, do).bright
+    return null_tracks(shuffled, candidates, lowest, config, do)

@@ -7,8 +7,9 @@ import numpy as np
 
 from sensorproc.config import Config
 from sensorproc.onboard.false_alarms import FalseAlarms, running_excess
-from sensorproc.onboard.search.find import velocity_step
-from sensorproc.onboard.search.null_search import null_search, sign_reversed_pixels
+from sensorproc.onboard.products import Candidate
+from sensorproc.onboard.search.find import find, velocity_step
+from sensorproc.onboard.search.null_search import dark_outliers_hidden, null_tracks, sign_reversed_pixels
 from sensorproc.onboard.search.velocity_boxes import Box, span, velocity_area
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import Do
@@ -31,24 +32,31 @@ class Threshold:
     lowest_permuted: float
 
 
-def decide_threshold(stack: Stack, found: list[Box], state: PayloadState, config: Config, do: Do) -> Threshold:
-    """The threshold for ``search.false_alarms_per_set`` false tracks in all boxes of a set, plus ``search.margin_snr``.
+def find_and_decide(
+    stack: Stack, boxes: list[Box], state: PayloadState, config: Config, do: Do
+) -> tuple[Threshold, list[Candidate], int]:
+    """The threshold for ``search.false_alarms_per_set`` false tracks in all boxes of a set, plus ``search.margin_snr``; the
+    candidates that may reach it, and the number of velocities summed.
 
     Theory gives it for the velocities and pixels searched, with the skewness of the sky's photons. Whatever theory does not know
     of shows in the same search on sign-reversed pixels: tracks found there beyond those expected, or in the sets before, raise it
     (:mod:`sensorproc.onboard.false_alarms`).
     """
-    asked, margin = config.search.false_alarms_per_set, config.search.margin_snr
-    theory = theoretical_false_alarms(stack, found, config)
+    asked, margin, below = config.search.false_alarms_per_set, config.search.margin_snr, config.search.candidate_margin
+    theory = theoretical_false_alarms(stack, boxes, config)
     reverse = theory.reversed()  # the skewness of photons changes its sign with the pixels
     counted = config.search.null_false_alarms  # expected tracks, down to which null tracks are counted
     lowest, lowest_permuted = reverse.threshold(counted), theory.threshold(counted)
-    with sign_reversed_pixels(stack, state.warm_snr, config.cosmic_rays, do) as pixels:
-        null_snrs = null_search(pixels, found, lowest, config, do)
+    with dark_outliers_hidden(stack, state.warm_snr, config.cosmic_rays, do):
+        found = find(stack, boxes, config, min(lowest, theory.threshold(asked) + margin) - below, do)
+        with sign_reversed_pixels(stack) as pixels:
+            dark = [c for c in found.dark if c.snr >= lowest - below]
+            null_snrs = null_tracks(pixels, dark, lowest, config, do)
     plain = reverse.threshold(asked) + margin
     corrected = theory.with_null(reverse, null_snrs, running_excess(state.null_found, state.null_expected))
     snr = corrected.threshold(asked) + margin
-    return Threshold(snr, corrected, null_snrs, sum(snr > plain for snr in null_snrs), lowest_permuted)
+    threshold = Threshold(snr, corrected, null_snrs, sum(snr > plain for snr in null_snrs), lowest_permuted)
+    return threshold, [c for c in found.bright if c.snr >= snr - below], found.n_velocities
 
 
 def theoretical_false_alarms(stack: Stack, found: list[Box], config: Config) -> FalseAlarms:

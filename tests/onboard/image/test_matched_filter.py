@@ -1,9 +1,9 @@
-"""The matched filter against the SNR that theory gives a point or a trail of known flux."""
+"""The matched filter against its definition, and the SNR that theory gives a point or a trail of known flux."""
 
 import numpy as np
 import pytest
 
-from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
+from sensorproc.onboard.image.matched_filter import correlate, filtered, inverse_variance, template
 from sensorproc.onboard.products import Trail
 
 NOISE = 5.0
@@ -40,3 +40,40 @@ def test_where_most_of_the_template_is_masked_nothing_is_told(rng):
     snr = filtered(image, weight, template(Trail(), 1.1), 0.15)
     assert (snr[26:34, 26:34] == 0.0).all()
     assert (snr[5:15, 5:15] != 0.0).all()
+
+
+def by_definition(image, weight, kernel, least):
+    psi, phi = (np.zeros(image.shape) for _ in range(2))
+    hy, hx = kernel.shape[0] // 2, kernel.shape[1] // 2
+    padded = [np.pad(array, ((hy, hy), (hx, hx))).astype(float) for array in (image * weight, weight)]
+    for dy, dx in np.ndindex(kernel.shape):
+        window = np.s_[dy : dy + image.shape[0], dx : dx + image.shape[1]]
+        psi += kernel[dy, dx] * padded[0][window]
+        phi += kernel[dy, dx] ** 2 * padded[1][window]
+    return np.where(phi > least, psi / np.sqrt(np.maximum(phi, 1e-30)), 0.0)
+
+
+@pytest.mark.parametrize("trail", [Trail(), Trail(3.0, 0.0), Trail(2.0, -2.5)])
+@pytest.mark.parametrize("s", [0.45, 0.6, 0.85, 1.5, 2.3])
+@pytest.mark.parametrize("shape", [(31, 47), (9, 64), (3, 5)])
+def test_snr_is_that_of_the_definition(rng, trail, s, shape):
+    image, weight = rng.normal(size=shape).astype(np.float32), np.full(shape, 0.25, np.float32)
+    weight[rng.uniform(size=shape) < 0.2] = 0.0
+    weight[: shape[0] // 4] *= 0.5
+    weight[0, 0] = 0.25
+    kernel = template(trail, s)
+    good = weight[::7, ::7]
+    least = 0.3 * float(np.median(good[good > 0])) * float((kernel**2).sum())
+    np.testing.assert_allclose(filtered(image, weight, kernel, 0.3), by_definition(image, weight, kernel, least), atol=2e-5)
+
+
+def test_what_is_wholly_masked_has_no_snr(rng):
+    image = rng.normal(size=(20, 20)).astype(np.float32)
+    assert not filtered(image, np.zeros_like(image), template(Trail(), 0.9), 0.15).any()
+
+
+def test_a_template_beside_the_middle_is_not_taken_for_a_round_one(rng):
+    image, weight = rng.normal(size=(30, 30)).astype(np.float32), np.ones((30, 30), np.float32)
+    kernel = template(Trail(), 1.0, (0.3, 0.0))
+    expected = correlate(image, kernel) / np.sqrt(correlate(weight, kernel**2))
+    np.testing.assert_allclose(filtered(image, weight, kernel, 0.1), expected, atol=1e-5)

@@ -16,9 +16,7 @@ from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.radon import best_pieces, join_blocks
 from sensorproc.onboard.kernels.sharpness import flag_sharp
-from sensorproc.onboard.kernels.shift_add import climb, shift_add
-from sensorproc.onboard.kernels.sorting import sort_columns
-from sensorproc.onboard.kernels.temporal_median import temporal_median
+from sensorproc.onboard.kernels.sorting import sort_columns, temporal_median
 from sensorproc.onboard.kernels.track_fit import fit_track, subtract_trail
 from sensorproc.onboard.products import Trail
 from tests.oracles import slow
@@ -37,7 +35,7 @@ def test_temporal_median_ignores_invalid(rng):
     cube = rng.normal(size=(7, 20, 30)).astype(np.float32)
     invalid = (rng.uniform(size=cube.shape) < 0.3).astype(np.uint8)
     median, count = np.empty((20, 30), np.float32), np.empty((20, 30), np.uint8)
-    temporal_median(cube, invalid, np.empty(7, np.float32), median, count)
+    temporal_median(cube, invalid, median, count)
     masked = np.where(invalid == 0, cube, np.nan)
     assert (count == (invalid == 0).sum(axis=0)).all()
     seen = count > 0
@@ -70,41 +68,6 @@ def test_cell_moments_are_those_of_skewed_noise(rng):
     assert mean.mean() == pytest.approx(30.0, abs=4.0 * sigma / 480)
     assert noise.mean() == pytest.approx(sigma, rel=0.01)
     assert (count == 240 * 240).all()
-
-
-def test_shift_add_equals_its_slow_twin(rng):
-    margin, shape = 5, (23, 37)
-    phases = np.zeros((2, 2, 6, shape[0] + 2 * margin, shape[1] + 2 * margin), np.int8)
-    phases[..., margin:-margin, margin:-margin] = rng.integers(-100, 100, (2, 2, 6, *shape))
-    shifts = rng.integers(-2 * margin, 2 * margin + 1, (4, 6))
-    wanted = np.ones((3, 4), np.uint8)
-    wanted[1, 2] = 0
-    best, index = np.empty(shape, np.int16), np.empty(shape, np.int32)
-    for y0, y1 in ((0, 11), (11, 23)):
-        shift_add(phases, shifts, shifts[:3], wanted, np.ones(wanted.shape, np.float32), margin, 40, y0, y1, best, index)
-    expected, expected_index = slow.shift_add(phases, shifts, shifts[:3], wanted, margin, 40)
-    assert (best == expected).all()
-    assert (index == expected_index).all()
-    assert (index == -1).any()
-    assert (index >= 0).any()
-
-
-def test_a_climb_ends_on_the_objects_path(rng):
-    """A point moving at an unseen rate between the grid's: the walk gains nearly all of its sum."""
-    n, size, margin, s = 8, 41, 16, 1.3
-    times = np.arange(n) - 3.5
-    x, y, vx, vy = 20.3, 19.8, 0.63, -0.41
-    v, u = np.mgrid[: size + 2 * margin, : size + 2 * margin]
-    phases = np.empty((2, 2, n, *v.shape), np.int8)
-    for k, t in enumerate(times):
-        for py in (0, 1):
-            for px in (0, 1):
-                dx, dy = u + 0.5 * px - margin - x - vx * t, v + 0.5 * py - margin - y - vy * t
-                phases[py, px, k] = np.rint(100.0 * np.exp(-0.5 * (dx**2 + dy**2) / s**2))
-    seeds, sums = np.array([[21.0, 19.0, 0.5, -0.25]]), np.empty(1)
-    climb(phases, times, margin, seeds, sums, 0.5, 0.1)
-    assert sums[0] > 0.95 * 100.0 * n
-    np.testing.assert_allclose(seeds[0], (x, y, vx, vy), atol=0.3)
 
 
 def _levels(image, sign):

@@ -8,7 +8,7 @@ import pytest
 from sensorproc.config import Config, parse
 from sensorproc.onboard.pipeline import prepare_or_reject, process_set, search_set
 from sensorproc.onboard.pixel_ownership import HandOver
-from sensorproc.onboard.search.null_search import sign_reversed_pixels
+from sensorproc.onboard.search.null_search import dark_outliers_hidden, sign_reversed_pixels
 from sensorproc.onboard.stage import call
 from sensorproc.onboard.state import PayloadState
 from tests.skies.cases import SIDEREAL
@@ -61,7 +61,7 @@ def test_the_reversed_set_lies_in_the_same_memory_and_is_turned_back_bit_for_bit
     process_set(frames, PayloadState(), None, config, do)
     before = stacks[0].image_e.copy(), stacks[0].weight.copy()
     warm = np.zeros(before[0].shape[1:], np.float32)
-    with sign_reversed_pixels(stacks[0], warm, config.cosmic_rays, call) as reverse:
+    with dark_outliers_hidden(stacks[0], warm, config.cosmic_rays, call), sign_reversed_pixels(stacks[0]) as reverse:
         assert reverse.image_e is stacks[0].image_e
         assert (reverse.image_e == -before[0]).all()
         hidden = reverse.weight != before[1]
