@@ -18,7 +18,7 @@ import numpy as np
 
 from sensorproc.config import Flatten
 from sensorproc.conventions import FWHM_TO_SIGMA
-from sensorproc.onboard.image.background import residual_maps, typical
+from sensorproc.onboard.image.background import residual_background, residual_noise, typical
 from sensorproc.onboard.image.cosmic_rays import OPTICAL_MARGIN
 from sensorproc.onboard.image.matched_filter import template, through
 from sensorproc.onboard.image.thermal_scale import MEDIAN_VARIANCE, thermal_scale
@@ -97,8 +97,8 @@ def _without(frame: Flattened, pattern: np.ndarray, charge: np.ndarray, config: 
     level = max(facts.background_e, 1.0)
     electrons = np.maximum(level + scale * charge, LEAST_CHARGE * level) + np.float32(read2)
     root = np.sqrt(electrons) if facts.is_gain_known else np.ones_like(image)
-    image -= residual_maps(image, frame.flags, config)[0]
-    sigma = root * residual_maps(image / root, frame.flags, config)[1]
+    image -= residual_background(image, frame.flags, config)
+    sigma = root * residual_noise(image / root, frame.flags, config)
     freeze(image, sigma)
     return Flattened(replace(facts, noise_e=typical(sigma)), image, sigma, frame.flags)
 

@@ -12,6 +12,7 @@ import numpy as np
 from sensorproc.onboard.detector.defects import TEST_SIGMA, summed
 from sensorproc.onboard.detector.lines import WIDE_FRACTION
 from sensorproc.onboard.image.passing_light import passes
+from sensorproc.onboard.kernels.filtered import clipped_snr
 from sensorproc.onboard.products import MIN_FRAMES, Candidate, Residual, freeze
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
@@ -41,7 +42,7 @@ def level_glow(residuals: list[Residual], passing: list[Candidate]) -> list[Resi
     if not sure.any():
         return residuals
     light, variance = _kept(usable, norm, residuals[0].registration.psf_sigma_px)
-    gain = np.where(sure, 1.0 / light, np.float32(1.0)), np.where(sure, light * light / variance, np.float32(1.0))
+    gain = (1.0 / light[sure]).astype(np.float32), np.where(sure, light * light / variance, np.float32(1.0))
     return each(lambda r: _without_glow(r, sure, usable, norm, *gain), residuals)
 
 
@@ -58,13 +59,13 @@ def _without_glow(
     residual: Residual, where: np.ndarray, usable: np.ndarray, norm: np.ndarray, gain: np.ndarray, worth: np.ndarray
 ) -> Residual:
     """Less the level of its own surroundings, in each pixel's own sigmas, in some places; ``norm`` is the smoothed ``usable``.
-    There what is left is scaled by ``gain``, as far as it was not clipped, its weight by ``worth``; elsewhere both are one."""
-    root = np.sqrt(residual.weight)
-    z = np.clip(residual.image_e * root, -GLOW_CLIP, GLOW_CLIP) * usable
-    level = cv2.GaussianBlur(z, (0, 0), GLOW_PX) / norm
-    left = residual.image_e * root - level
+    There what is left is scaled by ``gain`` (m,), as far as it was not clipped; all weights by ``worth``, elsewhere one."""
+    z, weight = np.empty_like(residual.image_e), residual.weight * worth
+    clipped_snr(residual.image_e, residual.weight, usable, GLOW_CLIP, z)
+    level = (cv2.GaussianBlur(z, (0, 0), GLOW_PX) / norm)[where]
+    image, root = residual.image_e.copy(), np.sqrt(residual.weight[where])
+    left = image[where] * root - level
     left += (gain - np.float32(1.0)) * np.clip(left, -GLOW_CLIP, GLOW_CLIP)  # of brighter light the mean took no more
-    image = np.where(where & (root > 0), left / np.maximum(root, 1e-12), residual.image_e)
-    weight = residual.weight * worth
+    image[where] = np.where(root > 0, left / np.maximum(root, 1e-12), image[where])
     freeze(image, weight)
     return replace(residual, image_e=image, weight=weight)

@@ -84,8 +84,10 @@ def _in_more_than_one(bright: np.ndarray, snr: np.ndarray, run: Run) -> np.ndarr
 def _mean(pixel: np.ndarray, length: int) -> np.ndarray:
     """Significance (ny, nx) of the mean of a map of unit noise over a ``length`` [px] of the column around every pixel, as far as
     that lies on the detector."""
-    mean, held = (cv2.blur(one, (1, length), borderType=cv2.BORDER_CONSTANT) for one in (pixel, np.ones_like(pixel)))
-    return np.asarray(mean * np.float32(np.sqrt(length)) / np.sqrt(held))
+    column = np.ones((len(pixel), 1), np.float32)
+    mean, held = (cv2.blur(one, (1, length), borderType=cv2.BORDER_CONSTANT) for one in (pixel, column))
+    np.multiply(mean, np.float32(np.sqrt(length)) / np.sqrt(held.reshape(-1, 1)), out=mean)
+    return mean
 
 
 def _moved(image: np.ndarray, shift: int) -> np.ndarray:

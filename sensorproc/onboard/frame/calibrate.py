@@ -38,15 +38,15 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
         image -= frame.bias_rows_dn[:, None]
     elif frame.facts.bias_dn is not None:
         image -= np.float32(frame.facts.bias_dn)
-    image *= np.float32(gain)
-    flags = frame.flags.copy()
-    flags[lost_lines(frame.data_dn)] |= PixelFlag.NO_DATA.value
+    if gain != 1.0:
+        image *= np.float32(gain)
+    flags = frame.flags | lost_lines(frame.data_dn) * np.uint8(PixelFlag.NO_DATA)
     if state.bad is not None:
         flags |= state.bad
     if frame.facts.full_well_e is not None:
         limit = np.float32(config.saturation_fraction * frame.facts.full_well_e)
-        flags[image >= limit] |= PixelFlag.SATURATED.value
-    saturated = (flags & PixelFlag.SATURATED) != 0
+        flags |= (image >= limit) * np.uint8(PixelFlag.SATURATED)
+    saturated = (flags & np.uint8(PixelFlag.SATURATED)) != 0
     fraction = float(saturated.mean())
     if fraction > config.max_saturated_fraction:
         raise FrameSetRejected("SATURATED", fraction=fraction)
@@ -57,8 +57,9 @@ def calibrate(frame: Frame, state: PayloadState, config: Calibrate) -> Calibrate
     if not (flags == 0).any():
         raise FrameSetRejected("NO_DATA")
     # charge spills over: the neighbours of a saturated pixel are not to be trusted either
-    grown = cv2.dilate(saturated.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    flags[grown] |= PixelFlag.SATURATED.value
+    if fraction > 0.0:
+        grown = cv2.dilate(saturated.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.uint8)
+        flags |= grown * np.uint8(PixelFlag.SATURATED)
     dark, error = state.dark_charge((ny, nx), frame.exposure_s)
     warm = Warmth()
     if dark is not None:

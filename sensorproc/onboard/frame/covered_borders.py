@@ -63,7 +63,8 @@ def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, i
         return 0, 0
     low, high = np.nanpercentile(inner, [ONE_SIGMA, 100.0 - ONE_SIGMA])
     spread = 0.5 * float(high - low)
-    lines = line_means(np.where(usable, image, np.nan)[:, reach:-reach:SAMPLED], NEAR_SIGMAS * spread)
+    field = np.s_[:, reach:-reach:SAMPLED]
+    lines = line_means(np.where(usable[field], image[field], np.nan), NEAR_SIGMAS * spread)
     # stars make lines differ by more than their pixels' noise; those sampled are farther apart than a star is wide
     jumps = np.diff(lines)
     known = jumps[np.isfinite(jumps)]

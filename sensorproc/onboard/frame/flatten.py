@@ -10,6 +10,7 @@ from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.amplifiers import amplifier_levels
 from sensorproc.onboard.image.background import background_and_noise_cells, noise_map, typical
 from sensorproc.onboard.image.stripes import is_striped, subtract_stripes
+from sensorproc.onboard.kernels.filtered import add_dark_noise
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
 from sensorproc.onboard.stage import stage
 
@@ -42,13 +43,11 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
     if not noise > 0.0:
         raise FrameSetRejected("FLAT", noise_e=noise)
     if calibrated.dark_e is not None:
-        signal = np.maximum(calibrated.dark_e, 0.0)
-        error = calibrated.dark_error_e
-        variance = signal + (np.float32(config.dark_error) * signal if error is None else error) ** 2
-        doubtful = variance if error is None else error**2
-        hot = doubtful > (config.dark_hot_sigma * sigma) ** 2
-        flags = flags | hot.astype(np.uint8) * np.uint8(PixelFlag.HOT)
-        sigma = np.sqrt(sigma * sigma + variance).astype(np.float32)
+        dark, error = calibrated.dark_e, calibrated.dark_error_e
+        is_known, sky, is_hot = error is not None, sigma, np.empty(flags.shape, np.bool_)
+        sigma = np.empty_like(sky)
+        add_dark_noise(sky, dark, error if is_known else dark, is_known, config.dark_error, config.dark_hot_sigma, sigma, is_hot)
+        flags = flags | is_hot * np.uint8(PixelFlag.HOT)
     freeze(image, sigma, flags)
     facts = replace(calibrated.facts, background_e=typical(background), noise_e=noise)
     return Flattened(facts, image, sigma, flags, calibrated.step_e, cells)

@@ -18,21 +18,25 @@ def lost_lines(data_dn: np.ndarray) -> np.ndarray:
 
     The frame's highest number is left out: what is at the converter's limit is saturated, not lost.
     """
-    lost = _runs(data_dn) | _runs(data_dn.T).T
+    lost = _runs(data_dn, along_rows=True) | _runs(data_dn, along_rows=False)
     return np.asarray(lost & (data_dn < data_dn.max())) if lost.any() else lost
 
 
-def _runs(data: np.ndarray) -> np.ndarray:
-    """Where (ny, nx) bool a row holds a run of one number."""
+def _runs(data: np.ndarray, along_rows: bool) -> np.ndarray:
+    """Where (ny, nx) bool a row, or a column, holds a run of one number."""
+    axis = 1 if along_rows else 0
+    after, before = (np.s_[:, 1:], np.s_[:, :-1]) if along_rows else (np.s_[1:], np.s_[:-1])
     same = np.zeros(data.shape, np.uint8)
-    same[:, 1:] = data[:, 1:] == data[:, :-1]
-    shortest = _shortest(float(np.median(same.mean(axis=1))), data.size)
-    if shortest > data.shape[1]:
+    same[after] = data[after] == data[before]
+    alike = cv2.reduce(same, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() / data.shape[axis]
+    shortest = _shortest(float(np.median(alike)), data.size)
+    if shortest > data.shape[axis]:
         return np.zeros(data.shape, bool)
     # a run of m pixels has m - 1 that are the same as the one before, and that one
-    run = cv2.morphologyEx(same, cv2.MORPH_OPEN, np.ones((1, shortest - 1), np.uint8), borderValue=0)
+    side = (1, shortest - 1) if along_rows else (shortest - 1, 1)
+    run = cv2.morphologyEx(same, cv2.MORPH_OPEN, np.ones(side, np.uint8), borderValue=0)
     lost = run > 0
-    lost[:, :-1] |= run[:, 1:] > 0
+    lost[before] |= run[after] > 0
     return lost
 
 

@@ -6,15 +6,18 @@ by the very light that is left, which appears and goes as objects do.
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from sensorproc.config import Flatten
-from sensorproc.onboard.image.background import background_maps, enlarge, filled_smooth, mesh, noise_map, typical
+from sensorproc.onboard.image.background import background_maps, cell_edges, enlarge, filled_smooth, mesh, noise_map, typical
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Flattened, freeze
 from sensorproc.onboard.stage import stage
+from sensorproc.onboard.threads import each
 
+ROWS_LOOKED_AT = 32  # So many rows of cells at least tell whether light is uneven.
 FINER, LEAST_MESH_PX = 3, 12  # Cells so many times smaller follow arcs of stray light,
 UNEVEN, LIT_SHARE = 0.5, 0.2  # where the mesh leaves more than this part of the noise in more than this part of the cells.
 
@@ -23,24 +26,35 @@ UNEVEN, LIT_SHARE = 0.5, 0.2  # where the mesh leaves more than this part of the
 def follow_arcs(frames: HandOver[Flattened], config: Flatten) -> list[Flattened]:
     """The frames of a set, which are taken over, without the arcs of stray light that the mesh has left in most of them."""
     taken = frames.take()
-    left = [what_is_left(frame, config) for frame in taken]
-    shares = [lit_share(frame, cells) for frame, cells in zip(taken, left, strict=True)]
-    if not taken or not np.median(shares) > LIT_SHARE:
+    if not taken or not np.median(each(lambda frame: lit_share(frame, config), taken)) > LIT_SHARE:
         return taken
+    left = each(lambda frame: what_is_left(frame, config), taken)
     return [_without(taken.pop(0), cells, config) for cells in left]
+
+
+def lit_share(frame: Flattened, config: Flatten) -> float:
+    """Part of the cells that are uneven, of those in some rows of them; none if all hold too little."""
+    finer = _finer(config)
+    rows = list(pairwise(cell_edges(frame.image_e.shape[0], finer.mesh_px).tolist()))
+    some = [np.s_[a:b] for a, b in rows[:: max(len(rows) // ROWS_LOOKED_AT, 1)]]
+    cells = [mesh(frame.image_e[band], frame.flags[band], finer, frame.step_e) for band in some]
+    level, count = (np.concatenate([cell[i] for cell in cells]) for i in (0, 2))
+    usable = count >= config.min_good_fraction * finer.mesh_px**2
+    if not usable.any():
+        return 0.0
+    return float((np.abs(filled_smooth(level, usable)) > UNEVEN * typical(frame.sigma_e)).mean())
+
+
+def _finer(config: Flatten) -> Flatten:
+    return replace(config, mesh_px=max(config.mesh_px // FINER, LEAST_MESH_PX))
 
 
 def what_is_left(frame: Flattened, config: Flatten) -> np.ndarray | None:
     """Levels (cells_y, cells_x) float32 [e-] of cells ``FINER`` times smaller than the mesh's; None if all hold too little."""
-    finer = replace(config, mesh_px=max(config.mesh_px // FINER, LEAST_MESH_PX))
+    finer = _finer(config)
     center, _, count = mesh(frame.image_e, frame.flags, finer, frame.step_e)
     usable = count >= config.min_good_fraction * finer.mesh_px**2
     return filled_smooth(center, usable) if usable.any() else None
-
-
-def lit_share(frame: Flattened, cells: np.ndarray | None) -> float:
-    """Part of the cells that are uneven."""
-    return 0.0 if cells is None else float((np.abs(cells) > UNEVEN * typical(frame.sigma_e)).mean())
 
 
 def _without(frame: Flattened, cells: np.ndarray | None, config: Flatten) -> Flattened:

@@ -40,15 +40,22 @@ def background_and_noise_cells(
     return enlarge(smooth, image.shape), filled_smooth(sigma, usable)
 
 
-def residual_maps(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray]:
-    """The same of a residual without sources, by clipped means: its median would be low by the skewness of photon noise.
+def residual_background(image: np.ndarray, flags: np.ndarray, config: Flatten) -> np.ndarray:
+    """Background map (ny, nx) float32 of a residual without sources, by clipped means: its median would be low by the skewness of
+    photon noise. No cell is an outlier there, and smoothing the mesh would bend the background it follows."""
+    mean, _, usable = _residual_mesh(image, flags, config)
+    return enlarge(_filled(mean, usable), image.shape)
 
-    No cell is an outlier there, and smoothing the mesh would bend the background it follows.
-    """
-    edges_y, edges_x = (_edges(size, config.mesh_px) for size in image.shape)
-    mean, sigma, count = cell_means(image, flags, edges_y, edges_x)
-    mean, sigma, usable = _usable_mesh(mean, sigma, count, config)
-    return enlarge(_filled(mean, usable), image.shape), noise_map(filled_smooth(sigma, usable), image.shape)
+
+def residual_noise(image: np.ndarray, flags: np.ndarray, config: Flatten) -> np.ndarray:
+    """Noise map (ny, nx) float32 of a residual without sources, by clipped rms."""
+    _, sigma, usable = _residual_mesh(image, flags, config)
+    return noise_map(filled_smooth(sigma, usable), image.shape)
+
+
+def _residual_mesh(image: np.ndarray, flags: np.ndarray, config: Flatten) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    edges_y, edges_x = (cell_edges(size, config.mesh_px) for size in image.shape)
+    return _usable_mesh(*cell_means(image, flags, edges_y, edges_x), config)
 
 
 def cell_means(
@@ -58,7 +65,7 @@ def cell_means(
     shape = len(edges_y) - 1, len(edges_x) - 1
     mean, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
     count = np.empty(shape, np.int64)
-    scale = 1.4826 * typical(np.abs(image))
+    scale = 1.4826 * float(np.median(np.abs(image[::3, ::3])))
     cell_moments(image, flags, edges_y, edges_x, scale, MOMENTS_CLIP, MOMENTS_RMS, mean, sigma, count)
     return mean, sigma, count
 
@@ -89,7 +96,7 @@ def mesh(
     image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Median, noise and count of good pixels of each cell, shape (cells_y, cells_x)."""
-    edges_y, edges_x = (_edges(size, config.mesh_px) for size in image.shape)
+    edges_y, edges_x = (cell_edges(size, config.mesh_px) for size in image.shape)
     shape = len(edges_y) - 1, len(edges_x) - 1
     center, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
     count = np.empty(shape, np.int64)
@@ -97,7 +104,8 @@ def mesh(
     return center, sigma, count
 
 
-def _edges(size: int, cell: int) -> np.ndarray:
+def cell_edges(size: int, cell: int) -> np.ndarray:
+    """Edges (cells + 1,) [px] of equal cells, nearly ``cell`` wide, along a side."""
     n_cells = max(round(size / cell), 1)
     return np.round(np.linspace(0, size, n_cells + 1)).astype(np.int64)
 

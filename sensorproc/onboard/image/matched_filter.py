@@ -36,9 +36,9 @@ def through(z: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return np.asarray(correlate(z, kernel) / np.float32(np.sqrt((kernel * kernel).sum())))
 
 
-def inverse_variance(sigma_e: np.ndarray, flags: np.ndarray) -> np.ndarray:
-    """Weight (ny, nx) float32 of every pixel: 1/variance, 0 where flagged."""
-    weight = np.empty(sigma_e.shape, np.float32)
+def inverse_variance(sigma_e: np.ndarray, flags: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+    """Weight (ny, nx) float32 of every pixel, in ``weight`` if it is given: 1/variance, 0 where flagged."""
+    weight = np.empty(sigma_e.shape, np.float32) if weight is None else weight
     weights(sigma_e, flags, weight)
     return weight
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sensorproc.onboard.kernels.jit import f4, f8, i1, i8, kernel, out, ro, u1, void
+from sensorproc.onboard.kernels.jit import boolean, f4, f8, i1, i8, kernel, out, ro, triple, u1, void
 
 
 @kernel(void(ro(f4, 2), ro(u1, 2), out(f4, 2)))
@@ -15,6 +15,51 @@ def weights(sigma, flags, weight):
     for y in range(ny):
         for x in range(nx):
             weight[y, x] = one / (sigma[y, x] * sigma[y, x]) if flags[y, x] == 0 else f4(0.0)
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), ro(f4, 2), ro(boolean, 2), f8, f8, triple, out(f4, 2)))
+def total_noise(sigma, light, clutter, is_saturated, scale, photons, errors, noise):
+    """``noise`` (ny, nx) of sky and read-out, ``scale`` times ``sigma``, of the stars' photons, so many to a unit of ``light``,
+    and of their model.
+
+    ``errors``: of a star's model and of one near a saturated pixel, parts of its light; of what stands still without being a
+    star, part of ``clutter``. What is wrong with a star's model shows in what stands still, too: the larger of both counts.
+    """
+    ny, nx = sigma.shape
+    usual, most, unmoved = f4(errors[0]), f4(errors[1]), f4(errors[2])
+    per_light, times = f4(photons), f4(scale)
+    for y in range(ny):
+        for x in range(nx):
+            own = times * sigma[y, x]
+            model = max((most if is_saturated[y, x] else usual) * light[y, x], unmoved * abs(clutter[y, x]))
+            noise[y, x] = math.sqrt(own * own + per_light * light[y, x] + model * model)
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), ro(f4, 2), boolean, f8, f8, out(f4, 2), out(boolean, 2)))
+def add_dark_noise(sky, dark, error, is_known, share, hot_sigma, sigma, is_hot):
+    """``sigma`` (ny, nx) of the ``sky`` and of ``dark`` charge: of its electrons, and of its ``error``, or of ``share`` of it
+    where that is not known. ``is_hot``: where the known error, or else all that the dark adds, is more than ``hot_sigma`` times
+    the sky's."""
+    ny, nx = sky.shape
+    part, most = f4(share), f4(hot_sigma)
+    for y in range(ny):
+        for x in range(nx):
+            signal = max(dark[y, x], f4(0.0))
+            wrong = error[y, x] if is_known else part * signal
+            variance = signal + wrong * wrong
+            limit = most * sky[y, x]
+            is_hot[y, x] = (wrong * wrong if is_known else variance) > limit * limit
+            sigma[y, x] = math.sqrt(sky[y, x] * sky[y, x] + variance)
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), ro(f4, 2), f8, out(f4, 2)))
+def clipped_snr(image, weight, part, clip, snr):
+    """``snr`` (ny, nx) of every pixel, within +-``clip``, times its ``part``."""
+    ny, nx = image.shape
+    high = f4(clip)
+    for y in range(ny):
+        for x in range(nx):
+            snr[y, x] = part[y, x] * min(max(image[y, x] * f4(math.sqrt(weight[y, x])), -high), high)
 
 
 @kernel(void(out(f4, 2), ro(f4, 2), f8))

@@ -9,25 +9,43 @@ import numpy as np
 from sensorproc.onboard.kernels.jit import f4, f8, i2, i8, kernel, out, ro, void
 
 
+@kernel(void(ro(i2, 1), ro(i2, 1), i8, out(i2, 1)))
+def join_rows(a, b, halve, target):
+    """``target`` = a + b, or half of it: shifts by a constant stay in lanes of 16 bits."""
+    if halve:
+        for x in range(len(target)):
+            target[x] = i2((a[x] + b[x]) >> 1)
+    else:
+        for x in range(len(target)):
+            target[x] = i2(a[x] + b[x])
+
+
+@kernel(void(ro(i2, 1), i8, out(i2, 1)))
+def copy_row(a, halve, target):
+    """``target`` = a, or half of it."""
+    if halve:
+        for x in range(len(target)):
+            target[x] = a[x] >> 1
+    else:
+        for x in range(len(target)):
+            target[x] = a[x]
+
+
 @kernel(void(ro(i2, 2), i8, i8, i8, out(i2, 2)))
 def join_blocks(lower, height, sign, halve, upper):
-    """One level up from blocks of ``height`` rows; sums are shifted right by ``halve`` bits."""
+    """One level up from blocks of ``height`` rows; ``halve`` 1: the sums' lowest bit is dropped."""
     ny, nx = lower.shape
     for top in range(0, ny, 2 * height):
         for shift in range(2 * height):
             half = shift // 2
-            rest = shift - half
+            rest = min(shift - half, nx)
             a, b, target = lower[top + half], lower[top + height + half], upper[top + shift]
             if sign > 0:
-                for x in range(nx - rest):
-                    target[x] = i2((a[x] + b[x + rest]) >> halve)
-                for x in range(max(nx - rest, 0), nx):
-                    target[x] = a[x] >> halve
+                join_rows(a[: nx - rest], b[rest:], halve, target[: nx - rest])
+                copy_row(a[nx - rest :], halve, target[nx - rest :])
             else:
-                for x in range(min(rest, nx)):
-                    target[x] = a[x] >> halve
-                for x in range(rest, nx):
-                    target[x] = i2((a[x] + b[x - rest]) >> halve)
+                join_rows(a[rest:], b[: nx - rest], halve, target[rest:])
+                copy_row(a[:rest], halve, target[:rest])
 
 
 @kernel(i2(ro(i2, 1)))
@@ -41,10 +59,20 @@ def highest(a):
 
 @kernel(i2(ro(i2, 1), ro(i2, 1), i8, i8))
 def highest_sum(a, b, bits1, bits2):
-    """Largest sum of two rows, each shifted right."""
+    """Largest sum of two rows, each shifted right by 0 or 1."""
     top = i2(-32768)
-    for x in range(len(a)):
-        top = max(top, i2((a[x] >> bits1) + (b[x] >> bits2)))
+    if bits1 == 0 and bits2 == 0:
+        for x in range(len(a)):
+            top = max(top, i2(a[x] + b[x]))
+    elif bits1 == 1 and bits2 == 1:
+        for x in range(len(a)):
+            top = max(top, i2((a[x] >> 1) + (b[x] >> 1)))
+    elif bits1 == 1:
+        for x in range(len(a)):
+            top = max(top, i2((a[x] >> 1) + b[x]))
+    else:
+        for x in range(len(a)):
+            top = max(top, i2(a[x] + (b[x] >> 1)))
     return top
 
 

@@ -8,6 +8,7 @@ them: place and flux of each, on what all others leave. Same code for points and
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -31,6 +32,7 @@ FAINT_SNR = 4.0  # The images of stars fainter than this in one frame are subtra
 PLACE_SIGMA_PX = 0.5  # Error of a star's place as found.
 PROFILE_SNR, PROFILE_STARS, MIN_PROFILE_STARS = 25.0, 150, 8  # of one frame; stars whose residuals correct the PSF
 MOST_BANDS, MAX_SHIFT_PX = 8, 4.0  # Bands of the field, and how far fits and rotation between frames may bring stars nearer [px].
+TILE_PX = 128  # Stars of so many columns are fitted after one another.
 GAUSS_NEWTON_STEPS = 1  # Steps in each round of all stars.
 BESIDE_SIGMAS, BESIDE_FRACTION = 3.5, 0.08  # nearer to a star and fainter than this part of it: its own remains
 # One faint star in twenty is so variable by chance and left as it is; brighter ones vary for other reasons.
@@ -125,22 +127,25 @@ def _corrected(
     if len(bright) < MIN_PROFILE_STARS:
         return banks
     better = with_profile(banks, cube, weight, stars.paths[bright], stars.places[bright, 2])
-    _add(cube, banks, stars, 1.0)
-    _add(cube, better, stars, -1.0)
+    _add(cube, better - banks, stars, -1.0)
     return better
 
 
 def is_saturated(stars: StarList, frames: list[Registered]) -> np.ndarray:
     """Which stars (m,) have a saturated pixel within their image in any frame: they have another shape."""
     found = np.zeros(len(stars.places), bool)
-    reach = stars.full_half[:, ::-1] + 1
+    sizes, size = np.unique(stars.full_half, axis=0, return_inverse=True)
     for k, frame in enumerate(frames):
-        y, x = np.nonzero(frame.flattened.flags & PixelFlag.SATURATED)
-        if not len(x):
+        saturated = (frame.flattened.flags & np.uint8(PixelFlag.SATURATED) > 0).astype(np.uint8)
+        if not saturated.any():
             continue
-        near = cKDTree(stars.paths[:, k]).query_ball_point(np.stack([x, y], axis=1).astype(float), float(reach.max()), p=np.inf)
-        for u, v, candidates in zip(x.tolist(), y.tolist(), near, strict=True):
-            found[candidates] |= (np.abs(stars.paths[candidates, k] - (u, v)) <= reach[candidates]).all(axis=1)
+        x, y = np.rint(stars.paths[:, k]).astype(int).T
+        ny, nx = saturated.shape
+        inside = (x >= 0) & (y >= 0) & (x < nx) & (y < ny)
+        for i, (half_y, half_x) in enumerate(sizes.tolist()):
+            near = cv2.dilate(saturated, np.ones((2 * half_y + 3, 2 * half_x + 3), np.uint8))
+            some = np.flatnonzero(inside & (size.ravel() == i))
+            found[some] |= near[y[some], x[some]] > 0
     return found
 
 
@@ -263,8 +268,8 @@ def _drawn(
 def _fit(
     cube: np.ndarray, weight: np.ndarray, banks: np.ndarray, stars: StarList, frames: list[Registered], config: Stars
 ) -> StarList:
-    """All stars fitted again, brightest first in each of the bands that are fitted side by side; ``cube`` is kept without
-    their light."""
+    """All stars fitted again, tile by tile in each of the bands that are fitted side by side, brightest first; ``cube`` is kept
+    without their light."""
     state = np.zeros_like(stars.places)
     state[:, 2] = stars.places[:, 2]
 
@@ -287,6 +292,7 @@ def _bands(stars: StarList) -> list[list[np.ndarray]]:
     y = stars.places[:, 1]
     n = int(np.clip(np.ptp(y) / apart, 1, MOST_BANDS))
     band = np.minimum(((y - y.min()) / max(float(np.ptp(y)), 1e-9) * n).astype(int), n - 1)
-    order = np.lexsort((stars.places[:, 0], -stars.places[:, 2]))
+    tile = (stars.places[:, 0] // TILE_PX).astype(int)  # neighbours after one another: their pixels stay near the processor
+    order = np.lexsort((stars.places[:, 0], -stars.places[:, 2], tile))
     ordered = [order[band[order] == i] for i in range(n)]
     return [ordered[0::2], ordered[1::2]]

@@ -11,15 +11,15 @@ import numpy as np
 
 from sensorproc.config import CosmicRays, Flatten, Stars
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.image.background import clipped_rms, residual_maps
+from sensorproc.onboard.image.background import clipped_rms, residual_background, residual_noise
 from sensorproc.onboard.image.cosmic_rays import reject_outliers, spikes
 from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
 from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.image.stripes import subtract_stripes
-from sensorproc.onboard.kernels.filtered import weights
+from sensorproc.onboard.kernels.filtered import total_noise, weights
 from sensorproc.onboard.kernels.gather import scatter_plane
 from sensorproc.onboard.pixel_ownership import HandOver
-from sensorproc.onboard.products import Candidate, Flattened, Registered, Residual, Solved, Trail, freeze
+from sensorproc.onboard.products import Candidate, Registered, Residual, Solved, Trail, freeze
 from sensorproc.onboard.sky.zero_point import PLAIN_SNR, less_sure, with_model_fluxes
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.stars.far_light import FarLight, far_light
@@ -57,9 +57,7 @@ def subtract_stars(
     solved = frames.take()
     registered = [f.registered for f in solved]
     psf = measure_psf(registered, registered[0].psf_sigma_px)
-    cleaned = each(lambda f: spikes(f.flattened, f.psf_sigma_px), registered)
-    weight = np.stack([inverse_variance(f.flattened.sigma_e, flags) for f, flags in zip(registered, cleaned, strict=True)])
-    del cleaned
+    weight = _weights(registered)
     _hide(weight, passing, registered, len(solved) - config.min_overlap_frames)
     lobe, steep = sidelobe(registered, psf.filter_px), steepness(registered, psf.filter_px)
     far = far_light(registered, weight, psf)
@@ -78,6 +76,18 @@ def subtract_stars(
         return _residual(waiting.pop(k), cube[k], weight[k], known, cosmic_rays, flatten)
 
     return each(finish, range(n))
+
+
+def _weights(frames: list[Registered]) -> np.ndarray:
+    """Weights (n, ny, nx) float32 of all frames without their spikes."""
+    weight = np.empty((len(frames), *frames[0].flattened.image_e.shape), np.float32)
+
+    def weigh(k: int) -> None:
+        flat = frames[k].flattened
+        inverse_variance(flat.sigma_e, spikes(flat, frames[k].psf_sigma_px), weight[k])
+
+    each(weigh, range(len(frames)))
+    return weight
 
 
 def _with_zero_points(
@@ -129,6 +139,8 @@ def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray, 
 def _near_saturation(flags: np.ndarray, reach_px: int) -> np.ndarray:
     """Pixels (ny, nx) so near a saturated one that charge may have come from it, and the star is not linear."""
     saturated = (flags & np.uint8(PixelFlag.SATURATED) != 0).astype(np.uint8)
+    if not saturated.any():
+        return saturated > 0
     return cv2.dilate(saturated, np.ones((2 * reach_px + 1,) * 2, np.uint8)) > 0
 
 
@@ -165,17 +177,20 @@ def _residual(
     image -= clutter
     star_free = flags | ((light > STAR_FREE_SIGMA * flat.sigma_e) | (clutter != 0)).astype(np.uint8)
     subtract_stripes(image, star_free, flags, psf.filter_px)
-    image -= residual_maps(image, star_free, flatten)[0]
+    image -= residual_background(image, star_free, flatten)
     star_snr = (light / np.float32(flat.facts.noise_e)).astype(np.float16)
     scale = _noise_scale(image, flat.sigma_e, star_free)
     near_saturation = _near_saturation(flat.flags, known.saturated_reach_px)
-    share = np.where(near_saturation, np.float32(MAX_MODEL_ERROR), np.float32(known.error))
-    noise = _noise(flat, scale, light, clutter, share)
+    noise = np.empty_like(light)
+    errors = known.error, MAX_MODEL_ERROR, CLUTTER_ERROR
+    total_noise(flat.sigma_e, light, clutter, near_saturation, scale, 1.0 / flat.facts.flux_scale, errors, noise)
     del light, clutter, star_free
     s = psf.filter_px
     flags, n_outliers = reject_outliers(image, noise, flags, s, cosmic_rays)
     weights(noise, flags, weight)
-    weight /= filtered_noise(image, weight, flags, s, flatten) ** 2
+    excess = filtered_noise(image, weight, flags, s, flatten)
+    if excess is not None:
+        weight /= excess**2
     freeze(image, weight, flags, star_snr)
     registration = replace(
         registered.registration,
@@ -189,17 +204,6 @@ def _residual(
     return Residual(flat.facts, registration, solved.solution, image, weight, flags, star_snr, n_outliers)
 
 
-def _noise(flat: Flattened, scale: float, light: np.ndarray, clutter: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Noise (ny, nx) float32 of sky and read-out, ``scale`` times what was expected, of the stars' photons and of their model,
-    which is wrong by ``share`` of the light; taken over."""
-    # what is wrong with a star's model shows in what stands still, too: the larger of both, not their sum
-    share *= light
-    noise = np.maximum(share, CLUTTER_ERROR * np.abs(clutter), out=share)
-    noise *= noise
-    noise += (scale * flat.sigma_e) ** 2 + light / np.float32(flat.facts.flux_scale)
-    return np.sqrt(noise, out=noise)
-
-
 def _noise_scale(image: np.ndarray, sigma: np.ndarray, star_free: np.ndarray) -> float:
     """Noise of star-free pixels over what was expected of them: a clipped rms, which the skewness of photons does not bend."""
     some = np.s_[::2, ::2] if image.size > SAMPLED_PX else np.s_[:, :]
@@ -207,13 +211,14 @@ def _noise_scale(image: np.ndarray, sigma: np.ndarray, star_free: np.ndarray) ->
     return clipped_rms(z)
 
 
-def filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, flatten: Flatten) -> np.ndarray:
-    """Local noise (ny, nx) of the matched filter's output, at least 1: what pixel noise alone does not explain.
+def filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, flatten: Flatten) -> np.ndarray | None:
+    """Local noise (ny, nx) of the matched filter's output, at least 1: what pixel noise alone does not explain; None where it
+    explains all.
 
     Faint unresolved stars and the edges of stray light are correlated over the PSF and pass the filter; measured
     after it, they cost sensitivity instead of false alarms.
     """
     snr = filtered(image, weight, template(Trail(), s), MIN_ENERGY)
     unusable = flags | (snr == 0.0).astype(np.uint8)
-    noise = residual_maps(snr, unusable, flatten)[1]
-    return np.where(noise > EXCESS_NOISE, noise, np.float32(1.0))
+    noise = residual_noise(snr, unusable, flatten)
+    return np.where(noise > EXCESS_NOISE, noise, np.float32(1.0)) if noise.max() > EXCESS_NOISE else None

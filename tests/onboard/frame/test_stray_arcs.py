@@ -6,7 +6,7 @@ import pytest
 from sensorproc.config import Flatten
 from sensorproc.frames import SensorFacts
 from sensorproc.onboard.frame.flatten import flatten
-from sensorproc.onboard.frame.stray_arcs import LIT_SHARE, follow_arcs, lit_share, what_is_left
+from sensorproc.onboard.frame.stray_arcs import LIT_SHARE, follow_arcs, lit_share
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Calibrated, FrameFacts
 
@@ -69,6 +69,6 @@ def test_what_is_no_stray_light_keeps_the_coarse_mesh(rng, what):
     else:
         light += 800.0 * np.exp(-((0.6 * (X - 180.0) - 0.8 * (Y - 200.0)) ** 2) / (2.0 * 1.5**2))
     frame = prepared(rng, light)
-    assert lit_share(frame, what_is_left(frame, Flatten())) < 0.7 * LIT_SHARE
+    assert lit_share(frame, Flatten()) < 0.7 * LIT_SHARE
     (made,) = follow_arcs(HandOver([frame]), Flatten())
     assert made is frame
