@@ -50,7 +50,7 @@ def main() -> None:
     for _ in range(options.runs + 1):  # the first warms up
         for k, box in enumerate(boxes):
             start = time.process_time()
-            _, counts[k] = search(frames, box, config.search, 6.5)
+            counts[k] = search(frames, box, config.search, 6.5).n_velocities
             spent[k].append(time.process_time() - start)
     medians = [statistics.median(times[1:]) for times in spent]
     print("| half box [px/frame] | velocities | CPU s | ns per velocity, pixel and frame | exponent from the row above |")

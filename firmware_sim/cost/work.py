@@ -40,7 +40,7 @@ def work_before(stage: str, arguments: Sequence[Any]) -> Work:
 def work_after(work: Work, stage: str, result: Any) -> Work:
     """The same with what only the result tells."""
     if stage == "search":
-        return replace(work, items=float(result[1]) * work.pixels)  # velocities, each summed over all pixels
+        return replace(work, items=float(result.n_velocities) * work.pixels)  # velocities, each summed over all pixels
     if stage == "register":
         return replace(work, items=float(sum(len(registered.stars) for registered in result[0])))
     return work
