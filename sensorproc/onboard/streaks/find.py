@@ -16,8 +16,8 @@ from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
-from sensorproc.onboard.streaks.fit import Streak, exposed_area, fit_line, subtract
-from sensorproc.onboard.streaks.line_search import Line, search_lines
+from sensorproc.onboard.streaks.fit import Streak, exposed_area, fit_line, line_snr, subtract
+from sensorproc.onboard.streaks.line_search import CANDIDATE_MARGIN, Line, search_lines
 from sensorproc.onboard.streaks.plausible import is_fixed, is_hidden, is_like_light, is_stars, lies_along
 from sensorproc.onboard.threads import each
 
@@ -57,7 +57,9 @@ def _of_frame(residual: Residual, k: int, maps: list[np.ndarray], config: Streak
         # no object is darker than the sky: streaks of the sign-reversed frame show what its structure can pretend
         dark = replace(residual, image_e=-residual.image_e)
         null = _streaks_of(dark, -maps[k], [-other for other in others], config)
-        worst = max((streak.snr for streak in null), default=0.0)
+        # what lies dark along a bright streak is its own: how wrong its model is tells nothing of others
+        s = residual.registration.psf_sigma_px
+        worst = max((one.snr for one in null if not any(_is_remnant(one, streak, s) for streak in found)), default=0.0)
         found = [streak for streak in found if streak.snr > NULL_RATIO * worst]
     return [(k, streak) for streak in sorted(found, key=lambda f: (-f.snr, f.x0))]
 
@@ -88,11 +90,15 @@ def _streaks_of(residual: Residual, mine: np.ndarray, others: list[np.ndarray], 
     area = exposed_area(weight)
     found: list[Streak] = []
     rejected: list[Streak] = []
-    for line in candidates[: config.max_fits]:
-        if len(found) >= config.max_per_frame:
+    n_fits = 0
+    for line in candidates:
+        if len(found) >= config.max_per_frame or n_fits >= config.max_fits:
             break
         if any(_covers(streak, line, s) for streak in rejected):
             continue
+        if found and line_snr(image, weight, line, s) < line.threshold - CANDIDATE_MARGIN:
+            continue  # a piece of a streak that is found by now
+        n_fits += 1
         streak = fit_line(image, weight, line, s, area)
         if streak is None or streak.snr < streak.threshold or any(_is_remnant(streak, f, s) for f in found):
             continue

@@ -59,6 +59,13 @@ def exposed_area(weight: np.ndarray) -> Area:
     return (columns[0], rows[0], columns[-1], rows[-1]) if len(rows) else (0, 0, -1, -1)
 
 
+def line_snr(image: np.ndarray, weight: np.ndarray, line: Line, s: float) -> float:
+    """SNR of a line as it is: one sum, which costs a tenth of a fit."""
+    ends, normal, rhs = np.array([line.x0, line.y0, line.x1, line.y1, 0.0]), np.zeros((5, 5)), np.zeros(7)
+    sums(image, weight, ends, s, HALF_SIGMAS * s, normal, rhs)
+    return float(rhs[5] / np.sqrt(rhs[6])) if rhs[6] > 0.0 else 0.0
+
+
 def fit_line(image: np.ndarray, weight: np.ndarray, line: Line, s: float, area: Area | None = None) -> Streak | None:
     """The streak of highest likelihood near a line, cut where the exposed ``area`` ends (by default, that of ``weight``); None if
     there is none.

@@ -19,7 +19,7 @@ PLAIN_ROWS = 128  # and sums over so many rows below half of 16 bits; beyond, ea
 CANDIDATE_MARGIN = 1.2  # Lines so far below the threshold [SNR] are fitted: the worst piece misses as much of a streak.
 MOST_FOUND = 4000  # Lines kept of each quarter turn.
 N_ANGLES = 64  # The room for streaks is averaged over so many angles.
-MOST_LINES = 400  # Lines that are worth a look, strongest first.
+MOST_LINES = 4000  # Lines that are worth a look, strongest first: hundreds are pieces of one bright streak.
 
 
 @dataclass(frozen=True)
