@@ -62,10 +62,7 @@ def _without_glow(
     There what is left is scaled by ``gain`` (m,), as far as it was not clipped; all weights by ``worth``, elsewhere one."""
     z, weight = np.empty_like(residual.image_e), residual.weight * worth
     clipped_snr(residual.image_e, residual.weight, usable, GLOW_CLIP, z)
-    inner = usable * (np.abs(z) < GLOW_CLIP)  # a streak of this frame lifts its surroundings' level no more than it must
-    z *= inner
-    held = np.maximum(cv2.GaussianBlur(inner, (0, 0), GLOW_PX), np.float32(0.1))
-    level = (cv2.GaussianBlur(z, (0, 0), GLOW_PX) / held)[where]
+    level = (cv2.GaussianBlur(z, (0, 0), GLOW_PX) / norm)[where]
     image, root = residual.image_e.copy(), np.sqrt(residual.weight[where])
     left = image[where] * root - level
     left += (gain - np.float32(1.0)) * np.clip(left, -GLOW_CLIP, GLOW_CLIP)  # of brighter light the mean took no more
