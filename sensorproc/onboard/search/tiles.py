@@ -62,9 +62,10 @@ class Tile:
         matrices = np.array([r.transform.inverse for r in self.stack.registrations])[:, :2, :2, None]
         (a, b), (c, d) = np.moveaxis(matrices, (1, 2), (0, 1))
         turned = np.stack([d * x - b * y, a * y - c * x], axis=-1) / (a * d - b * c)[..., None]
-        squares = (trails[:, :1, None] * (places[:, None] - places)) ** 2
-        scale = 1.0 / np.sqrt(np.exp(-squares / (4.0 * s * s)).sum(axis=(1, 2)))
-        return np.rint(2.0 * turned).astype(np.int64), scale.astype(np.float32)
+        taps = np.rint(2.0 * turned).astype(np.int64)
+        apart2 = ((0.5 * (taps[:, :, None] - taps[:, None])) ** 2).sum(axis=-1)
+        scale = 1.0 / np.sqrt(np.exp(-apart2 / (4.0 * s * s)).sum(axis=(1, 2)))  # as filtered noise is correlated
+        return taps, scale.astype(np.float32)
 
     @property
     def margin(self) -> int:
@@ -74,7 +75,7 @@ class Tile:
 
 
 def _tile_points(stack: Stack, step: float) -> int:
-    """Velocities on an axis that one filter serves: trails of more would lose too much in that of their middle."""
+    """Velocities on an axis that one trail serves: those of more would lose too much in that of their middle."""
     reach = TILE_SIGMAS * stack.psf_sigma_px / max(stack.exposure_fraction, 1e-9)
     return int(min(2.0 * reach / step, MOST_POINTS)) + 1
 
