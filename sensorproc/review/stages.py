@@ -42,7 +42,7 @@ class StageKeeper:
         elif name == "accept" and arguments[0] is self.stack:
             self.tracks = result[0]
         elif name in CANDIDATE_SOURCES and (name == "slow_movers" or arguments[0] is self.stack):
-            self.candidates += result[0] if name == "search" else result
+            self.candidates += result.bright if name == "search" else result
         return result
 
     def write(self, path: Path, processed: Processed) -> bool:

@@ -71,10 +71,10 @@ def evenly(image, flags, y0, y1, x0, x1, every, sample):
 @kernel(void(ro(f4, 1), ro(u1, 1), f8, f8, out(i8, 1)))
 def fill_histogram(row, flags, start, width, bins):
     """Count the good pixels of a row in bins of ``width`` from ``start`` on; those beyond are not counted."""
-    low, per_bin, n = f4(start), f4(1.0 / width), f4(len(bins))
+    n = float(len(bins))
     for x in range(len(row)):
-        b = (row[x] - low) * per_bin
-        if flags[x] == 0 and f4(0.0) <= b < n:
+        b = (row[x] - start) / width  # whole numbers may lie on the edges of bins: each belongs to the bin above, not to either
+        if flags[x] == 0 and 0.0 <= b < n:
             bins[int(b)] += 1
 
 
