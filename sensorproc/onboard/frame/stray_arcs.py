@@ -34,27 +34,20 @@ def follow_arcs(frames: HandOver[Flattened], config: Flatten) -> list[Flattened]
 
 def lit_share(frame: Flattened, config: Flatten) -> float:
     """Part of the cells that are uneven, of those in some rows of them; none if all hold too little."""
-    finer = _finer(config)
+    cells = what_is_left(frame, config, ROWS_LOOKED_AT)
+    return 0.0 if cells is None else float((np.abs(cells) > UNEVEN * typical(frame.sigma_e)).mean())
+
+
+def what_is_left(frame: Flattened, config: Flatten, n_rows: int | None = None) -> np.ndarray | None:
+    """Levels (cells_y, cells_x) float32 [e-] of cells ``FINER`` times smaller than the mesh's, in all rows of them or in
+    ``n_rows`` at least; None if all hold too little."""
+    finer = replace(config, mesh_px=max(config.mesh_px // FINER, LEAST_MESH_PX))
     rows = list(pairwise(cell_edges(frame.image_e.shape[0], finer.mesh_px).tolist()))
-    some = [np.s_[a:b] for a, b in rows[:: max(len(rows) // ROWS_LOOKED_AT, 1)]]
-    cells = [mesh(frame.image_e[band], frame.flags[band], finer, frame.step_e) for band in some]
+    bands = [np.s_[a:b] for a, b in rows[:: max(len(rows) // (n_rows or len(rows)), 1)]]
+    cells = [mesh(frame.image_e[band], frame.flags[band], finer, frame.step_e) for band in bands]
     level, count = (np.concatenate([cell[i] for cell in cells]) for i in (0, 2))
     usable = count >= config.min_good_fraction * finer.mesh_px**2
-    if not usable.any():
-        return 0.0
-    return float((np.abs(filled_smooth(level, usable)) > UNEVEN * typical(frame.sigma_e)).mean())
-
-
-def _finer(config: Flatten) -> Flatten:
-    return replace(config, mesh_px=max(config.mesh_px // FINER, LEAST_MESH_PX))
-
-
-def what_is_left(frame: Flattened, config: Flatten) -> np.ndarray | None:
-    """Levels (cells_y, cells_x) float32 [e-] of cells ``FINER`` times smaller than the mesh's; None if all hold too little."""
-    finer = _finer(config)
-    center, _, count = mesh(frame.image_e, frame.flags, finer, frame.step_e)
-    usable = count >= config.min_good_fraction * finer.mesh_px**2
-    return filled_smooth(center, usable) if usable.any() else None
+    return filled_smooth(level, usable) if usable.any() else None
 
 
 def _without(frame: Flattened, cells: np.ndarray | None, config: Flatten) -> Flattened:

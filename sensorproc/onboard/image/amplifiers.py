@@ -49,7 +49,7 @@ def _in_sigmas(image: np.ndarray, sigma: np.ndarray, good: np.ndarray, clip: flo
     """An image in sigmas of its pixels, clipped; zero where a pixel tells nothing."""
     z = image / sigma
     np.clip(z, -clip, clip, out=z)
-    z *= good
+    np.copyto(z, 0.0, where=~good)  # whatever a bad pixel holds
     return z
 
 

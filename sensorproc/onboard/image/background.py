@@ -65,7 +65,7 @@ def cell_means(
     shape = len(edges_y) - 1, len(edges_x) - 1
     mean, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
     count = np.empty(shape, np.int64)
-    scale = 1.4826 * float(np.median(np.abs(image[::3, ::3])))
+    scale = 1.4826 * float(np.median(np.abs(_some(image))))
     cell_moments(image, flags, edges_y, edges_x, scale, MOMENTS_CLIP, MOMENTS_RMS, mean, sigma, count)
     return mean, sigma, count
 
@@ -89,7 +89,11 @@ def noise_map(cells: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def typical(image: np.ndarray) -> float:
     """Median of every third pixel of a map: all of them would cost more than the filter that made it."""
-    return float(np.median(image[::3, ::3]))
+    return float(np.median(_some(image)))
+
+
+def _some(image: np.ndarray) -> np.ndarray:
+    return image[::3, ::3]
 
 
 def mesh(

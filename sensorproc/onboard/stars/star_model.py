@@ -139,13 +139,14 @@ def is_saturated(stars: StarList, frames: list[Registered]) -> np.ndarray:
         saturated = (frame.flattened.flags & np.uint8(PixelFlag.SATURATED) > 0).astype(np.uint8)
         if not saturated.any():
             continue
-        x, y = np.rint(stars.paths[:, k]).astype(int).T
-        ny, nx = saturated.shape
-        inside = (x >= 0) & (y >= 0) & (x < nx) & (y < ny)
         for i, (half_y, half_x) in enumerate(sizes.tolist()):
-            near = cv2.dilate(saturated, np.ones((2 * half_y + 3, 2 * half_x + 3), np.uint8))
-            some = np.flatnonzero(inside & (size.ravel() == i))
-            found[some] |= near[y[some], x[some]] > 0
+            reach_y, reach_x = half_y + 1, half_x + 1
+            # the middle of a star may lie beside the frame
+            around = cv2.copyMakeBorder(saturated, reach_y, reach_y, reach_x, reach_x, cv2.BORDER_CONSTANT)
+            near = cv2.dilate(around, np.ones((2 * reach_y + 1, 2 * reach_x + 1), np.uint8)) > 0
+            x, y = np.rint(stars.paths[:, k]).astype(int).T + [[reach_x], [reach_y]]
+            some = np.flatnonzero((size.ravel() == i) & (x >= 0) & (y >= 0) & (x < near.shape[1]) & (y < near.shape[0]))
+            found[some] |= near[y[some], x[some]]
     return found
 
 

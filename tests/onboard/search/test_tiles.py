@@ -1,73 +1,47 @@
-"""Trails as rows of points: what they keep of an object's light, and the noise of their sums."""
+"""Objects so fast that one filter does not serve all velocities of a box, through the command line."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
-from sensorproc.onboard.search.tiles import Tile, tiles
-from sensorproc.onboard.search.velocity_boxes import Box, Centre
-from tests.oracles import slow
+from sensorproc.cli import main
+from sensorproc.ground.table_reader import read_table
+from sensorproc.theory import snr_streak
+from tests.skies import made
 
-STILL = SimpleNamespace(transform=SimpleNamespace(inverse=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))))
-TURNED = SimpleNamespace(transform=SimpleNamespace(inverse=((0.8, -0.6, 5.0), (0.6, 0.8, -3.0), (0.0, 0.0, 1.0))))
-
-
-def _stack(s, trail, registration=STILL, n=4):
-    return SimpleNamespace(
-        psf_sigma_px=s, times=np.arange(n) - 0.5 * (n - 1), exposure_fraction=0.9, registrations=[registration] * n,
-        trails=lambda vx, vy: np.tile(trail, (n, 1)), pattern_scales=None,
-    )  # fmt: skip
+PART = 0.9  # Of the cadence is exposed: a trail is as long as the motion.
 
 
-def _tile(stack):
-    grid = np.array([0.0])
-    return Tile(stack, Box((Centre("stars", 0.0, 0.0),), 1.0), grid, grid, np.ones((1, 1), np.uint8))
+SEEDS = pytest.mark.parametrize("seed", [0, 1, *(pytest.param(k, marks=pytest.mark.slow) for k in range(2, 10))])
 
 
-@pytest.mark.parametrize("s", [0.5, 0.85, 1.6])
-@pytest.mark.parametrize("length", [0.0, 0.6, 1.3, 2.7, 5.0, 8.0, 20.0])
-def test_a_row_of_points_sees_a_trail_nearly_as_well_as_its_own_filter(rng, s, length):
-    """In unit noise: within 0.2 dB, and 1.2 for the narrowest PSF, which half-pixels sample too coarsely."""
-    for angle in rng.uniform(0.0, math.pi, 4):
-        taps, scale = _tile(_stack(s, (length, math.cos(angle), math.sin(angle)))).trail
-        size, middle = 81, 40
-        light = slow.trail(middle, middle, length, angle, s, (size, size))
-        point = slow.trail(middle, middle, 0.0, 0.0, s, (size, size))
-        seen = ndimage.correlate(light, point[20:61, 20:61] / math.sqrt(float((point**2).sum())), mode="constant")
-        at = middle + 0.5 * taps[0][:, ::-1].T
-        total = float(scale[0]) * float(ndimage.map_coordinates(seen, at, order=3).sum())
-        assert 20.0 * math.log10(math.sqrt(float((light**2).sum())) / total) < (0.2 if s > 0.6 else 1.2)
+@SEEDS
+def test_a_faint_object_of_seven_pixels_a_frame_is_found_in_its_own_trail(tmp_path, seed):
+    rng = np.random.default_rng(500 + seed)
+    angle, speed = rng.uniform(0.0, 2.0 * math.pi), rng.uniform(6.0, 7.5)
+    check_it_is_found(tmp_path, rng, (90.0, 90.0), speed * math.cos(angle), speed * math.sin(angle))
 
 
-@pytest.mark.parametrize("length", [0.0, 2.7, 8.0])
-def test_its_sum_has_unit_noise(rng, length):
-    s = 0.85
-    taps, scale = _tile(_stack(s, (length, 0.6, 0.8))).trail
-    kernel = slow.trail(8, 8, 0.0, 0.0, s, (17, 17))
-    noise = ndimage.correlate(rng.normal(size=(600, 600)), kernel / math.sqrt(float((kernel**2).sum())))
-    total = sum(ndimage.shift(noise, -0.5 * tap[::-1], order=3) for tap in taps[0]) * float(scale[0])
-    assert total[20:-20, 20:-20].std() == pytest.approx(1.0, abs=0.04)
+@SEEDS
+def test_one_that_enters_in_the_middle_of_the_set_is_found_as_well(tmp_path, seed):
+    """The images of the tile that holds it are moved by many pixels: what leaves them has not left the detector."""
+    rng = np.random.default_rng(600 + seed)
+    speed, along = rng.uniform(5.0, 7.5), rng.uniform(-2.0, 2.0)
+    edge, inwards = [(3.0, speed), (176.0, -speed)][seed % 2]
+    way = ((edge, 90.0), inwards, along) if seed % 4 < 2 else ((90.0, edge), along, inwards)
+    check_it_is_found(tmp_path, rng, *way, n=16)
 
 
-def test_points_lie_along_the_trail_in_the_registered_plane():
-    """Where the frame is turned against it, the trail on the detector is turned back."""
-    (across, down), _ = _tile(_stack(0.85, (8.0, 1.0, 0.0), TURNED)).trail[0][0].T, None
-    ends = across[[0, -1]], down[[0, -1]]
-    assert math.atan2(ends[1][1] - ends[1][0], ends[0][1] - ends[0][0]) == pytest.approx(math.atan2(-0.6, 0.8), abs=0.15)
-
-
-def test_tiles_hold_every_velocity_of_a_box_once(monkeypatch):
-    stack = _stack(0.85, (1.0, 1.0, 0.0), n=16)
-    box = Box((Centre("stars", 0.0, 0.0),), 4.0)
-    monkeypatch.setattr(Box, "wanted", lambda box, stack, step: np.ones(tuple(len(g) for g in box.grid(step))[::-1], np.uint8))
-    parts = tiles(stack, box, 4.0 / 15.0)
-    rates = [(x, y) for tile in parts for y in tile.grid_y.tolist() for x in tile.grid_x.tolist()]
-    assert len(parts) > 1
-    assert len(set(rates)) == len(rates) == 31 * 31
-    for tile in parts:
-        for grid, shift, way in zip((tile.grid_x, tile.grid_y), tile.shifts, tile.way.T, strict=True):
-            np.testing.assert_allclose(shift + way, 2.0 * grid[:, None] * stack.times, atol=0.5)  # the nearest half-pixel
-            assert np.abs(shift).max() <= 2 * tile.reach
+def check_it_is_found(tmp_path, rng, middle, vx, vy, n=8):
+    """An object of SNR 4 in a frame, in eight of them 11, that is in the ``middle`` (x, y) [px] at its middle."""
+    speed, half = math.hypot(vx, vy), 0.5 * (n - 1)
+    s, sigma = math.hypot(2.6 / made.FWHM_PER_SIGMA, math.sqrt(1.0 / 12.0)), math.sqrt(made.SKY_E + made.READ_E**2)
+    flux = 4.0 / snr_streak(1.0, sigma, PART * speed, s)
+    lights = [made.mover(middle[0] - half * vx, middle[1] - half * vy, vx, vy, flux, PART)]
+    frames = made.frames(rng, lights, n=n, shape=(180, 180), n_stars=15, optics=made.Optics(2.6, 0.0))
+    recording = made.write(tmp_path / "rec", frames, EXPTIME=PART * made.CADENCE_S)
+    out = tmp_path / "out"
+    assert main(["process", str(recording), "-o", str(out), "--marking", "U", "--data-mode", "TEST"]) == 0
+    rows = read_table(out / "tracklets.ecsv")
+    assert any(math.hypot(row["vx_px_frame"] - vx, row["vy_px_frame"] - vy) < 0.3 for row in rows)
