@@ -106,13 +106,14 @@ class Stack:
         return rows
 
 
-@stage(bytes_px=16)
+@stage(bytes_px=4)
 def stack(residuals: Sequence[Residual], cadence_s: float, rest_sigma: float) -> Stack:
-    """Cubes of a set. Its frames are views of them, so that nothing is held twice."""
+    """Cubes of a set, of which its frames are views: the arrays of ``residuals`` where those lie one after the other already. From
+    here on nothing changes them."""
     registrations = [frame.registration for frame in residuals]
     exposure_s = residuals[0].facts.exposure_s
-    image_e, weight = np.stack([r.image_e for r in residuals]), np.stack([r.weight for r in residuals])
-    freeze(image_e, weight)
+    image_e, weight = as_cube([r.image_e for r in residuals]), as_cube([r.weight for r in residuals])
+    freeze(image_e, weight, *(r.flags for r in residuals))
     return Stack(
         tuple(replace(r, image_e=image_e[k], weight=weight[k]) for k, r in enumerate(residuals)),
         image_e,
@@ -123,6 +124,16 @@ def stack(residuals: Sequence[Residual], cadence_s: float, rest_sigma: float) ->
         registrations[0].psf_sigma_px,
         rest_sigma,
     )
+
+
+def as_cube(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Images (ny, nx) as one array (n, ny, nx): the one whose parts they are, in their order and all of them, else a copy."""
+    whole = images[0].base
+    if isinstance(whole, np.ndarray) and whole.shape == (len(images), *images[0].shape):
+        places = [one.__array_interface__["data"][0] for one in whole]
+        if all(one.base is whole and one.__array_interface__["data"][0] == at for one, at in zip(images, places, strict=True)):
+            return whole
+    return np.stack(images)
 
 
 def typical_weight(weight: np.ndarray) -> float:

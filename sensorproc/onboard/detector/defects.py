@@ -6,7 +6,6 @@ sharper; and shadows of dust, which are dark.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -17,7 +16,7 @@ from sensorproc.onboard.image.background import clipped_rms
 from sensorproc.onboard.image.matched_filter import correlate, template, through
 from sensorproc.onboard.kernels.filtered import add_clipped
 from sensorproc.onboard.kernels.sharpness import flag_sharp
-from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail, freeze
+from sensorproc.onboard.products import MIN_FRAMES, Residual, Trail
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import in_rows
 
@@ -47,7 +46,7 @@ def mask_fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) ->
     if known is None or known.shape != residuals[0].image_e.shape:
         return residuals, warm_snr
     fixed = _sharp(known, residuals)
-    return [masked(r, fixed) for r in residuals], known
+    return mask(residuals, fixed), known
 
 
 def fixed_pixels(residuals: list[Residual], warm_snr: np.ndarray | None) -> np.ndarray | None:
@@ -70,7 +69,7 @@ def mask_clusters(residuals: list[Residual]) -> list[Residual]:
     clustered = _clustered(pixel, residuals, [r.flags for r in residuals])
     if _shows_what_is_fixed(residuals):
         clustered |= _dead(pixel, residuals[0].registration.psf_sigma_px)
-    return [masked(r, clustered) for r in residuals] if clustered.any() else residuals
+    return mask(residuals, clustered)
 
 
 def clustered_pixels(residuals: list[Residual], flags: list[np.ndarray]) -> np.ndarray | None:
@@ -155,9 +154,9 @@ def fill_shadows(residuals: list[Residual]) -> list[Residual]:
     shadow = np.where(reach, np.minimum(depth, np.float32(0.0)), np.float32(0.0))
     if not shadow.any():
         return residuals
-    filled = [r.image_e - shadow for r in residuals]
-    freeze(*filled)
-    return [replace(r, image_e=image) for r, image in zip(residuals, filled, strict=True)]
+    for r in residuals:
+        np.subtract(r.image_e, shadow, out=r.image_e)
+    return residuals
 
 
 def total(images: Iterable[np.ndarray]) -> np.ndarray:
@@ -169,9 +168,10 @@ def total(images: Iterable[np.ndarray]) -> np.ndarray:
     return np.asarray(result)
 
 
-def masked(residual: Residual, fixed: np.ndarray) -> Residual:
-    """The frame with some pixels (ny, nx) bool flagged HOT and without weight."""
-    flags = residual.flags | fixed * np.uint8(PixelFlag.HOT)
-    weight = np.where(fixed, np.float32(0.0), residual.weight)
-    freeze(flags, weight)
-    return replace(residual, flags=flags, weight=weight)
+def mask(residuals: list[Residual], fixed: np.ndarray) -> list[Residual]:
+    """Frames with some pixels (ny, nx) bool flagged HOT and without weight, in place."""
+    where = np.flatnonzero(fixed)
+    for r in residuals:
+        r.flags.reshape(-1)[where] |= np.uint8(PixelFlag.HOT)
+        r.weight.reshape(-1)[where] = 0.0
+    return residuals

@@ -97,7 +97,7 @@ def _without(frame: Flattened, pattern: np.ndarray, charge: np.ndarray, config: 
     level = max(facts.background_e, 1.0)
     electrons = np.maximum(level + scale * charge, LEAST_CHARGE * level) + np.float32(read2)
     root = np.sqrt(electrons) if facts.is_gain_known else np.ones_like(image)
-    image -= residual_background(image, frame.flags, config)
+    residual_background(image, frame.flags, config).subtract_from(image)
     sigma = root * residual_noise(image / root, frame.flags, config)
     freeze(image, sigma)
     return Flattened(replace(facts, noise_e=typical(sigma)), image, sigma, frame.flags)

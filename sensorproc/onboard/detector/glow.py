@@ -4,8 +4,6 @@ The level of every pixel is the mean of its surroundings. It holds a part of the
 quarter of a wide PSF's, and of the noise: what is left is scaled so that light counts in full, and weighted by its own noise.
 """
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 
@@ -13,12 +11,13 @@ from sensorproc.onboard.detector.defects import TEST_SIGMA, summed
 from sensorproc.onboard.detector.lines import WIDE_FRACTION
 from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.kernels.filtered import clipped_snr
-from sensorproc.onboard.products import MIN_FRAMES, Candidate, Residual, freeze
+from sensorproc.onboard.products import MIN_FRAMES, Candidate, Residual
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
 GLOW_PX = 5.0  # Glow is looked for in the mean residual smoothed so: wider than objects, narrower than the mesh.
 GLOW_SIGMA, GLOW_CLIP = 4.0, 3.0  # Its significance, and the clip of a single sample [sigmas].
+BOX_PX, MOST_LIT = 64, 0.25  # Frames are smoothed in boxes of this side, where glow is; all of them if more are lit.
 GLOW_BOX_PX = 11  # In a box of this side light as wide as glow has most of its peak's level, an object next to nothing.
 
 
@@ -42,8 +41,23 @@ def level_glow(residuals: list[Residual], passing: list[Candidate]) -> list[Resi
     if not sure.any():
         return residuals
     light, variance = _kept(usable, norm, residuals[0].registration.psf_sigma_px)
-    gain = (1.0 / light[sure]).astype(np.float32), np.where(sure, light * light / variance, np.float32(1.0))
-    return each(lambda r: _without_glow(r, sure, usable, norm, *gain), residuals)
+    gain = (1.0 / light[sure]).astype(np.float32), (light * light / variance)[sure]
+    boxes = _boxes(sure)
+    each(lambda r: _take_off(r, sure, boxes, usable, norm, *gain), residuals)
+    return residuals
+
+
+def _boxes(where: np.ndarray) -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Boxes that hold all of some places (ny, nx) bool, each with what a smoothed map of it is made of; one of all if most are
+    among them."""
+    ny, nx = where.shape
+    corners = [(y, x) for y in range(0, ny, BOX_PX) for x in range(0, nx, BOX_PX)]
+    lit = [(y, x) for y, x in corners if where[y : y + BOX_PX, x : x + BOX_PX].any()]
+    if len(lit) > MOST_LIT * len(corners):
+        return [(np.s_[0:ny, 0:nx], np.s_[0:ny, 0:nx])]
+    reach = int(np.ceil(4.0 * GLOW_PX))
+    around = [np.s_[max(y - reach, 0) : y + BOX_PX + reach, max(x - reach, 0) : x + BOX_PX + reach] for y, x in lit]
+    return [(np.s_[y : y + BOX_PX, x : x + BOX_PX], part) for (y, x), part in zip(lit, around, strict=True)]
 
 
 def _kept(usable: np.ndarray, norm: np.ndarray, s: float) -> tuple[np.ndarray, np.ndarray]:
@@ -55,17 +69,21 @@ def _kept(usable: np.ndarray, norm: np.ndarray, s: float) -> tuple[np.ndarray, n
     return light, 2.0 * light - 1.0 + np.float32(point / (point + 2.0 * GLOW_PX**2))
 
 
-def _without_glow(
-    residual: Residual, where: np.ndarray, usable: np.ndarray, norm: np.ndarray, gain: np.ndarray, worth: np.ndarray
-) -> Residual:
-    """Less the level of its own surroundings, in each pixel's own sigmas, in some places; ``norm`` is the smoothed ``usable``.
-    There what is left is scaled by ``gain`` (m,), as far as it was not clipped; all weights by ``worth``, elsewhere one."""
-    z, weight = np.empty_like(residual.image_e), residual.weight * worth
-    clipped_snr(residual.image_e, residual.weight, usable, GLOW_CLIP, z)
-    level = (cv2.GaussianBlur(z, (0, 0), GLOW_PX) / norm)[where]
-    image, root = residual.image_e.copy(), np.sqrt(residual.weight[where])
-    left = image[where] * root - level
+def _take_off(
+    residual: Residual, where: np.ndarray, boxes: list, usable: np.ndarray, norm: np.ndarray, gain: np.ndarray, worth: np.ndarray
+) -> None:
+    """Take the level of its own surroundings, in each pixel's own sigmas, off a frame in some places, which lie in ``boxes``;
+    ``norm`` is the smoothed ``usable``. What is left is scaled by ``gain`` (m,), as far as it was not clipped, its weight by
+    ``worth`` (m,)."""
+    smooth = np.zeros_like(residual.image_e)
+    for box, around in boxes:
+        image, weight, part = (np.ascontiguousarray(one[around]) for one in (residual.image_e, residual.weight, usable))
+        z = np.empty_like(image)
+        clipped_snr(image, weight, part, GLOW_CLIP, z)
+        inner = tuple(slice(b.start - a.start, b.stop - a.start) for b, a in zip(box, around, strict=True))
+        smooth[box] = cv2.GaussianBlur(z, (0, 0), GLOW_PX)[inner]
+    level, light, root = smooth[where] / norm[where], residual.image_e[where], np.sqrt(residual.weight[where])
+    left = light * root - level
     left += (gain - np.float32(1.0)) * np.clip(left, -GLOW_CLIP, GLOW_CLIP)  # of brighter light the mean took no more
-    image[where] = np.where(root > 0, left / np.maximum(root, 1e-12), image[where])
-    freeze(image, weight)
-    return replace(residual, image_e=image, weight=weight)
+    residual.image_e[where] = np.where(root > 0, left / np.maximum(root, 1e-12), light)
+    residual.weight[where] *= worth

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sensorproc.onboard.detector.defects import TEST_SIGMA, lasting, masked
+from sensorproc.onboard.detector.defects import TEST_SIGMA, lasting, mask
 from sensorproc.onboard.products import MIN_FRAMES, Residual
 from sensorproc.onboard.stage import stage
 
@@ -43,33 +43,46 @@ def mask_lines(residuals: list[Residual]) -> list[Residual]:
     """
     if len(residuals) < MIN_FRAMES:
         return residuals
-    lines = np.zeros(residuals[0].image_e.shape, bool)
+    shape = residuals[0].image_e.shape
+    rows, columns = np.zeros(shape[::-1], bool), np.zeros(shape, bool)
     maps: dict[float, np.ndarray] = {}  # by clip: runs share them
     for run in RUNS:
         if run.clip not in maps:
             maps[run.clip] = lasting(residuals, run.clip) / np.float32(run.noise)
         pixel = np.clip(maps[run.clip], -run.clip_set, run.clip_set)
-        for sign in (np.float32(1.0), np.float32(-1.0)):
-            lines |= _columns(sign * pixel, sign, [(r.image_e, r.weight) for r in residuals], run)
-            lines |= _columns(sign * pixel.T, sign, [(r.image_e.T, r.weight.T) for r in residuals], run).T
-    return [masked(r, lines) for r in residuals] if lines.any() else residuals
+        _add_columns(columns, pixel, [(r.image_e, r.weight) for r in residuals], run)
+        _add_columns(rows, np.ascontiguousarray(pixel.T), [(r.image_e.T, r.weight.T) for r in residuals], run)
+    return mask(residuals, columns | rows.T)
 
 
-def _columns(pixel: np.ndarray, sign: np.float32, frames: list[tuple[np.ndarray, np.ndarray]], run: Run) -> np.ndarray:
-    """Where (ny, nx) bool columns are bright over a run of a map (ny, nx) of unit noise, and not beside it, in more than one of
-    the ``frames``, image and weight, of which it is the sum times ``sign``; with neighbours that are bright as well."""
-    bright, shortest = _mean(pixel, run.length), RUNS[0].length
-    beside = np.maximum(*(_moved(bright, shift) for shift in (-BESIDE_PX, BESIDE_PX)))
+def _add_columns(lines: np.ndarray, pixel: np.ndarray, frames: list[tuple[np.ndarray, np.ndarray]], run: Run) -> None:
+    """Add to ``lines`` (ny, nx) bool where columns are bright or dark over a run of a map (ny, nx) of unit noise, and not beside
+    it, in more than one of the ``frames``, image and weight, of which it is the sum; with neighbours that are so as well."""
+    level, nx = _mean(pixel, run.length), pixel.shape[1]
+    for sign in (np.float32(1.0), np.float32(-1.0)):
+        where = np.flatnonzero(((sign * level) > LINE_SIGMA).any(axis=0))  # most columns are no lines
+        if not len(where):
+            continue
+        line = _bright(sign, level, pixel, where, run)
+        snr = np.stack([sign * image[:, where] * np.sqrt(weight[:, where]) for image, weight in frames])
+        line &= _in_more_than_one(sign * level[:, where], snr, run)
+        lines[:, where] |= line
+        for shift in (-1, 1):
+            inside = (where + shift >= 0) & (where + shift < nx)
+            near = where[inside] + shift
+            lines[:, near] |= line[:, inside] & (sign * level[:, near] > TEST_SIGMA)
+
+
+def _bright(sign: np.float32, level: np.ndarray, pixel: np.ndarray, where: np.ndarray, run: Run) -> np.ndarray:
+    """In which places (ny, m) bool of some columns of a map the run is bright, ``sign`` times ``level`` (ny, nx), as a line is."""
+    bright, beside = sign * level[:, where], np.zeros((len(level), len(where)), np.float32)
+    for shift in (-BESIDE_PX, BESIDE_PX):
+        inside = (where + shift >= 0) & (where + shift < level.shape[1])
+        beside[:, inside] = np.maximum(beside[:, inside], sign * level[:, where[inside] + shift])
+    shortest = RUNS[0].length
     line = (bright > LINE_SIGMA) & (bright - beside > LINE_SIGMA) & (beside < WIDE_FRACTION * bright)
-    line &= _mean(pixel, shortest) > 1.0  # a long run reaches past the line's end
-    line = cv2.morphologyEx(line.astype(np.uint8), cv2.MORPH_OPEN, np.ones((shortest, 1), np.uint8)) > 0
-    if not line.any():
-        return line
-    columns = np.flatnonzero(line.any(axis=0))
-    snr = np.stack([sign * image[:, columns] * np.sqrt(weight[:, columns]) for image, weight in frames])
-    line[:, columns] &= _in_more_than_one(bright[:, columns], snr, run)
-    near = _moved(line, -1) | _moved(line, 1)
-    return np.asarray(line | (near & (bright > TEST_SIGMA)))
+    line &= _mean(sign * pixel[:, where], shortest) > 1.0  # a long run reaches past the line's end
+    return cv2.morphologyEx(line.astype(np.uint8), cv2.MORPH_OPEN, np.ones((shortest, 1), np.uint8)) > 0
 
 
 def _in_more_than_one(bright: np.ndarray, snr: np.ndarray, run: Run) -> np.ndarray:
@@ -88,13 +101,3 @@ def _mean(pixel: np.ndarray, length: int) -> np.ndarray:
     mean, held = (cv2.blur(one, (1, length), borderType=cv2.BORDER_CONSTANT) for one in (pixel, column))
     np.multiply(mean, np.float32(np.sqrt(length)) / np.sqrt(held.reshape(-1, 1)), out=mean)
     return mean
-
-
-def _moved(image: np.ndarray, shift: int) -> np.ndarray:
-    """The image moved along x, zero where nothing was."""
-    moved = np.zeros_like(image)
-    if shift > 0:
-        moved[:, shift:] = image[:, :-shift]
-    else:
-        moved[:, :shift] = image[:, -shift:]
-    return moved

@@ -9,7 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from sensorproc.onboard.detector.defects import masked
+from sensorproc.onboard.detector.defects import mask
 from sensorproc.onboard.detector.pattern_and_light import solve_together
 from sensorproc.onboard.detector.pattern_evidence import hidden
 from sensorproc.onboard.products import MIN_FRAMES, Candidate, OwnPattern, Residual, freeze, pattern_scales
@@ -37,34 +37,34 @@ def refine_pattern(
     seen = np.stack([(r.weight > 0) for r in residuals]) & ~silent
     seen &= seen.sum(axis=0) >= MIN_FRAMES
     left, known = solve_together(residuals, passing, seen, a, own)
-    images = [r.image_e - a[k] * left for k, r in enumerate(residuals)]
-    jumping = _jumping(images, residuals, silent)
+    for k, r in enumerate(residuals):
+        np.subtract(r.image_e, a[k] * left, out=r.image_e)
+    jumping = _jumping(residuals, silent)
     kept = 1.0 - scales**2 / ((scales**2).sum() + residuals[0].facts.pattern_prior)
     pattern, told = own.pattern_e + left, known + own.prior
     known = np.where(jumping, np.float32(0.0), known)
     freeze(pattern, known)
+    taught = [replace(r, taught=seen[k]) for k, r in enumerate(residuals)]
+    each(lambda k: _less_sure(taught[k], a[k], told), range(len(taught)))
+    mask(taught, jumping)
+    each(lambda k: _measure_noise(taught[k], float(kept[k])), range(len(taught)))
+    return taught, replace(own, pattern_e=pattern, information=known)
 
-    def refined(k: int) -> Residual:
-        without_say = _less_sure(replace(residuals[k], taught=seen[k]), a[k], told)
-        return _refined(without_say, images[k], jumping, float(kept[k]))
 
-    return each(refined, range(len(residuals))), replace(own, pattern_e=pattern, information=known)
-
-
-def _less_sure(residual: Residual, scale: np.float32, told: np.ndarray) -> Residual:
+def _less_sure(residual: Residual, scale: np.float32, told: np.ndarray) -> None:
     """A frame that had no say in the pattern of some pixels is less sure there: the noise of the others comes on top of its own,
     where in all other pixels a part of its own has gone. ``told`` (ny, nx) is the information on the pattern."""
-    added = scale * scale * residual.weight / np.maximum(told, np.float32(1e-30))
-    has_none = (told > 0.0) & ~residual.taught if residual.taught is not None else np.zeros(told.shape, bool)
-    return replace(residual, weight=np.where(has_none, residual.weight / (1.0 + added), residual.weight))
+    if residual.taught is not None:
+        none = (told > 0.0) & ~residual.taught
+        residual.weight[none] /= 1.0 + scale * scale * residual.weight[none] / np.maximum(told[none], np.float32(1e-30))
 
 
-def _jumping(images: list[np.ndarray], residuals: list[Residual], silent: np.ndarray) -> np.ndarray:
+def _jumping(residuals: list[Residual], silent: np.ndarray) -> np.ndarray:
     """Pixels (ny, nx) bool that scatter from frame to frame as no neighbour of theirs does."""
-    n = len(images)
-    total, largest = np.zeros(images[0].shape, np.float32), np.zeros(images[0].shape, np.float32)
-    for image, r, hides in zip(images, residuals, silent, strict=True):
-        chi2 = np.where(hides, np.float32(0.0), np.minimum(image * image * r.weight, np.float32(MOST_CHI2)))
+    n = len(residuals)
+    total, largest = np.zeros(silent.shape[1:], np.float32), np.zeros(silent.shape[1:], np.float32)
+    for r, hides in zip(residuals, silent, strict=True):
+        chi2 = np.where(hides, np.float32(0.0), np.minimum(r.image_e * r.image_e * r.weight, np.float32(MOST_CHI2)))
         total += chi2
         np.maximum(largest, chi2, out=largest)
     jumps = np.zeros(total.shape, bool)
@@ -74,15 +74,11 @@ def _jumping(images: list[np.ndarray], residuals: list[Residual], silent: np.nda
     return jumps
 
 
-def _refined(residual: Residual, image: np.ndarray, jumping: np.ndarray, kept: float) -> Residual:
-    """A frame with its refined pixels, the jumping ones flagged, and its noise measured again. The fit has taken a part of the
-    noise with it: ``kept`` is what is left of its variance."""
-    quiet = masked(residual, jumping)
-    weight = quiet.weight
+def _measure_noise(residual: Residual, kept: float) -> None:
+    """Measure the noise of a refined frame again. The fit has taken a part of it: ``kept`` is what is left of its variance."""
+    image, weight = residual.image_e, residual.weight
     plain = (weight > 0) & (residual.star_snr < 1.0)
     scatter = 1.0
     if plain.any():
         scatter = max(1.4826 * float(np.median(np.abs(image[plain] * np.sqrt(weight[plain])))), LEAST_SCATTER)
-    weight = weight * np.float32(kept / scatter**2)
-    freeze(image, weight)
-    return replace(quiet, image_e=image, weight=weight)
+    np.multiply(weight, np.float32(kept / scatter**2), out=weight)

@@ -45,7 +45,7 @@ def without_drifting_stars(
     left = kept_variance(places, np.zeros((len(places), 3)), scales, s, residuals[0].facts.pattern_prior)
     if left < LEAST_LEFT:
         return residuals, own
-    images, weights = [r.image_e.copy() for r in residuals], [r.weight.copy() for r in residuals]
+    images, weights = [r.image_e for r in residuals], [r.weight for r in residuals]
     taught = [r.taught for r in residuals if r.taught is not None]
     told = own.information + own.prior
     kept = np.where(told > 0.0, own.information / np.maximum(told, np.float32(1e-30)), np.float32(1.0))
@@ -60,9 +60,8 @@ def without_drifting_stars(
         done += out
         if not out:
             break
-    freeze(*images, *weights, cube.pattern)
-    taken = [replace(r, image_e=i, weight=w) for r, i, w in zip(residuals, images, weights, strict=True)]
-    return taken, replace(own, pattern_e=cube.pattern, stars=np.array([*own.stars, *done]).reshape(-1, 2))
+    freeze(cube.pattern)
+    return residuals, replace(own, pattern_e=cube.pattern, stars=np.array([*own.stars, *done]).reshape(-1, 2))
 
 
 @dataclass(frozen=True, eq=False)

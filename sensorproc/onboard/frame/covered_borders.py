@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from sensorproc.flags import PixelFlag
-from sensorproc.onboard.image.background import line_means
+from sensorproc.onboard.image.lines import line_means
 from sensorproc.onboard.products import Flattened, freeze
 
 HALF_LIT_PX = 3  # Pixels next to the cover that are half lit: over them its edge rises, light falls off more slowly.
@@ -59,9 +59,10 @@ def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, i
     if reach <= HALF_LIT_PX + SIDE_PX:
         return 0, 0
     inner = np.where(usable[::SAMPLED], image[::SAMPLED], np.nan)[:, reach:-reach:SAMPLED]
-    if not np.isfinite(inner).any():
+    inner = inner[np.isfinite(inner)]
+    if not len(inner):
         return 0, 0
-    low, high = np.nanpercentile(inner, [ONE_SIGMA, 100.0 - ONE_SIGMA])
+    low, high = np.percentile(inner, [ONE_SIGMA, 100.0 - ONE_SIGMA])
     spread = 0.5 * float(high - low)
     field = np.s_[:, reach:-reach:SAMPLED]
     lines = line_means(np.where(usable[field], image[field], np.nan), NEAR_SIGMAS * spread)

@@ -8,7 +8,8 @@ from sensorproc.config import Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.amplifiers import amplifier_levels
-from sensorproc.onboard.image.background import background_and_noise_cells, noise_map, typical
+from sensorproc.onboard.image.background import SAMPLED, background_and_noise_cells, noise_map, typical
+from sensorproc.onboard.image.smooth_map import SmoothMap
 from sensorproc.onboard.image.stripes import is_striped, subtract_stripes
 from sensorproc.onboard.kernels.filtered import add_dark_noise
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
@@ -27,35 +28,37 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
     FrameSetRejected
         ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if the frame has no noise at all.
     """
-    flags = calibrated.flags
-    image, background, cells, sigma = _without_background(calibrated.image_e, flags, config, calibrated.step_e)
+    image, flags = calibrated.image_e.copy(), calibrated.flags
+    background, cells, sigma = _subtract_background(image, flags, config, calibrated.step_e)
     for _ in range(STEP_ROUNDS):
         levels = amplifier_levels(image, sigma, flags)
         if levels is None:
             break
-        image, background, cells, sigma = _without_background(image + background - levels, flags, config, calibrated.step_e)
+        image += background.drawn() - levels
+        background, cells, sigma = _subtract_background(image, flags, config, calibrated.step_e)
+    sky = background.drawn(SAMPLED)
     if is_striped(image, sigma, flags):  # column noise looks like rows of faint stars, always at the same places
         broken_rows, broken_columns = subtract_stripes(image, flags, flags, WIDEST_SIGMA_PX)
         flags = flags | (broken_rows[:, None] | broken_columns[None, :]) * np.uint8(PixelFlag.HOT)
-        image, left, cells, sigma = _without_background(image, flags, config, calibrated.step_e)
-        background = background + left
+        left, cells, sigma = _subtract_background(image, flags, config, calibrated.step_e)
+        sky += left.drawn(SAMPLED)
     noise = typical(sigma)
     if not noise > 0.0:
         raise FrameSetRejected("FLAT", noise_e=noise)
     if calibrated.dark_e is not None:
-        dark, error = calibrated.dark_e, calibrated.dark_error_e
-        is_known, sky, is_hot = error is not None, sigma, np.empty(flags.shape, np.bool_)
-        sigma = np.empty_like(sky)
-        add_dark_noise(sky, dark, error if is_known else dark, is_known, config.dark_error, config.dark_hot_sigma, sigma, is_hot)
-        flags = flags | is_hot * np.uint8(PixelFlag.HOT)
+        dark, error, before = calibrated.dark_e, calibrated.dark_error_e, flags
+        is_known, flags = error is not None, np.empty_like(before)
+        limits = config.dark_error, config.dark_hot_sigma
+        add_dark_noise(dark, error if is_known else dark, is_known, *limits, before, np.uint8(PixelFlag.HOT), sigma, flags)
     freeze(image, sigma, flags)
-    facts = replace(calibrated.facts, background_e=typical(background), noise_e=noise)
+    facts = replace(calibrated.facts, background_e=float(np.median(sky)), noise_e=noise)
     return Flattened(facts, image, sigma, flags, calibrated.step_e, cells)
 
 
-def _without_background(
+def _subtract_background(
     image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """An image less its background, that background, the noise of the mesh's cells, and its map."""
+) -> tuple[SmoothMap, np.ndarray, np.ndarray]:
+    """Take the background off an image in place; what it was, the noise of the mesh's cells, and its map."""
     background, cells = background_and_noise_cells(image, flags, config, count_step)
-    return image - background, background, cells, noise_map(cells, image.shape)
+    background.subtract_from(image)
+    return background, cells, noise_map(cells, image.shape)

@@ -11,7 +11,8 @@ from itertools import pairwise
 import numpy as np
 
 from sensorproc.config import Flatten
-from sensorproc.onboard.image.background import background_maps, cell_edges, enlarge, filled_smooth, mesh, noise_map, typical
+from sensorproc.onboard.image.background import background_maps, cell_edges, filled_smooth, mesh, noise_map, typical
+from sensorproc.onboard.image.smooth_map import SmoothMap
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Flattened, freeze
 from sensorproc.onboard.stage import stage
@@ -55,9 +56,10 @@ def _without(frame: Flattened, cells: np.ndarray | None, config: Flatten) -> Fla
     if cells is None:
         return frame
     shape = frame.image_e.shape
-    image = frame.image_e - enlarge(cells, shape)
+    image = frame.image_e.copy()
+    SmoothMap.of(cells, shape).subtract_from(image)
     rest, after = background_maps(image, frame.flags, config, frame.step_e)
-    image -= rest
+    rest.subtract_from(image)
     before = frame.sigma_e if frame.noise_cells is None else noise_map(frame.noise_cells, shape)
     sigma = np.sqrt(np.maximum(frame.sigma_e**2 - before**2, np.float32(0.0)) + after**2)
     freeze(image, sigma)

@@ -6,7 +6,8 @@ A mesh of cells rounds a step off over a cell, and leaves a wall of light on one
 import numpy as np
 from scipy import ndimage
 
-from sensorproc.onboard.image.background import MOMENTS_CLIP, line_means
+from sensorproc.onboard.image.background import MOMENTS_CLIP
+from sensorproc.onboard.image.lines import LineSums, line_means
 
 REACH_PX = 8  # Lines on either side whose levels tell a step,
 NEAR_PX = 2  # and those next to it, which must tell as much of it:
@@ -26,13 +27,12 @@ def amplifier_levels(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray) ->
 
     ``image`` (ny, nx) is without background, ``sigma`` its noise.
     """
-    good, left = flags == 0, image
-    levels = None
+    good, left, levels = flags == 0, image, None
     for clip in (LARGE_CLIP, MOMENTS_CLIP):
-        z = _in_sigmas(left, sigma, good, clip)
+        sums = LineSums.of(left, sigma, flags, clip)
         for across in (False, True):
             for _ in range(MOST_STEPS):
-                at = _place(z.T, good.T) if across else _place(z, good)
+                at = _place(sums.levels(across, MIN_LINE_PX))
                 turned = (left.T, sigma.T, good.T) if across else (left, sigma, good)
                 heights = None if at is None else _heights_at(*turned, at)
                 if at is None or heights is None:
@@ -41,16 +41,8 @@ def amplifier_levels(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray) ->
                     levels, left = np.zeros_like(image), image.copy()
                 for part, sign in ((left, -1.0), (levels, 1.0)):
                     _add_step(part.T if across else part, at, sign * heights)
-                z = _in_sigmas(left, sigma, good, clip)
+                sums = LineSums.of(left, sigma, flags, clip)
     return levels
-
-
-def _in_sigmas(image: np.ndarray, sigma: np.ndarray, good: np.ndarray, clip: float) -> np.ndarray:
-    """An image in sigmas of its pixels, clipped; zero where a pixel tells nothing."""
-    z = image / sigma
-    np.clip(z, -clip, clip, out=z)
-    np.copyto(z, 0.0, where=~good)  # whatever a bad pixel holds
-    return z
 
 
 def _add_step(image: np.ndarray, at: int, heights: np.ndarray) -> None:
@@ -64,9 +56,8 @@ def _halves(image: np.ndarray) -> tuple[slice, slice]:
     return np.s_[:middle], np.s_[middle:]
 
 
-def _place(z: np.ndarray, good: np.ndarray) -> int | None:
-    """The column at which the clearest step may be, None if there is none."""
-    levels = _levels(z, good)
+def _place(levels: np.ndarray) -> int | None:
+    """The column at which the clearest step of some ``levels`` (2, n) of halves of columns may be, None if there is none."""
     steps, noise = _steps(levels)
     if not steps.size:
         return None
@@ -104,15 +95,6 @@ def _heights_at(image: np.ndarray, sigma: np.ndarray, good: np.ndarray, at: int)
         return None
     is_step = edges[higher] / heights[higher] > SHARP and lasting[higher] / heights[higher] > LASTING
     return heights if is_step else None
-
-
-def _levels(z: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """Levels (2, n) of the upper and the lower halves of all columns, in sigmas of a pixel; NaN where too few pixels are good."""
-    levels = []
-    for rows in _halves(z):
-        n = np.count_nonzero(good[rows], axis=0)
-        levels.append(np.where(n >= MIN_LINE_PX, z[rows].sum(axis=0) / np.maximum(n, 1), np.nan))
-    return np.array(levels, float)
 
 
 def _steps(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

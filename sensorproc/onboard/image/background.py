@@ -1,30 +1,31 @@
 """Background and noise maps on a mesh of cells."""
 
-import cv2
 import numpy as np
 from scipy import ndimage
 
 from sensorproc.config import Flatten
 from sensorproc.errors import FrameSetRejected
+from sensorproc.onboard.image.smooth_map import SmoothMap
 from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 
 MOMENTS_CLIP = 3.5  # Mean and rms are those of the pixels within so many sigmas,
 MOMENTS_RMS = 0.99694  # in which a unit normal has this rms.
+SAMPLED = 3  # Every so manieth pixel either way tells what is typical.
 CLIP_ROUNDS, LEAST_SAMPLES = 4, 100  # Rounds of clipping, and numbers without which an rms tells nothing.
 
 
 def background_maps(
     image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Background and noise maps (ny, nx) float32 of an image with sources: medians and lower quantiles. ``count_step`` is the
-    smallest difference that its numbers can have, where that is known. Raises as :func:`background_and_noise_cells`."""
+) -> tuple[SmoothMap, np.ndarray]:
+    """Background, and a map (ny, nx) float32 of the noise, of an image with sources: medians and lower quantiles. ``count_step`` is
+    the smallest difference that its numbers can have, where that is known. Raises as :func:`background_and_noise_cells`."""
     background, cells = background_and_noise_cells(image, flags, config, count_step)
     return background, noise_map(cells, image.shape)
 
 
 def background_and_noise_cells(
     image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[SmoothMap, np.ndarray]:
     """The same background, and the noise of the mesh's cells (cells_y, cells_x) float32, of which :func:`noise_map` makes a map.
 
     Raises
@@ -37,14 +38,14 @@ def background_and_noise_cells(
     slopes2 = sum(np.gradient(smooth, axis=axis) ** 2 for axis in (0, 1) if smooth.shape[axis] > 1)
     # within a cell a slope spreads the sky evenly, which is no noise
     sigma = np.sqrt(np.maximum(sigma * sigma - slopes2 / np.float32(12.0), 0.5 * sigma * sigma))
-    return enlarge(smooth, image.shape), filled_smooth(sigma, usable)
+    return SmoothMap.of(smooth, image.shape), filled_smooth(sigma, usable)
 
 
-def residual_background(image: np.ndarray, flags: np.ndarray, config: Flatten) -> np.ndarray:
-    """Background map (ny, nx) float32 of a residual without sources, by clipped means: its median would be low by the skewness of
+def residual_background(image: np.ndarray, flags: np.ndarray, config: Flatten) -> SmoothMap:
+    """Background of a residual (ny, nx) without sources, by clipped means: its median would be low by the skewness of
     photon noise. No cell is an outlier there, and smoothing the mesh would bend the background it follows."""
     mean, _, usable = _residual_mesh(image, flags, config)
-    return enlarge(_filled(mean, usable), image.shape)
+    return SmoothMap.of(_filled(mean, usable), image.shape)
 
 
 def residual_noise(image: np.ndarray, flags: np.ndarray, config: Flatten) -> np.ndarray:
@@ -65,7 +66,7 @@ def cell_means(
     shape = len(edges_y) - 1, len(edges_x) - 1
     mean, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
     count = np.empty(shape, np.int64)
-    scale = 1.4826 * float(np.median(np.abs(_some(image))))
+    scale = 1.4826 * float(np.median(np.abs(image[::SAMPLED, ::SAMPLED])))
     cell_moments(image, flags, edges_y, edges_x, scale, MOMENTS_CLIP, MOMENTS_RMS, mean, sigma, count)
     return mean, sigma, count
 
@@ -84,16 +85,13 @@ def _usable_mesh(
 
 def noise_map(cells: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Noise of every pixel (ny, nx) float32 from that of cells."""
-    return np.maximum(enlarge(cells, shape), 0.5 * cells.min())
+    noise = SmoothMap.of(cells, shape).drawn()
+    return np.maximum(noise, 0.5 * cells.min(), out=noise)
 
 
 def typical(image: np.ndarray) -> float:
-    """Median of every third pixel of a map: all of them would cost more than the filter that made it."""
-    return float(np.median(_some(image)))
-
-
-def _some(image: np.ndarray) -> np.ndarray:
-    return image[::3, ::3]
+    """Median of some pixels of a map: all of them would cost more than the filter that made it."""
+    return float(np.median(image[::SAMPLED, ::SAMPLED]))
 
 
 def mesh(
@@ -125,35 +123,6 @@ def _filled(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
         return values
     nearest = ndimage.distance_transform_edt(~usable, return_distances=False, return_indices=True)
     return values[tuple(nearest)]
-
-
-def _one_more(rows: np.ndarray) -> np.ndarray:
-    """One more row of cells at either end, as steep as the gentler of the two steps before; level where those disagree."""
-    ends = []
-    for a, b, c in ((rows[0], rows[1], rows[2]), (rows[-1], rows[-2], rows[-3])):
-        last, before = a - b, b - c
-        ends.append(a + np.where(last * before > 0, np.sign(last) * np.minimum(np.abs(last), np.abs(before)), np.float32(0.0)))
-    return np.concatenate([ends[0][None], rows, ends[1][None]])
-
-
-def enlarge(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A map (ny, nx) through the cells' middles; beyond the outermost ones it goes on: a gradient ends at no edge."""
-    if min(values.shape) < 4:
-        return cv2.resize(values, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    beyond = _one_more(_one_more(values).T).T
-    ny, nx = ((size * (n + 2) + n - 1) // n for size, n in zip(shape, values.shape, strict=True))  # a cell more at every edge
-    wide = cv2.resize(np.ascontiguousarray(beyond), (nx, ny), interpolation=cv2.INTER_CUBIC)
-    y0, x0 = (ny - shape[0]) // 2, (nx - shape[1]) // 2
-    return np.ascontiguousarray(wide[y0 : y0 + shape[0], x0 : x0 + shape[1]])
-
-
-def line_means(part: np.ndarray, reach: float) -> np.ndarray:
-    """Levels (m,) of lines (n, m): means of what lies within ``reach`` of their medians, which a coarse converter gives in whole
-    steps only. NaN in ``part`` says nothing, and is the level of a line that says nothing."""
-    known = np.isfinite(part).any(axis=0)
-    middle = np.where(known, np.nanmedian(np.where(known, part, 0.0), axis=0), np.nan)
-    near = np.abs(part - middle) <= reach
-    return np.asarray(np.where(known, np.where(near, part, 0.0).sum(axis=0) / np.maximum(near.sum(axis=0), 1), np.nan))
 
 
 def clipped_rms(z: np.ndarray) -> float:

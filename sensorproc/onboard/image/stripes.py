@@ -3,6 +3,7 @@
 import numpy as np
 
 from sensorproc.onboard.image.background import MOMENTS_CLIP, cell_means
+from sensorproc.onboard.image.lines import LineSums
 
 MIN_LINE_PX = 64  # A row or column needs so many good pixels before its own level is trusted.
 PART_PX, MIN_PART_PX = 64, 24  # Parts of a line must agree in their level; each needs so many good pixels.
@@ -18,17 +19,16 @@ HARMFUL = 0.03  # and by so much of a pixel's variance: finer stripes hide no st
 def is_striped(image: np.ndarray, sigma: np.ndarray, flags: np.ndarray) -> bool:
     """Whether rows or columns of an image without background (ny, nx) differ by more than pixels' scatter explains, in units
     of the noise ``sigma``."""
-    z = np.clip(image / sigma, -MOMENTS_CLIP, MOMENTS_CLIP)
-    good = flags == 0
-    z[~good] = 0.0
-    own2 = float((z * z).sum()) / max(int(good.sum()), 1)  # warm pixels scatter more than the noise
-    for axis in (0, 1):
-        n = good.sum(axis=axis)
-        means = (z.sum(axis=axis) / np.maximum(n, 1))[n >= MIN_LINE_PX]
+    sums = LineSums.of(image, sigma, flags, MOMENTS_CLIP)
+    own2 = sums.power  # warm pixels scatter more than the noise
+    for across in (False, True):
+        total, n = sums.whole(across)
+        known = n >= MIN_LINE_PX
+        means = total[known] / n[known]
         if len(means) < MIN_LINE_PX:
             continue
         jumps2 = 0.5 * (1.4826 * float(np.median(np.abs(np.diff(means))))) ** 2  # sky and stars change slowly
-        own_mean2 = own2 / float(n[n >= MIN_LINE_PX].mean())
+        own_mean2 = own2 / float(n[known].mean())
         if jumps2 > max(SEEN * own_mean2, own_mean2 + HARMFUL * own2):
             return True
     return False

@@ -35,21 +35,22 @@ def total_noise(sigma, light, clutter, is_saturated, scale, photons, errors, noi
             noise[y, x] = math.sqrt(own * own + per_light * light[y, x] + model * model)
 
 
-@kernel(void(ro(f4, 2), ro(f4, 2), ro(f4, 2), boolean, f8, f8, out(f4, 2), out(boolean, 2)))
-def add_dark_noise(sky, dark, error, is_known, share, hot_sigma, sigma, is_hot):
-    """``sigma`` (ny, nx) of the ``sky`` and of ``dark`` charge: of its electrons, and of its ``error``, or of ``share`` of it
-    where that is not known. ``is_hot``: where the known error, or else all that the dark adds, is more than ``hot_sigma`` times
-    the sky's."""
-    ny, nx = sky.shape
+@kernel(void(ro(f4, 2), ro(f4, 2), boolean, f8, f8, ro(u1, 2), u1, out(f4, 2), out(u1, 2)))
+def add_dark_noise(dark, error, is_known, share, hot_sigma, flags, hot, sigma, flagged):
+    """Add the noise of ``dark`` charge to ``sigma`` (ny, nx), that of the sky: of its electrons, and of its ``error``, or of
+    ``share`` of it where that is not known. ``flagged`` are the ``flags``, and ``hot`` where the known error, or else all that the
+    dark adds, is more than ``hot_sigma`` times the sky's."""
+    ny, nx = sigma.shape
     part, most = f4(share), f4(hot_sigma)
     for y in range(ny):
         for x in range(nx):
             signal = max(dark[y, x], f4(0.0))
             wrong = error[y, x] if is_known else part * signal
             variance = signal + wrong * wrong
-            limit = most * sky[y, x]
-            is_hot[y, x] = (wrong * wrong if is_known else variance) > limit * limit
-            sigma[y, x] = math.sqrt(sky[y, x] * sky[y, x] + variance)
+            sky2 = sigma[y, x] * sigma[y, x]
+            is_hot = (wrong * wrong if is_known else variance) > most * most * sky2
+            flagged[y, x] = flags[y, x] | (hot if is_hot else u1(0))
+            sigma[y, x] = math.sqrt(sky2 + variance)
 
 
 @kernel(void(ro(f4, 2), ro(f4, 2), ro(f4, 2), f8, out(f4, 2)))

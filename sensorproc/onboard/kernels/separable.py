@@ -1,4 +1,5 @@
-"""The matched filter of a round point in one pass: numerator and variance, down the columns and along the rows."""
+"""What is done down the columns and along the rows apart: the matched filter of a round point in one pass, numerator and variance,
+and maps between the rows of a mesh."""
 
 import math
 
@@ -83,3 +84,25 @@ def point_snr(image, weight, taps, least, snr):
         for x in range(nx):
             value = psi[x] / f4(math.sqrt(max(phi[x], least)))
             row[x] = value if phi[x] > least else zero
+
+
+@kernel(void(ro(f4, 2), ro(i8, 2), ro(f4, 2), out(f4, 2)))
+def mix_rows(rows, which, parts, mixed):
+    """``mixed`` (ny, nx): each row the sum of four ``rows`` (m, nx), ``which`` (ny, 4) of them times ``parts`` (ny, 4)."""
+    for y in range(len(mixed)):
+        a, b, c, d = rows[which[y, 0]], rows[which[y, 1]], rows[which[y, 2]], rows[which[y, 3]]
+        p, q, r, s = parts[y, 0], parts[y, 1], parts[y, 2], parts[y, 3]
+        line = mixed[y]
+        for x in range(len(line)):
+            line[x] = p * a[x] + q * b[x] + r * c[x] + s * d[x]
+
+
+@kernel(void(ro(f4, 2), ro(i8, 2), ro(f4, 2), out(f4, 2)))
+def subtract_mixed(rows, which, parts, image):
+    """``image`` (ny, nx) less what :func:`mix_rows` gives, in place."""
+    for y in range(len(image)):
+        a, b, c, d = rows[which[y, 0]], rows[which[y, 1]], rows[which[y, 2]], rows[which[y, 3]]
+        p, q, r, s = parts[y, 0], parts[y, 1], parts[y, 2], parts[y, 3]
+        line = image[y]
+        for x in range(len(line)):
+            line[x] -= p * a[x] + q * b[x] + r * c[x] + s * d[x]

@@ -3,8 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from sensorproc.onboard.kernels.psf_profile import residual_profile
-from sensorproc.onboard.kernels.star_bank import PHASES, fill_bank
+from sensorproc.onboard.kernels.star_bank import PHASES, fill_bank, residual_profile
 from sensorproc.onboard.products import Trail
 from sensorproc.onboard.stars.psf import Psf
 

@@ -53,7 +53,7 @@ def static_sky_plane(
     unseen = (count < config.min_overlap_frames).astype(np.uint8)
     share = np.sqrt(np.maximum(count, 1).astype(np.float32) / np.float32(INNER_HALF))
     level, noise = background_maps(steady * share, unseen, flatten)
-    steady = np.where(unseen == 0, steady - level / share, np.float32(0.0))
+    steady = np.where(unseen == 0, steady - level.drawn() / share, np.float32(0.0))
     return Plane(x0, y0, steady, noise / share, count)
 
 

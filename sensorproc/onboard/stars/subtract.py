@@ -177,7 +177,7 @@ def _residual(
     image -= clutter
     star_free = flags | ((light > STAR_FREE_SIGMA * flat.sigma_e) | (clutter != 0)).astype(np.uint8)
     subtract_stripes(image, star_free, flags, psf.filter_px)
-    image -= residual_background(image, star_free, flatten)
+    residual_background(image, star_free, flatten).subtract_from(image)
     star_snr = (light / np.float32(flat.facts.noise_e)).astype(np.float16)
     scale = _noise_scale(image, flat.sigma_e, star_free)
     near_saturation = _near_saturation(flat.flags, known.saturated_reach_px)
@@ -191,7 +191,7 @@ def _residual(
     excess = filtered_noise(image, weight, flags, s, flatten)
     if excess is not None:
         weight /= excess**2
-    freeze(image, weight, flags, star_snr)
+    freeze(star_snr)
     registration = replace(
         registered.registration,
         psf_sigma_px=s,
