@@ -3,9 +3,9 @@
 A frame's pixels belong to one stage at a time. Prepared frames are handed over to the search of their set, and solved ones to the
 subtraction of stars, which gives the memory of each back as soon as its residual exists. What stays of a frame is free of pixels:
 its facts, its registration, its solution. Residuals lie in two cubes, of pixels and of their weights, and belong to one stage
-after the other, each of which changes them in place, until they are stacked: they are frozen then, and the products of a set hold
-them until the set has been looked at. No other stage changes the arrays or the lists that it is given; what the null search hides,
-and the signs of pixels it turns, are put back inside one ``with`` block.
+after the other, each of which changes them in place, until they are stacked: they are frozen then, and the products of a set
+hold them until the set has been looked at. No other stage changes the arrays or the lists that it is given; what the null search
+hides, and the signs of pixels it turns, are put back inside one ``with`` block.
 """
 
 from collections.abc import Iterable, Iterator

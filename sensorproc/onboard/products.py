@@ -75,11 +75,11 @@ class Calibrated:
 
 @dataclass(frozen=True, eq=False)
 class Flattened:
-    """Electrons above the background; ``sigma_e`` (ny, nx) is the noise without sources."""
+    """Electrons above the background; ``weight`` (ny, nx) is 1/variance of the noise without sources [e-^-2], 0 where flagged."""
 
     facts: FrameFacts
     image_e: Image
-    sigma_e: Image
+    weight: Image
     flags: np.ndarray
     step_e: float = 0.0  # of the converter
     noise_cells: Image | None = None  # what the frame's own scatter has told of the noise, by the mesh's cells (m, n)
@@ -91,6 +91,11 @@ class Flattened:
     @property
     def t_mid_tai_ns(self) -> int:
         return self.facts.t_mid_tai_ns
+
+    def sigma_e(self, where: tuple) -> np.ndarray:
+        """Noise of some pixels [e-]: the frame's typical one where they are flagged."""
+        weight = self.weight[where]
+        return np.where(weight > 0.0, 1.0 / np.sqrt(np.maximum(weight, np.float32(1e-30))), np.float32(self.facts.noise_e))
 
 
 @dataclass(frozen=True, eq=False)

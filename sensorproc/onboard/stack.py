@@ -108,8 +108,8 @@ class Stack:
 
 @stage(bytes_px=4)
 def stack(residuals: Sequence[Residual], cadence_s: float, rest_sigma: float) -> Stack:
-    """Cubes of a set, of which its frames are views: the arrays of ``residuals`` where those lie one after the other already. From
-    here on nothing changes them."""
+    """Cubes of a set, of which its frames are views: the arrays of ``residuals`` where those lie one after the other already.
+    From here on nothing changes them."""
     registrations = [frame.registration for frame in residuals]
     exposure_s = residuals[0].facts.exposure_s
     image_e, weight = as_cube([r.image_e for r in residuals]), as_cube([r.weight for r in residuals])

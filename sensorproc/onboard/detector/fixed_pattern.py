@@ -22,6 +22,7 @@ from sensorproc.onboard.image.background import residual_background, residual_no
 from sensorproc.onboard.image.cosmic_rays import OPTICAL_MARGIN
 from sensorproc.onboard.image.matched_filter import template, through
 from sensorproc.onboard.image.thermal_scale import MEDIAN_VARIANCE, thermal_scale
+from sensorproc.onboard.kernels.filtered import to_weights
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.kernels.sorting import temporal_median
 from sensorproc.onboard.products import MIN_FRAMES, Flattened, FrameFacts, OwnPattern, Trail, freeze
@@ -49,7 +50,7 @@ def subtract_fixed_pattern(
     known = learnt_of(learnt, frames[0].facts.shape) if exposure_s > 0.0 else None
     scales = None if known is None else np.array([f.facts.dark_scale * f.facts.exposure_s / exposure_s for f in frames])
     pattern, scales = fixed_pattern(frames, fwhm_px * FWHM_TO_SIGMA, scales)
-    variance = frames[0].sigma_e * frames[0].sigma_e
+    variance = frames[0].sigma_e(np.s_[:, :]) ** 2
     information = np.float32((scales**2).sum()) / np.maximum(variance, np.float32(1e-12))
     prior = np.zeros_like(pattern) if known is None else known.information / np.float32(exposure_s**2)
     surprise = pattern * pattern * information * prior > SURPRISE**2 * (MEDIAN_VARIANCE * prior + information)
@@ -99,8 +100,10 @@ def _without(frame: Flattened, pattern: np.ndarray, charge: np.ndarray, config: 
     root = np.sqrt(electrons) if facts.is_gain_known else np.ones_like(image)
     residual_background(image, frame.flags, config).subtract_from(image)
     sigma = root * residual_noise(image / root, frame.flags, config)
+    facts = replace(facts, noise_e=typical(sigma))
+    to_weights(frame.flags, sigma)
     freeze(image, sigma)
-    return Flattened(replace(facts, noise_e=typical(sigma)), image, sigma, frame.flags)
+    return Flattened(facts, image, sigma, frame.flags)
 
 
 def fixed_pattern(frames: list[Flattened], s: float, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +121,8 @@ def fixed_pattern(frames: list[Flattened], s: float, known: np.ndarray | None = 
             scales = _scales(cube, invalid, np.where((count >= MIN_FRAMES) & ~grown, median, np.float32(0.0)))
     # around a source: only pixels sharper than any PSF, and of them what sticks out
     sharp, clear = np.zeros((ny, nx), np.uint8), np.zeros((ny, nx), np.uint8)
-    flag_sharp(median, np.full((ny, nx), noise_e, np.float32), clear, s, BRIGHT_SIGMA, OPTICAL_MARGIN, 0.0, np.uint8(1), sharp)
+    weight = np.full((ny, nx), noise_e**-2, np.float32)
+    flag_sharp(median, weight, clear, s, BRIGHT_SIGMA, OPTICAL_MARGIN, 0.0, np.uint8(1), sharp)
     excess = np.where(sharp > 0, median - cv2.medianBlur(median, NEIGHBOURHOOD_PX), np.float32(0.0))
     return np.where(count < MIN_FRAMES, np.float32(0.0), np.where(grown, excess, median)), scales
 

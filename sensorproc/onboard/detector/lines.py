@@ -74,7 +74,7 @@ def _add_columns(lines: np.ndarray, pixel: np.ndarray, frames: list[tuple[np.nda
 
 
 def _bright(sign: np.float32, level: np.ndarray, pixel: np.ndarray, where: np.ndarray, run: Run) -> np.ndarray:
-    """In which places (ny, m) bool of some columns of a map the run is bright, ``sign`` times ``level`` (ny, nx), as a line is."""
+    """Where (ny, m) bool in some columns of a map the run is bright, ``sign`` times ``level`` (ny, nx), as a line is."""
     bright, beside = sign * level[:, where], np.zeros((len(level), len(where)), np.float32)
     for shift in (-BESIDE_PX, BESIDE_PX):
         inside = (where + shift >= 0) & (where + shift < level.shape[1])

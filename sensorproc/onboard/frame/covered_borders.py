@@ -7,6 +7,7 @@ import numpy as np
 
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.lines import line_means
+from sensorproc.onboard.image.matched_filter import without
 from sensorproc.onboard.products import Flattened, freeze
 
 HALF_LIT_PX = 3  # Pixels next to the cover that are half lit: over them its edge rises, light falls off more slowly.
@@ -49,8 +50,9 @@ def _without_lines(frame: Flattened, columns: np.ndarray, rows: np.ndarray) -> F
     flags = frame.flags | (columns[None, :] | rows[:, None]) * np.uint8(PixelFlag.NO_DATA)
     if (flags == frame.flags).all():
         return frame
-    freeze(flags)
-    return replace(frame, flags=flags)
+    weight = without(frame.weight, flags)
+    freeze(flags, weight)
+    return replace(frame, flags=flags, weight=weight)
 
 
 def _covered(image: np.ndarray, usable: np.ndarray, most: float) -> tuple[int, int]:

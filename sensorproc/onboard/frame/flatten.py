@@ -11,7 +11,7 @@ from sensorproc.onboard.image.amplifiers import amplifier_levels
 from sensorproc.onboard.image.background import SAMPLED, background_and_noise_cells, noise_map, typical
 from sensorproc.onboard.image.smooth_map import SmoothMap
 from sensorproc.onboard.image.stripes import is_striped, subtract_stripes
-from sensorproc.onboard.kernels.filtered import add_dark_noise
+from sensorproc.onboard.kernels.filtered import add_dark_noise, to_weights
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
 from sensorproc.onboard.stage import stage
 
@@ -50,6 +50,7 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
         is_known, flags = error is not None, np.empty_like(before)
         limits = config.dark_error, config.dark_hot_sigma
         add_dark_noise(dark, error if is_known else dark, is_known, *limits, before, np.uint8(PixelFlag.HOT), sigma, flags)
+    to_weights(flags, sigma)
     freeze(image, sigma, flags)
     facts = replace(calibrated.facts, background_e=float(np.median(sky)), noise_e=noise)
     return Flattened(facts, image, sigma, flags, calibrated.step_e, cells)

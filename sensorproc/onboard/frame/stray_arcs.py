@@ -15,6 +15,7 @@ from sensorproc.onboard.image.background import background_maps, cell_edges, fil
 from sensorproc.onboard.image.smooth_map import SmoothMap
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Flattened, freeze
+from sensorproc.onboard.stack import typical_weight
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
@@ -36,7 +37,8 @@ def follow_arcs(frames: HandOver[Flattened], config: Flatten) -> list[Flattened]
 def lit_share(frame: Flattened, config: Flatten) -> float:
     """Part of the cells that are uneven, of those in some rows of them; none if all hold too little."""
     cells = what_is_left(frame, config, ROWS_LOOKED_AT)
-    return 0.0 if cells is None else float((np.abs(cells) > UNEVEN * typical(frame.sigma_e)).mean())
+    noise_e = 1.0 / np.sqrt(typical_weight(frame.weight))
+    return 0.0 if cells is None else float((np.abs(cells) > UNEVEN * noise_e).mean())
 
 
 def what_is_left(frame: Flattened, config: Flatten, n_rows: int | None = None) -> np.ndarray | None:
@@ -60,7 +62,9 @@ def _without(frame: Flattened, cells: np.ndarray | None, config: Flatten) -> Fla
     SmoothMap.of(cells, shape).subtract_from(image)
     rest, after = background_maps(image, frame.flags, config, frame.step_e)
     rest.subtract_from(image)
-    before = frame.sigma_e if frame.noise_cells is None else noise_map(frame.noise_cells, shape)
-    sigma = np.sqrt(np.maximum(frame.sigma_e**2 - before**2, np.float32(0.0)) + after**2)
-    freeze(image, sigma)
-    return replace(frame, facts=replace(frame.facts, noise_e=typical(after)), image_e=image, sigma_e=sigma)
+    variance = 1.0 / np.where(frame.weight > 0.0, frame.weight, np.float32(np.inf))
+    before2 = variance if frame.noise_cells is None else noise_map(frame.noise_cells, shape) ** 2
+    variance = np.maximum(variance - before2, np.float32(0.0)) + after**2
+    weight = np.where(frame.weight > 0.0, 1.0 / variance, np.float32(0.0))
+    freeze(image, weight)
+    return replace(frame, facts=replace(frame.facts, noise_e=typical(after)), image_e=image, weight=weight)

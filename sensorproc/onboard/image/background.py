@@ -17,8 +17,8 @@ CLIP_ROUNDS, LEAST_SAMPLES = 4, 100  # Rounds of clipping, and numbers without w
 def background_maps(
     image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float = 0.0
 ) -> tuple[SmoothMap, np.ndarray]:
-    """Background, and a map (ny, nx) float32 of the noise, of an image with sources: medians and lower quantiles. ``count_step`` is
-    the smallest difference that its numbers can have, where that is known. Raises as :func:`background_and_noise_cells`."""
+    """Background, and a map (ny, nx) float32 of the noise, of an image with sources: medians and lower quantiles. ``count_step``
+    is the smallest difference that its numbers can have, where that is known. Raises as :func:`background_and_noise_cells`."""
     background, cells = background_and_noise_cells(image, flags, config, count_step)
     return background, noise_map(cells, image.shape)
 

@@ -19,29 +19,33 @@ def spikes(flattened: Flattened, s: float) -> np.ndarray:
     marked = flattened.flags.copy()
     gain_noise = 1.0
     arguments = (s, SPIKE_SIGMA, OPTICAL_MARGIN, gain_noise, np.uint8(PixelFlag.COSMIC_RAY))
-    flag_sharp(flattened.image_e, flattened.sigma_e, flattened.flags, *arguments, marked)
+    flag_sharp(flattened.image_e, flattened.weight, flattened.flags, *arguments, marked)
     return marked
 
 
 def reject_outliers(
-    image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: float, config: CosmicRays
+    image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, config: CosmicRays
 ) -> tuple[np.ndarray, int]:
-    """Flags with COSMIC_RAY added, and how many pixels were sharper than the PSF. Strong ones take neighbours along."""
+    """Flags of an image with COSMIC_RAY added, and how many pixels were sharper than the PSF. Strong ones take neighbours along."""
     marked = flags.copy()
     bit = np.uint8(PixelFlag.COSMIC_RAY)
-    n = flag_sharp(image, noise, flags, s, config.outlier_sigma, config.sharpness_margin, 1.0, bit, marked)
+    n = flag_sharp(image, weight, flags, s, config.outlier_sigma, config.sharpness_margin, 1.0, bit, marked)
     if s > RESOLVED_SIGMA_PX:
-        hits = _compact_hits(image, noise, marked, s, config.outlier_sigma + 1.0)
+        hits = _compact_hits(image, weight, marked, s, config.outlier_sigma + 1.0)
         n += int(((hits > 0) & (marked == 0)).sum())
         marked |= hits * bit
-    strong = ((marked & bit) != 0) & (image > 3.0 * config.outlier_sigma * noise)
-    grown = cv2.dilate(strong.astype(np.uint8), np.ones((3, 3), np.uint8))
-    return marked | grown * bit, n
+    rows, columns = np.nonzero(marked & bit)
+    strong = image[rows, columns] * np.sqrt(weight[rows, columns]) > 3.0 * config.outlier_sigma
+    ny, nx = image.shape
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            marked[(rows[strong] + dy).clip(0, ny - 1), (columns[strong] + dx).clip(0, nx - 1)] |= bit
+    return marked, n
 
 
-def _compact_hits(image: np.ndarray, noise: np.ndarray, flags: np.ndarray, s: float, threshold: float) -> np.ndarray:
+def _compact_hits(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, threshold: float) -> np.ndarray:
     """Blobs of several pixels that a filter of half the PSF's width fits better than the PSF itself."""
-    z = np.where(flags == 0, image / noise, np.float32(0.0))
+    z = np.where(flags == 0, image * np.sqrt(weight), np.float32(0.0))
     good = (flags == 0).astype(np.float32)
     maps = []
     for width in (s, 0.5 * s):

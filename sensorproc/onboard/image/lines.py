@@ -9,8 +9,8 @@ from sensorproc.onboard.kernels.lines import line_sums, means_near_medians
 
 @dataclass(frozen=True, eq=False)
 class LineSums:
-    """Sums of good pixels' clipped SNR over the halves of all lines, and how many they are: of columns (2, nx), upper and lower, of
-    rows (2, ny), left and right. ``power`` is the mean square of all."""
+    """Sums of good pixels' clipped SNR over the halves of all lines, and how many they are: of columns (2, nx), upper and lower,
+    of rows (2, ny), left and right. ``power`` is the mean square of all."""
 
     columns: np.ndarray
     rows: np.ndarray

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from sensorproc.onboard.kernels.filtered import to_snr, weights
+from sensorproc.onboard.kernels.filtered import to_snr, unflagged
 from sensorproc.onboard.kernels.separable import point_snr
 from sensorproc.onboard.kernels.trail import draw_trail
 from sensorproc.onboard.products import Residual, Trail
@@ -36,11 +36,11 @@ def through(z: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return np.asarray(correlate(z, kernel) / np.float32(np.sqrt((kernel * kernel).sum())))
 
 
-def inverse_variance(sigma_e: np.ndarray, flags: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
-    """Weight (ny, nx) float32 of every pixel, in ``weight`` if it is given: 1/variance, 0 where flagged."""
-    weight = np.empty(sigma_e.shape, np.float32) if weight is None else weight
-    weights(sigma_e, flags, weight)
-    return weight
+def without(weight: np.ndarray, flags: np.ndarray) -> np.ndarray:
+    """The weight (ny, nx) float32 of every pixel, 0 where flagged."""
+    kept = np.empty(weight.shape, np.float32)
+    unflagged(weight, flags, kept)
+    return kept
 
 
 def filtered(image: np.ndarray, weight: np.ndarray, kernel: np.ndarray, least: float) -> np.ndarray:

@@ -13,8 +13,8 @@ FEW_CELLS = 4  # Fewer either way are joined by straight lines.
 
 @dataclass(frozen=True, eq=False)
 class SmoothMap:
-    """``rows`` (m, nx) float32 of the mesh's cells, drawn out along x, and of which four, ``which`` (ny, 4) int64, every row of the
-    map is made, times ``parts`` (ny, 4) float32."""
+    """``rows`` (m, nx) float32 of the mesh's cells, drawn out along x, and of which four, ``which`` (ny, 4) int64, every row of
+    the map is made, times ``parts`` (ny, 4) float32."""
 
     rows: np.ndarray
     which: np.ndarray

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
+from sensorproc.onboard.image.matched_filter import filtered, template, without
 from sensorproc.onboard.kernels.filtered import best_near
 from sensorproc.onboard.kernels.peaks import local_maxima
 from sensorproc.onboard.kernels.trail import draw_trail
@@ -16,7 +16,7 @@ TRAIL_GAIN = 1.02  # If a trail misfits so many times worse than the best point,
 
 def significance(flattened: Flattened, flags: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Matched-filter SNR of every pixel for the given template, flagged pixels left out."""
-    return filtered(flattened.image_e, inverse_variance(flattened.sigma_e, flags), kernel, STAR_ENERGY)
+    return filtered(flattened.image_e, without(flattened.weight, flags), kernel, STAR_ENERGY)
 
 
 def find_stars(snr: np.ndarray, threshold: float, radius: int, n_max: int) -> np.ndarray:
@@ -42,7 +42,7 @@ def wide_enough(stars: np.ndarray, flattened: Flattened, flags: np.ndarray, trai
     expected = 2.0 * s * narrow / (s * s + narrow * narrow)
     kernel = template(trail, narrow)
     least = STAR_ENERGY * float((kernel.astype(np.float32) ** 2).sum()) / flattened.facts.noise_e**2
-    sharpest = snr_near(flattened.image_e, inverse_variance(flattened.sigma_e, flags), kernel, stars, least)
+    sharpest = snr_near(flattened.image_e, without(flattened.weight, flags), kernel, stars, least)
     return stars[sharpest < (0.75 + 0.25 * expected) * stars[:, 2] + 2.0]
 
 

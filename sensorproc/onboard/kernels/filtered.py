@@ -7,39 +7,74 @@ import numpy as np
 from sensorproc.onboard.kernels.jit import boolean, f4, f8, i1, i8, kernel, out, ro, triple, u1, void
 
 
-@kernel(void(ro(f4, 2), ro(u1, 2), out(f4, 2)))
-def weights(sigma, flags, weight):
-    """``weight``: 1 / sigma^2, 0 where flagged."""
+@kernel(void(ro(u1, 2), out(f4, 2)))
+def to_weights(flags, sigma):
+    """1 / ``sigma``^2 in place, 0 where flagged."""
     ny, nx = sigma.shape
     one = f4(1.0)
     for y in range(ny):
         for x in range(nx):
-            weight[y, x] = one / (sigma[y, x] * sigma[y, x]) if flags[y, x] == 0 else f4(0.0)
+            sigma[y, x] = one / (sigma[y, x] * sigma[y, x]) if flags[y, x] == 0 else f4(0.0)
 
 
-@kernel(void(ro(f4, 2), ro(f4, 2), ro(f4, 2), ro(boolean, 2), f8, f8, triple, out(f4, 2)))
-def total_noise(sigma, light, clutter, is_saturated, scale, photons, errors, noise):
-    """``noise`` (ny, nx) of sky and read-out, ``scale`` times ``sigma``, of the stars' photons, so many to a unit of ``light``,
-    and of their model.
+@kernel(void(ro(f4, 2), ro(u1, 2), out(f4, 2)))
+def unflagged(weight, flags, kept):
+    """``kept``: ``weight``, 0 where flagged."""
+    ny, nx = weight.shape
+    for y in range(ny):
+        for x in range(nx):
+            kept[y, x] = weight[y, x] if flags[y, x] == 0 else f4(0.0)
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), f8, out(boolean, 2)))
+def above(image, weight, snr, bright):
+    """``bright``: where pixels are more than so many of their sigmas, of those that have a weight."""
+    ny, nx = image.shape
+    least2, zero = f4(snr * snr), f4(0.0)
+    for y in range(ny):
+        for x in range(nx):
+            light = max(image[y, x], zero)
+            bright[y, x] = light * light * weight[y, x] > least2
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), ro(f4, 2), ro(boolean, 2), f8, u1, ro(u1, 2), out(f4, 2), out(u1, 2), out(u1, 2)))
+def take_clutter(clutter, light, weight, is_lone, snr, lone, flags, image, flagged, starlit):
+    """Take ``clutter`` off ``image`` (ny, nx). ``flagged`` are the ``flags``, and ``lone`` where it is so; ``starlit`` those, and
+    1 where there is clutter, or starlight of more than ``snr`` sigmas of a pixel's noise."""
+    ny, nx = image.shape
+    most = f4(snr * snr)
+    for y in range(ny):
+        for x in range(nx):
+            image[y, x] -= clutter[y, x]
+            flag = flags[y, x] | (lone if is_lone[y, x] else u1(0))
+            is_lit = light[y, x] * light[y, x] * weight[y, x] > most
+            flagged[y, x] = flag
+            starlit[y, x] = flag | u1(is_lit or clutter[y, x] != f4(0.0))
+
+
+@kernel(void(ro(f4, 2), ro(f4, 2), ro(boolean, 2), f8, f8, triple, out(f4, 2)))
+def add_star_noise(light, clutter, is_saturated, scale, photons, errors, weight):
+    """Add to the noise of sky and read-out, ``scale`` times what ``weight`` (ny, nx) says, that of the stars' photons, so many to
+    a unit of ``light``, and of their model, in place.
 
     ``errors``: of a star's model and of one near a saturated pixel, parts of its light; of what stands still without being a
     star, part of ``clutter``. What is wrong with a star's model shows in what stands still, too: the larger of both counts.
     """
-    ny, nx = sigma.shape
+    ny, nx = weight.shape
     usual, most, unmoved = f4(errors[0]), f4(errors[1]), f4(errors[2])
-    per_light, times = f4(photons), f4(scale)
+    per_light, times2 = f4(photons), f4(scale * scale)
     for y in range(ny):
         for x in range(nx):
-            own = times * sigma[y, x]
+            w = weight[y, x]
             model = max((most if is_saturated[y, x] else usual) * light[y, x], unmoved * abs(clutter[y, x]))
-            noise[y, x] = math.sqrt(own * own + per_light * light[y, x] + model * model)
+            weight[y, x] = w / (times2 + w * (per_light * light[y, x] + model * model))
 
 
 @kernel(void(ro(f4, 2), ro(f4, 2), boolean, f8, f8, ro(u1, 2), u1, out(f4, 2), out(u1, 2)))
 def add_dark_noise(dark, error, is_known, share, hot_sigma, flags, hot, sigma, flagged):
     """Add the noise of ``dark`` charge to ``sigma`` (ny, nx), that of the sky: of its electrons, and of its ``error``, or of
-    ``share`` of it where that is not known. ``flagged`` are the ``flags``, and ``hot`` where the known error, or else all that the
-    dark adds, is more than ``hot_sigma`` times the sky's."""
+    ``share`` of it where that is not known. ``flagged`` are the ``flags``, and ``hot`` where the known error, or else all that
+    the dark adds, is more than ``hot_sigma`` times the sky's."""
     ny, nx = sigma.shape
     part, most = f4(share), f4(hot_sigma)
     for y in range(ny):

@@ -12,11 +12,11 @@ LEVEL_SIGMA = 0.03  # The background under a star may be off by this part of a p
 
 
 @kernel(void(ro(f4, 2), ro(f4, 2), ro(f8, 2), f8, f8, f8, ro(f8, 1), f8, f8, out(f8, 2), out(f8, 3)))
-def psf_scan(image, inverse_variance, places, length, cos, sin, widths, wing_ratio, half, misfit, amplitudes):
+def psf_scan(image, weight, places, length, cos, sin, widths, wing_ratio, half, misfit, amplitudes):
     """``misfit`` (n, w): chi-squared per pixel of star ``places`` (n, 2) with a core of ``widths`` (w,) and a wing
     ``wing_ratio`` times as wide, both trailed; ``amplitudes`` (n, w, 3): core, wing [e-] and level [e-/px].
 
-    Pixels within ``half`` of the trail are used, those of zero ``inverse_variance`` are not; a misfit of 1e30 is no fit.
+    Pixels within ``half`` of the trail are used, those of zero ``weight`` are not; a misfit of 1e30 is no fit.
     """
     ny, nx = image.shape
     normal, rhs, lower, solution, row = np.zeros((3, 3)), np.zeros(3), np.zeros((3, 3)), np.zeros(3), np.ones(3)
@@ -31,7 +31,7 @@ def psf_scan(image, inverse_variance, places, length, cos, sin, widths, wing_rat
             power, count = 0.0, 0
             for v in range(y0, y1):
                 for u in range(x0, x1):
-                    w = inverse_variance[v, u]
+                    w = weight[v, u]
                     if w == 0.0:
                         continue
                     row[0] = trail_value(u - x, v - y, length, cos, sin, widths[i])[0]

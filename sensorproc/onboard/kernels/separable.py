@@ -1,5 +1,5 @@
-"""What is done down the columns and along the rows apart: the matched filter of a round point in one pass, numerator and variance,
-and maps between the rows of a mesh."""
+"""What is done down the columns and along the rows apart: the matched filter of a round point in one pass, numerator and
+variance, and maps between the rows of a mesh."""
 
 import math
 

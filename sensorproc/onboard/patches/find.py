@@ -12,6 +12,7 @@ import numpy as np
 
 from sensorproc.config import Patches
 from sensorproc.flags import PixelFlag
+from sensorproc.onboard.kernels.filtered import above
 from sensorproc.onboard.products import Flattened
 
 SHAPE_ERROR = 0.02  # The middle of a patch's light misses that of the object by this part of its extent.
@@ -58,8 +59,9 @@ class Patch:
 def find_patches(flat: Flattened, s: float, trail_px: float, config: Patches) -> list[Patch]:
     """Patches of a frame that are as large as bright points and larger, largest first."""
     saturated = (flat.flags & np.uint8(PixelFlag.SATURATED)) != 0
-    unusable = (flat.flags & ~np.uint8(PixelFlag.SATURATED)) != 0
-    bright = ((flat.image_e > config.pixel_snr * flat.sigma_e) & ~unusable) | saturated
+    bright = np.empty(saturated.shape, np.bool_)
+    above(flat.image_e, flat.weight, config.pixel_snr, bright)
+    bright |= saturated
     n, labels, stats, _ = cv2.connectedComponentsWithStats(bright.astype(np.uint8), connectivity=8)
     least = np.pi * (MIN_RADIUS_SIGMAS * s) ** 2
     order = [i for i in np.argsort(-stats[1:n, cv2.CC_STAT_AREA], kind="stable") + 1 if stats[i, cv2.CC_STAT_AREA] >= least]
@@ -87,10 +89,11 @@ def _patch(
     narrow = np.sqrt(max(0.5 * (xx + yy) - np.hypot(0.5 * (xx - yy), xy), 0.0)) * 2.0  # radius of a disc so wide
     core = float((saturated[box] & mine).sum())
     # a Gaussian of peak P sinks to a level t at s sqrt(2 ln(P / t)); between two levels the areas differ by as much whatever P
-    level = pixel_snr * float(flat.sigma_e[box][mine].mean())
+    sigma = flat.sigma_e(box)[mine].astype(float)
+    level = pixel_snr * float(sigma.mean())
     point2 = 2.0 * s * s * np.log(max(float(light.max()) / level, 1.0))
     wide = WIDER * (np.sqrt(point2) + 0.5)
-    noise = float(np.sqrt((flat.sigma_e[box][mine].astype(float) ** 2).sum() + flux))
+    noise = float(np.sqrt((sigma**2).sum() + flux))
     if core > 0:
         resolved = narrow**2 - core / np.pi > WIDER * point2
     else:

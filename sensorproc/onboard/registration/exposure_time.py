@@ -92,9 +92,9 @@ def trail_length(frame: Registered, x: float, y: float, trail: Trail) -> tuple[f
     ix, iy = round(x), round(y)
     box = np.s_[max(iy - hy, 0) : iy + hy + 1, max(ix - hx, 0) : ix + hx + 1]
     v, u = np.mgrid[box]
-    good = flat.flags[box] == 0
+    good = flat.weight[box] > 0.0
     image = flat.image_e[box][good].astype(float)
-    u, v, noise2 = u[good].astype(float), v[good].astype(float), flat.sigma_e[box][good].astype(float) ** 2
+    u, v, noise2 = u[good].astype(float), v[good].astype(float), 1.0 / flat.weight[box][good].astype(float)
     if len(image) < 4 * N_TERMS:
         return None
     cos, sin = trail.direction

@@ -88,7 +88,7 @@ def _levelled(frame: Registered, scale: float) -> Registered:
     if scale == 1.0:
         return frame
     flat = frame.flattened
-    image, sigma = flat.image_e / np.float32(scale), flat.sigma_e / np.float32(scale)
-    freeze(image, sigma)
+    image, weight = flat.image_e / np.float32(scale), flat.weight * np.float32(scale * scale)
+    freeze(image, weight)
     facts = replace(flat.facts, flux_scale=scale * flat.facts.flux_scale, noise_e=flat.facts.noise_e / scale)
-    return replace(frame, flattened=replace(flat, image_e=image, sigma_e=sigma, facts=facts))
+    return replace(frame, flattened=replace(flat, image_e=image, weight=weight, facts=facts))

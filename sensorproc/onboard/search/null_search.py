@@ -49,8 +49,7 @@ def hide_outliers(stack: Stack, warm_snr: np.ndarray | None, config: CosmicRays)
     weight.setflags(write=True)
 
     def rejected(k: int) -> tuple[Hidden, np.ndarray]:
-        noise = (1.0 / np.sqrt(np.where(weight[k] > 0, weight[k], np.float32(1.0)))).astype(np.float32)
-        flags, _ = reject_outliers(stack.image_e[k], noise, frames[k].flags, stack.psf_sigma_px, config)
+        flags, _ = reject_outliers(stack.image_e[k], weight[k], frames[k].flags, stack.psf_sigma_px, config)
         return hide(weight[k], flags != 0), flags
 
     each_frame = each(rejected, range(len(weight)))

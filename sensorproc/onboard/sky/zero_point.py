@@ -95,7 +95,7 @@ def known_zero(frame: FrameFacts) -> tuple[float | None, float | None]:
 def flux_of_snr(frame: Registered, stars: np.ndarray) -> np.ndarray:
     """Flux [e-] of matched-filter detections: SNR times the noise of the template's equivalent area."""
     s, length = frame.psf_sigma_px, frame.trail.length_px
-    sigma_e = frame.flattened.sigma_e
-    y = np.clip(np.round(stars[:, 1]).astype(int), 0, sigma_e.shape[0] - 1)
-    x = np.clip(np.round(stars[:, 0]).astype(int), 0, sigma_e.shape[1] - 1)
-    return stars[:, 2] * sigma_e[y, x] * frame.facts.flux_scale / snr_streak(1.0, 1.0, length, s)
+    ny, nx = frame.facts.shape
+    y = np.clip(np.round(stars[:, 1]).astype(int), 0, ny - 1)
+    x = np.clip(np.round(stars[:, 0]).astype(int), 0, nx - 1)
+    return stars[:, 2] * frame.flattened.sigma_e((y, x)) * frame.facts.flux_scale / snr_streak(1.0, 1.0, length, s)

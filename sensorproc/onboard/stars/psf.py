@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sensorproc.onboard.image.matched_filter import inverse_variance
 from sensorproc.onboard.kernels.psf_scan import psf_scan
 from sensorproc.onboard.products import Registered
 from sensorproc.onboard.threads import each
@@ -103,7 +102,6 @@ def _scan(frame: Registered, s: float) -> tuple[np.ndarray, ...]:
     stars = lonely_stars(frame.stars, 1.5 * reach + trail.length_px, flat.image_e.shape)
     length = trail.length_px
     cos, sin = trail.direction
-    inverse = inverse_variance(flat.sigma_e, flat.flags)
     n = len(stars)
     misfit = np.empty((n, len(WING_RATIOS), len(WIDTHS)))
     amplitudes = np.zeros((n, len(WING_RATIOS), len(WIDTHS), 3))
@@ -113,7 +111,7 @@ def _scan(frame: Registered, s: float) -> tuple[np.ndarray, ...]:
     misfit[:] = NO_FIT
     for i, ratio in enumerate(WING_RATIOS):
         chi2, parts = np.empty((n, len(widths))), np.zeros((n, len(widths), 3))
-        psf_scan(flat.image_e, inverse, places, length, cos, sin, widths, ratio, reach, chi2, parts)
+        psf_scan(flat.image_e, flat.weight, places, length, cos, sin, widths, ratio, reach, chi2, parts)
         misfit[:, i, chosen], amplitudes[:, i, chosen] = chi2, parts
     return places, misfit, amplitudes, stars[:, 2]
 

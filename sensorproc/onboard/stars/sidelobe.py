@@ -5,7 +5,7 @@ A second source beside an object may be no more than that. Bright lonely stars s
 
 import numpy as np
 
-from sensorproc.onboard.image.matched_filter import correlate, inverse_variance, template
+from sensorproc.onboard.image.matched_filter import correlate, template
 from sensorproc.onboard.products import Registered
 from sensorproc.onboard.stars.psf import MIN_STARS, lonely_stars, sampled_frames
 from sensorproc.onboard.threads import each
@@ -39,7 +39,7 @@ def _beside(frame: Registered, s: float) -> tuple[np.ndarray, np.ndarray]:
     v, u = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     beside = (np.hypot(u, v) >= near) & (np.hypot(u, v) <= far)
     h = template(trail, s)
-    weight = inverse_variance(flat.sigma_e, flat.flags)
+    weight = flat.weight
     psi, phi = correlate(flat.image_e * weight, h), correlate(weight, h * h)
     rows, used = [], []
     for x, y, snr in stars.tolist():

@@ -69,20 +69,29 @@ class StarList:
 
 @dataclass(frozen=True, eq=False)
 class StarModel:
-    """What the stars are, ``cube`` (n, ny, nx) the frames less their light, and ``plane`` what still stands still;
-    ``clutter_e``, of the plane's shape: as much of that as is more than noise."""
+    """What the stars are and their images, ``cube`` (n, ny, nx) the frames less their light, and ``plane`` what still stands
+    still; ``clutter_e``, of the plane's shape: as much of that as is more than noise."""
 
     stars: StarList
+    banks: np.ndarray
     cube: np.ndarray
     plane: Plane
     clutter_e: np.ndarray
 
+    def light(self, k: int) -> np.ndarray:
+        """The stars' light (ny, nx) float32 in frame ``k`` [e-], not negative."""
+        light, stars = np.zeros((1, *self.cube.shape[1:]), np.float32), self.stars
+        here, flux = np.ascontiguousarray(stars.paths[:, k : k + 1]), np.ascontiguousarray(stars.places[:, 2])
+        add_stars(light, self.banks, stars.width, here, flux, stars.full_half, 1.0, 0, 1)
+        return np.maximum(light[0], np.float32(0.0), out=light[0])
+
 
 def model_stars(
-    frames: list[Registered], weight: np.ndarray, psf: Psf, movers: list[Candidate], config: Stars, flatten: Flatten
-) -> StarModel:
-    """Find, fit and subtract the stars of a set. ``weight`` (n, ny, nx): 1/variance without stars, zero where bad."""
-    cube = np.stack([f.flattened.image_e for f in frames])
+    cube: np.ndarray, frames: list[Registered], weight: np.ndarray, psf: Psf, movers: list[Candidate], config: Stars,
+    flatten: Flatten,
+) -> StarModel:  # fmt: skip
+    """Find, fit and subtract the stars of a set from ``cube`` (n, ny, nx) float32 [e-], in place. ``weight`` (n, ny, nx):
+    1/variance without stars, zero where bad."""
     trail, seen = frames[0].trail, window(frames)
     widths, banks = image_banks(psf, trail)
     matrices = np.array([f.transform.inverse for f in frames])
@@ -103,7 +112,8 @@ def model_stars(
             banks = _corrected(cube, weight, banks, stars, frames, point_noise_e)
         plane = static_sky_plane(cube, weight, matrices, seen, config, flatten)
     moving = [*_mover_places(movers, frames), *passing.tolist()]
-    return StarModel(stars, cube, plane, clutter(_without(plane, moving, MOVER_SIGMAS * frames[0].psf_sigma_px), psf, trail))
+    still = _without(plane, moving, MOVER_SIGMAS * frames[0].psf_sigma_px)
+    return StarModel(stars, banks, cube, plane, clutter(still, psf, trail))
 
 
 def point_noise(weight: np.ndarray, s: float) -> float:

@@ -7,7 +7,7 @@ likelihood is the point's own, the noise of its slope the filter's.
 
 import numpy as np
 
-from sensorproc.onboard.image.matched_filter import inverse_variance, template
+from sensorproc.onboard.image.matched_filter import template
 from sensorproc.onboard.products import Registered, Trail
 from sensorproc.onboard.stars.psf import MIN_STARS, lonely_stars, sampled_frames
 from sensorproc.onboard.stars.sidelobe import BRIGHT_SNR
@@ -28,7 +28,7 @@ def _of_frame(frame: Registered, s: float) -> np.ndarray:
     """That of each star (n,)."""
     flat, trail = frame.flattened, frame.trail
     stars = lonely_stars(frame.stars, 2.0 * ROOM_SIGMAS * s + trail.length_px, flat.image_e.shape)
-    weight = inverse_variance(flat.sigma_e, flat.flags)
+    weight = flat.weight
     half_y, half_x = (size // 2 for size in template(trail, s).shape)
     found = []
     for x, y, snr in stars[:, :3].tolist():

@@ -13,14 +13,15 @@ from sensorproc.config import CosmicRays, Flatten, Stars
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.background import clipped_rms, residual_background, residual_noise
 from sensorproc.onboard.image.cosmic_rays import reject_outliers, spikes
-from sensorproc.onboard.image.matched_filter import filtered, inverse_variance, template
+from sensorproc.onboard.image.matched_filter import filtered, template
 from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.image.stripes import subtract_stripes
-from sensorproc.onboard.kernels.filtered import total_noise, weights
+from sensorproc.onboard.kernels.filtered import above, add_star_noise, take_clutter
 from sensorproc.onboard.kernels.gather import scatter_plane
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Candidate, Registered, Residual, Solved, Trail, freeze
 from sensorproc.onboard.sky.zero_point import PLAIN_SNR, less_sure, with_model_fluxes
+from sensorproc.onboard.stack import Hidden, hide, show
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.stars.far_light import FarLight, far_light
 from sensorproc.onboard.stars.psf import Psf, measure_psf
@@ -55,39 +56,38 @@ def subtract_stars(
     The pixels of ``frames`` are taken over: those of each are gone when its residual exists.
     """
     solved = frames.take()
+    cube, weight = _taken_over(solved)
     registered = [f.registered for f in solved]
+    hidden = [hide(one, spikes(f.flattened, f.psf_sigma_px)) for one, f in zip(weight, registered, strict=True)]
     psf = measure_psf(registered, registered[0].psf_sigma_px)
-    weight = _weights(registered)
-    _hide(weight, passing, registered, len(solved) - config.min_overlap_frames)
+    passes_by = _hide(weight, passing, registered, len(solved) - config.min_overlap_frames)
     lobe, steep = sidelobe(registered, psf.filter_px), steepness(registered, psf.filter_px)
     far = far_light(registered, weight, psf)
     solved = less_sure(solved, 1.0857 * far.sigma)
     known = _Known(psf, lobe, steep, far, None, 0.0, 0, config.saturated_reach_px)
     if len(solved) >= config.min_overlap_frames:
-        model = model_stars(registered, weight, psf, movers, config, flatten)
+        model = model_stars(cube, registered, weight, psf, movers, config, flatten)
         error = model_error(registered, model, weight, config.saturated_reach_px)
         known = replace(known, model=model, error=error, min_overlap=config.min_overlap_frames)
         solved = _with_zero_points(solved, registered, model, weight, far)
-    cube = known.model.cube if known.model else np.stack([f.flattened.image_e for f in registered])
-    n, waiting = len(solved), dict(enumerate(solved))
-    del solved, registered
-
-    def finish(k: int) -> Residual:
-        return _residual(waiting.pop(k), cube[k], weight[k], known, cosmic_rays, flatten)
-
-    return each(finish, range(n))
+    for one, some in [*zip(weight, passes_by, strict=False), *zip(weight, hidden, strict=True)]:
+        show(one, some)
+    return each(lambda k: _residual(solved[k], k, known, cosmic_rays, flatten), range(len(solved)))
 
 
-def _weights(frames: list[Registered]) -> np.ndarray:
-    """Weights (n, ny, nx) float32 of all frames without their spikes."""
-    weight = np.empty((len(frames), *frames[0].flattened.image_e.shape), np.float32)
-
-    def weigh(k: int) -> None:
-        flat = frames[k].flattened
-        inverse_variance(flat.sigma_e, spikes(flat, frames[k].psf_sigma_px), weight[k])
-
-    each(weigh, range(len(frames)))
-    return weight
+def _taken_over(frames: list[Solved]) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels and weights of all frames (n, ny, nx) float32, of which the frames in the list are views from now on; the arrays
+    they had are given back one after the other."""
+    cubes = []
+    for name in ("image_e", "weight"):
+        cube = np.empty((len(frames), *frames[0].facts.shape), np.float32)
+        for k, frame in enumerate(frames):
+            flat = frame.registered.flattened
+            cube[k] = getattr(flat, name)
+            flat = replace(flat, **{name: cube[k]})
+            frames[k] = replace(frame, registered=replace(frame.registered, flattened=flat))
+        cubes.append(cube)
+    return cubes[0], cubes[1]
 
 
 def _with_zero_points(
@@ -102,13 +102,15 @@ def _with_zero_points(
     return with_model_fluxes(frames, stars.paths[plain], stars.places[plain, 2] / (1.0 - far.share))
 
 
-def _hide(weight: np.ndarray, passing: list[Candidate], frames: list[Registered], most: int) -> None:
-    """Set the weights under passing objects to zero, each frame's where they are in it; no pixel in more than ``most``."""
-    hidden = np.zeros(weight.shape[1:], np.uint8)
+def _hide(weight: np.ndarray, passing: list[Candidate], frames: list[Registered], most: int) -> list[Hidden]:
+    """Set the weights under passing objects to zero, each frame's where they are in it; no pixel in more than ``most``. What they
+    were is returned."""
+    times, hidden = np.zeros(weight.shape[1:], np.uint8), []
     for one, frame in zip(weight, frames, strict=True) if passing else ():
-        lit = passes(frame, hidden.shape, passing) & (hidden < most)
-        one[lit] = 0.0
-        hidden += lit
+        lit = passes(frame, times.shape, passing) & (times < most)
+        hidden.append(hide(one, lit))
+        times += lit
+    return hidden
 
 
 def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray, reach_px: int) -> float:
@@ -118,9 +120,9 @@ def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray, 
     """
 
     def of_frame(k: int) -> np.ndarray:
-        star = frames[k].flattened.image_e - model.cube[k]
-        usable = (weight[k] > 0) & ~_near_saturation(frames[k].flattened.flags, reach_px)
-        bright = (star > BRIGHT_MODEL_SIGMA * frames[k].flattened.sigma_e) & usable
+        star, bright = model.light(k), np.empty(weight[k].shape, np.bool_)
+        above(star, weight[k], BRIGHT_MODEL_SIGMA, bright)
+        bright &= ~_near_saturation(frames[k].flattened.flags, reach_px)
         s, r = star[bright].astype(float), model.cube[k][bright].astype(float)
         return np.stack([r * r, 1.0 / weight[k][bright] + s / frames[k].facts.flux_scale, s * s])
 
@@ -159,35 +161,33 @@ class _Known:
     saturated_reach_px: int
 
 
-def _residual(
-    solved: Solved, image: np.ndarray, weight: np.ndarray, known: _Known, cosmic_rays: CosmicRays, flatten: Flatten
-) -> Residual:
-    """What is left of a frame, in the arrays of its ``image`` without stars and its ``weight``."""
+def _residual(solved: Solved, k: int, known: _Known, cosmic_rays: CosmicRays, flatten: Flatten) -> Residual:
+    """What is left of frame ``k`` of a set, in its own arrays of pixels and weights."""
     registered, model, psf = solved.registered, known.model, known.psf
     flat = registered.flattened
-    light = np.subtract(flat.image_e, image)  # exactly what was subtracted
-    np.maximum(light, 0.0, out=light)
-    clutter, flags = np.zeros_like(light), flat.flags
+    image, weight, before = flat.image_e, flat.weight, flat.flags
+    light = np.zeros_like(image) if model is None else model.light(k)
+    clutter, is_lone = np.zeros_like(image), np.zeros(image.shape, np.bool_)
     if model is not None:
-        seen = np.empty(light.shape, np.uint8)
+        seen = np.empty(image.shape, np.uint8)
         to_registered = np.array(registered.transform.matrix)
         scatter_plane(model.clutter_e, model.plane.count, model.plane.x0, model.plane.y0, to_registered, clutter, seen)
         # where too few frames overlap nothing tells a star from an object
-        flags = flags | (seen < known.min_overlap).astype(np.uint8) * np.uint8(PixelFlag.STAR_CORE)
-    image -= clutter
-    star_free = flags | ((light > STAR_FREE_SIGMA * flat.sigma_e) | (clutter != 0)).astype(np.uint8)
+        np.less(seen, known.min_overlap, out=is_lone)
+    flags, star_free = np.empty_like(before), np.empty_like(before)
+    lone = np.uint8(PixelFlag.STAR_CORE)
+    take_clutter(clutter, light, weight, is_lone, STAR_FREE_SIGMA, lone, before, image, flags, star_free)
     subtract_stripes(image, star_free, flags, psf.filter_px)
     residual_background(image, star_free, flatten).subtract_from(image)
-    star_snr = (light / np.float32(flat.facts.noise_e)).astype(np.float16)
-    scale = _noise_scale(image, flat.sigma_e, star_free)
-    near_saturation = _near_saturation(flat.flags, known.saturated_reach_px)
-    noise = np.empty_like(light)
+    scale = _noise_scale(image, weight, star_free)
     errors = known.error, MAX_MODEL_ERROR, CLUTTER_ERROR
-    total_noise(flat.sigma_e, light, clutter, near_saturation, scale, 1.0 / flat.facts.flux_scale, errors, noise)
+    near_saturation = _near_saturation(before, known.saturated_reach_px)
+    add_star_noise(light, clutter, near_saturation, scale, 1.0 / flat.facts.flux_scale, errors, weight)
+    star_snr = np.divide(light, np.float32(flat.facts.noise_e), out=light).astype(np.float16)
     del light, clutter, star_free
     s = psf.filter_px
-    flags, n_outliers = reject_outliers(image, noise, flags, s, cosmic_rays)
-    weights(noise, flags, weight)
+    flags, n_outliers = reject_outliers(image, weight, flags, s, cosmic_rays)
+    weight[flags != 0] = 0.0
     excess = filtered_noise(image, weight, flags, s, flatten)
     if excess is not None:
         weight /= excess**2
@@ -204,10 +204,10 @@ def _residual(
     return Residual(flat.facts, registration, solved.solution, image, weight, flags, star_snr, n_outliers)
 
 
-def _noise_scale(image: np.ndarray, sigma: np.ndarray, star_free: np.ndarray) -> float:
+def _noise_scale(image: np.ndarray, weight: np.ndarray, star_free: np.ndarray) -> float:
     """Noise of star-free pixels over what was expected of them: a clipped rms, which the skewness of photons does not bend."""
     some = np.s_[::2, ::2] if image.size > SAMPLED_PX else np.s_[:, :]
-    z = (image[some] / sigma[some])[star_free[some] == 0].astype(float)
+    z = (image[some] * np.sqrt(weight[some]))[star_free[some] == 0].astype(float)
     return clipped_rms(z)
 
 

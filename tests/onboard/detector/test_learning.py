@@ -79,7 +79,7 @@ def test_earlier_sets_count_as_far_as_they_have_come_true(rng, stars_e, least, m
     for k in range(N):
         image = (rng.normal(0.0, noise_e, SHAPE) + error).astype(np.float32)
         facts = FrameFacts(k, 0, 10**18 + k * 10**10, 1.0, SHAPE, SensorFacts(gain_e_per_dn=1.0), None, None, True)
-        frames.append(Flattened(facts, image, np.full(SHAPE, noise_e, np.float32), np.zeros(SHAPE, np.uint8)))
+        frames.append(Flattened(facts, image, np.full(SHAPE, noise_e**-2, np.float32), np.zeros(SHAPE, np.uint8)))
     _, own = subtract_fixed_pattern(frames, Config().flatten, 2.6, known)
     assert least <= np.median(own.prior) * learnt_e**2 <= most
 

@@ -39,7 +39,7 @@ def test_the_darks_own_noise_is_added_and_hot_pixels_are_flagged(rng):
     assert made.flags[100, 100] == PixelFlag.HOT
     assert made.flags[50, 60] == 0
     expected = np.hypot(NOISE, np.sqrt(40.0 + (Config().flatten.dark_error * 40.0) ** 2))
-    assert float(made.sigma_e[50, 60]) == pytest.approx(expected, rel=0.1)
+    assert float(made.sigma_e((50, 60))) == pytest.approx(expected, rel=0.1)
 
 
 def test_a_frame_without_noise_is_refused():

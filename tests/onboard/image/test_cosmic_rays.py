@@ -25,8 +25,8 @@ def test_hits_go_and_stars_stay(rng, s):
     hits = [(13, 14), (60, 13), (13, 100), (106, 60)]
     for x, y in hits:
         image[y, x] += 40.0 * NOISE
-    noise = np.hypot(NOISE, np.sqrt(np.maximum(image, 0.0))).astype(np.float32)
-    flags, n = reject_outliers(image, noise, np.zeros(SHAPE, np.uint8), s, Config().cosmic_rays)
+    weight = (1.0 / (NOISE**2 + np.maximum(image, 0.0))).astype(np.float32)
+    flags, n = reject_outliers(image, weight, np.zeros(SHAPE, np.uint8), s, Config().cosmic_rays)
     marked = flags & PixelFlag.COSMIC_RAY > 0
     assert all(marked[y, x] for x, y in hits)
     assert n >= len(hits)
@@ -37,6 +37,6 @@ def test_hits_go_and_stars_stay(rng, s):
 def test_noise_alone_loses_next_to_nothing(rng):
     image = rng.normal(0.0, NOISE, (500, 500)).astype(np.float32)
     _, n = reject_outliers(
-        image, np.full(image.shape, NOISE, np.float32), np.zeros(image.shape, np.uint8), 1.1, Config().cosmic_rays
+        image, np.full(image.shape, NOISE**-2, np.float32), np.zeros(image.shape, np.uint8), 1.1, Config().cosmic_rays
     )
     assert n <= 3  # of 250 000 pixels 0.07 lie above five sigma

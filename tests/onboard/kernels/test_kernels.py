@@ -139,18 +139,18 @@ def test_cholesky_against_numpy(rng):
 
 @pytest.mark.parametrize("s", [0.75, 1.2, 2.0])
 def test_stars_are_never_sharp_and_pixels_always_are(s, rng):
-    sigma, none = np.full((31, 31), 5.0, np.float32), np.zeros((31, 31), np.uint8)
+    weight, none = np.full((31, 31), 5.0**-2, np.float32), np.zeros((31, 31), np.uint8)
     for _ in range(40):
         x, y, flux = 15 + rng.uniform(-0.5, 0.5), 15 + rng.uniform(-0.5, 0.5), 10 ** rng.uniform(2.5, 5)
         trail = slow.trail(x, y, rng.choice([0.0, 6.0]), rng.uniform(0, 3), s, (31, 31), 60)
         star = rng.poisson(flux * trail) + rng.normal(0, 5, (31, 31))
         marked = none.copy()
-        flag_sharp(star.astype(np.float32), sigma, none, s, 5.0, 0.45, 1.0, np.uint8(16), marked)
+        flag_sharp(star.astype(np.float32), weight, none, s, 5.0, 0.45, 1.0, np.uint8(16), marked)
         assert not marked[12:19, 12:19].any()
         spike = rng.normal(0, 5, (31, 31)).astype(np.float32)
         spike[15, 15] += 300
         marked = none.copy()
-        flag_sharp(spike, sigma, none, s, 5.0, 0.45, 1.0, np.uint8(16), marked)
+        flag_sharp(spike, weight, none, s, 5.0, 0.45, 1.0, np.uint8(16), marked)
         assert marked[15, 15] == 16
 
 
