@@ -13,13 +13,12 @@ def lit(
 ) -> list[Residual]:
     """New noise of unit sigma and what ``light(k)`` adds to frame k in its sigmas; a PSF of sigma ``s`` [px] if one is given."""
     shape = residuals[0].image_e.shape
-    weight, flags = np.ones(shape, np.float32), np.zeros(shape, np.uint8)
     return [
         replace(
             r,
             image_e=(rng.normal(size=shape) + light(k)).astype(np.float32),
-            weight=weight,
-            flags=flags,
+            weight=np.ones(shape, np.float32),
+            flags=np.zeros(shape, np.uint8),
             registration=replace(r.registration, psf_sigma_px=s or r.registration.psf_sigma_px),
         )
         for k, r in enumerate(residuals)

@@ -10,6 +10,7 @@ from sensorproc.onboard.kernels.mesh import cell_moments, cell_statistics
 
 MOMENTS_CLIP = 3.5  # Mean and rms are those of the pixels within so many sigmas,
 MOMENTS_RMS = 0.99694  # in which a unit normal has this rms.
+EVERY = 7  # Every so manieth pixel either way tells where clipping begins.
 SAMPLED = 3  # Every so manieth pixel either way tells what is typical.
 CLIP_ROUNDS, LEAST_SAMPLES = 4, 100  # Rounds of clipping, and numbers without which an rms tells nothing.
 
@@ -66,7 +67,8 @@ def cell_means(
     shape = len(edges_y) - 1, len(edges_x) - 1
     mean, sigma = np.empty(shape, np.float32), np.empty(shape, np.float32)
     count = np.empty(shape, np.int64)
-    scale = 1.4826 * float(np.median(np.abs(image[::SAMPLED, ::SAMPLED])))
+    some = image[::EVERY, ::EVERY]
+    scale = 1.4826 * float(np.median(np.abs(some)))
     cell_moments(image, flags, edges_y, edges_x, scale, MOMENTS_CLIP, MOMENTS_RMS, mean, sigma, count)
     return mean, sigma, count
 

@@ -26,7 +26,7 @@ def spikes(flattened: Flattened, s: float) -> np.ndarray:
 def reject_outliers(
     image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, config: CosmicRays
 ) -> tuple[np.ndarray, int]:
-    """Flags of an image with COSMIC_RAY added, and how many pixels were sharper than the PSF. Strong ones take neighbours along."""
+    """Flags of an image with COSMIC_RAY added, and how many pixels are sharper than the PSF. Strong ones take others along."""
     marked = flags.copy()
     bit = np.uint8(PixelFlag.COSMIC_RAY)
     n = flag_sharp(image, weight, flags, s, config.outlier_sigma, config.sharpness_margin, 1.0, bit, marked)

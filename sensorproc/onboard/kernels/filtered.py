@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from sensorproc.onboard.kernels.jit import boolean, f4, f8, i1, i8, kernel, out, ro, triple, u1, void
+from sensorproc.onboard.kernels.jit import boolean, f4, f8, i1, i8, kernel, out, ro, triple, u1, u2, u4, void
 
 
 @kernel(void(ro(u1, 2), out(f4, 2)))
@@ -50,6 +50,21 @@ def take_clutter(clutter, light, weight, is_lone, snr, lone, flags, image, flagg
             is_lit = light[y, x] * light[y, x] * weight[y, x] > most
             flagged[y, x] = flag
             starlit[y, x] = flag | u1(is_lit or clutter[y, x] != f4(0.0))
+
+
+@kernel(void(ro(f4, 2), f8, out(u2, 2)))
+def to_half(image, scale, bits):
+    """``bits`` (ny, nx) of ``scale`` times ``image``, not negative, in half precision, rounded to the nearest: the exponent of a
+    single less 112, its mantissa without the last 13 bits."""
+    ny, nx = image.shape
+    factor, most = f4(scale), f4(65504.0)
+    less, row = f4(2.0**-112), np.empty(nx, np.float32)
+    single = row.view(np.uint32)
+    for y in range(ny):
+        for x in range(nx):
+            row[x] = min(factor * image[y, x], most) * less
+        for x in range(nx):
+            bits[y, x] = (single[x] + u4(4095) + ((single[x] >> u4(13)) & u4(1))) >> u4(13)
 
 
 @kernel(void(ro(f4, 2), ro(f4, 2), ro(boolean, 2), f8, f8, triple, out(f4, 2)))

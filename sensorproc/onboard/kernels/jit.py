@@ -5,7 +5,8 @@ from typing import Any
 from numba import njit, types
 
 f4, f8 = types.float32, types.float64
-i1, i2, i4, i8, u1 = types.int8, types.int16, types.int32, types.int64, types.uint8
+i1, i2, i4, i8 = types.int8, types.int16, types.int32, types.int64
+u1, u2, u4 = types.uint8, types.uint16, types.uint32
 void, boolean = types.void, types.boolean
 pair, triple = types.UniTuple(f8, 2), types.UniTuple(f8, 3)
 

@@ -71,8 +71,8 @@ def median_of(values):
 
 @kernel(void(ro(f4, 2), f8, out(f8, 1)))
 def means_near_medians(lines, reach, means):
-    """``means`` (m,) of what lies within ``reach`` of the median of each of the ``lines`` (m, n). What is not finite says nothing,
-    and a line that says nothing has no mean: NaN."""
+    """``means`` (m,) of what lies within ``reach`` of the median of each of the ``lines`` (m, n). What is not finite says
+    nothing, and a line that says nothing has no mean: NaN."""
     known = np.empty(lines.shape[1], np.float32)
     for i in range(len(lines)):
         n = 0

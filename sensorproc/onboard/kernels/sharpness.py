@@ -12,19 +12,19 @@ from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, u1
 
 @kernel(i8(ro(f4, 2), ro(f4, 2), ro(u1, 2), f8, f8, f8, f8, u1, out(u1, 2)))
 def flag_sharp(image, weight, flags, s, threshold, margin, gain_noise, bit, marked):
-    """Set ``bit`` in ``marked`` for pixels above ``threshold`` sigma (``weight``: 1/sigma^2) that fail the test in some direction.
+    """Set ``bit`` in ``marked`` for pixels above ``threshold`` sigma that fail the test in some direction.
 
-    ``margin`` scales the PSF's ratio; the test allows two sigma of noise, with ``gain_noise`` e-^2 per e- of
-    photon variance. Returns the number of pixels marked.
+    ``weight`` is 1/sigma^2; ``margin`` scales the PSF's ratio; the test allows two sigma of noise, with ``gain_noise`` e-^2 per
+    e- of photon variance. Returns the number of pixels marked.
     """
     ny, nx = image.shape
     axial = margin * math.exp(-0.5 / (s * s))
     diagonal = margin * math.exp(-1.0 / (s * s))
-    n, zero, least2 = 0, f4(0.0), f4(threshold * threshold)
+    n, least2 = 0, f4(threshold * threshold)
     for y in range(1, ny - 1):
         for x in range(1, nx - 1):
             value = image[y, x]
-            if flags[y, x] != 0 or not (value > zero and value * value * weight[y, x] > least2):
+            if not value * abs(value) * weight[y, x] > least2 or flags[y, x] != 0:
                 continue
             for direction in range(4):
                 if direction == 0:

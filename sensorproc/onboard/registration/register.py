@@ -52,10 +52,9 @@ def register(
     times = np.array([f.facts.t_mid_tai_ns for f in frames], np.int64)
     for attempt in range(2):  # again with the measured PSF, which tells stars from hot pixels, unless it is the one believed
         cleaned = _without_spikes(frames, s)
-        maps = _maps(frames, cleaned, Trail(), s)
-        shifts = successive_shifts(frames, maps, config)
-        trail = _trail(frames, cleaned, maps, shifts, times, s)
-        stars = _stars(frames, cleaned, maps, trail, s, config)
+        shifts = successive_shifts(frames, cleaned, s, config)
+        trail = _trail(frames, cleaned, shifts, times, s)
+        stars = _stars(frames, cleaned, trail, s, config)
         measured = _measured_width(frames, cleaned, stars, trail) if attempt == 0 else None
         if measured is None or (fwhm_px is not None and abs(np.log(measured / s)) < SAME_WIDTH):
             break
@@ -64,15 +63,10 @@ def register(
     placed, rejected = _place(frames, stars, steps, trail, s, config, ifov_rad or TINY_IFOV_RAD)
     found_with, trail = trail, _finer_trail(placed) if len(placed) >= MIN_FRAMES else trail
     if np.hypot(trail.dx_px - found_with.dx_px, trail.dy_px - found_with.dy_px) > SAME_TRAIL * s:
-        stars = _stars(frames, cleaned, maps, trail, s, config)
+        stars = _stars(frames, cleaned, trail, s, config)
         placed, rejected = _place(frames, stars, steps, trail, s, config, ifov_rad or TINY_IFOV_RAD)
     stare = _is_stare(placed)
     return [replace(r, trail=trail, is_stare=stare) for r in placed], rejected
-
-
-def _maps(frames: list[Flattened], cleaned: list[np.ndarray], trail: Trail, s: float) -> list[np.ndarray]:
-    """Significance of every pixel of every frame as the centre of a star."""
-    return each(lambda k: significance(frames[k], cleaned[k], template(trail, s)), range(len(frames)))
 
 
 def _is_stare(placed: list[Registered]) -> bool:
@@ -91,14 +85,12 @@ def _centres(placed: list[Registered]) -> np.ndarray:
     return np.array([r.transform.to_detector(x, y) for r in placed], float)
 
 
-def _stars(
-    frames: list[Flattened], cleaned: list[np.ndarray], maps: list[np.ndarray], trail: Trail, s: float, config: Register
-) -> list[np.ndarray]:
-    """Stars (n, 3) of every frame; ``maps`` are the significance maps for points."""
+def _stars(frames: list[Flattened], cleaned: list[np.ndarray], trail: Trail, s: float, config: Register) -> list[np.ndarray]:
+    """Stars (n, 3) of every frame, as points or as trails."""
     radius = max(2, round(0.35 * trail.length_px))
 
     def of_frame(k: int) -> np.ndarray:
-        snr = significance(frames[k], cleaned[k], template(trail, s)) if trail.length_px > 0 else maps[k]
+        snr = significance(frames[k], cleaned[k], template(trail, s))
         stars = find_stars(snr, min(config.star_snr, FAINTEST_SNR), radius, 2 * config.max_stars)
         bright = int((stars[:, 2] > config.star_snr).sum())
         return wide_enough(stars[: max(bright, FEW_STARS)], frames[k], cleaned[k], trail, s)[: config.max_stars]
@@ -137,7 +129,7 @@ def _measured_width(frames: list[Flattened], cleaned: list, stars: list, trail: 
     return float(np.median(known)) if known else None
 
 
-def _trail(frames: list[Flattened], cleaned: list, maps: list, shifts: np.ndarray, times: np.ndarray, s: float) -> Trail:
+def _trail(frames: list[Flattened], cleaned: list, shifts: np.ndarray, times: np.ndarray, s: float) -> Trail:
     """Star trail within an exposure: the motion between frames if trails of that length fit better than points."""
     if len(shifts) == 0:
         return Trail()
@@ -147,8 +139,9 @@ def _trail(frames: list[Flattened], cleaned: list, maps: list, shifts: np.ndarra
     if trail.length_px < SHORTEST_TRAIL * s:
         return Trail()
     k = len(frames) // 2
-    trailed = significance(frames[k], cleaned[k], template(trail, s))
-    as_points, as_trails = find_stars(maps[k], 5.0, 2, 60), find_stars(trailed, 5.0, 2, 60)
+    shapes = Trail(), trail
+    maps = [significance(frames[k], cleaned[k], template(shape, s)) for shape in shapes]
+    as_points, as_trails = (find_stars(one, 5.0, 2, 60) for one in maps)
     if len(as_trails) > 3 and np.median(as_trails[:, 2]) > CLEAR_GAIN * np.median(as_points[:, 2]):
         return trail
     return trail if is_trailed(frames[k], cleaned[k], as_points, trail) else Trail()

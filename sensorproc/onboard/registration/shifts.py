@@ -4,16 +4,26 @@ import numpy as np
 from scipy import fft
 
 from sensorproc.config import Register
-from sensorproc.onboard.products import Flattened
+from sensorproc.onboard.image.matched_filter import filtered, template, without
+from sensorproc.onboard.image.star_finding import STAR_ENERGY
+from sensorproc.onboard.products import Flattened, Trail
+from sensorproc.onboard.threads import each
 
 SHIFT_WINDOW_PX = 1024  # Steps between frames are looked for in the middle of the frame, a square of this side.
 PLAIN_AGREEMENT = 0.7  # Where star maps correlate so well at the header's step, no other step is looked for.
 
 
-def successive_shifts(frames: list[Flattened], maps: list[np.ndarray], config: Register) -> np.ndarray:
+def successive_shifts(frames: list[Flattened], flags: list[np.ndarray], s: float, config: Register) -> np.ndarray:
     """Displacement (n - 1, 2) [px] of the stars from each frame to the next: the header's, if stars agree, else the best of it,
-    none at all, and what phase correlation finds."""
-    clipped = [np.clip(_middle(snr), 0.0, 12.0) for snr in maps]
+    none at all, and what phase correlation finds. ``flags`` (ny, nx) of every frame are those with its spikes, ``s`` [px] is the
+    sigma of the PSF."""
+    kernel = template(Trail(), s)
+
+    def filtered_middle(k: int) -> np.ndarray:
+        image, weight, bad = (_middle(one) for one in (frames[k].image_e, frames[k].weight, flags[k]))
+        return np.clip(filtered(image, without(weight, bad), kernel, STAR_ENERGY), 0.0, 12.0)
+
+    clipped = each(filtered_middle, range(len(frames)))
     shifts = np.zeros((max(len(frames) - 1, 0), 2))
     for k in range(len(frames) - 1):
         options = _predicted(frames[k], frames[k + 1])

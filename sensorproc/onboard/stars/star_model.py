@@ -78,9 +78,10 @@ class StarModel:
     plane: Plane
     clutter_e: np.ndarray
 
-    def light(self, k: int) -> np.ndarray:
-        """The stars' light (ny, nx) float32 in frame ``k`` [e-], not negative."""
-        light, stars = np.zeros((1, *self.cube.shape[1:]), np.float32), self.stars
+    def light(self, k: int, least_e: float = 0.0) -> np.ndarray:
+        """The light (ny, nx) float32 in frame ``k`` [e-], not negative, of the stars that have ``least_e`` in one pixel."""
+        light = np.zeros((1, *self.cube.shape[1:]), np.float32)
+        stars = self.stars.chosen(self.stars.places[:, 2] * float(self.banks.max()) >= least_e)
         here, flux = np.ascontiguousarray(stars.paths[:, k : k + 1]), np.ascontiguousarray(stars.places[:, 2])
         add_stars(light, self.banks, stars.width, here, flux, stars.full_half, 1.0, 0, 1)
         return np.maximum(light[0], np.float32(0.0), out=light[0])

@@ -16,12 +16,12 @@ from sensorproc.onboard.image.cosmic_rays import reject_outliers, spikes
 from sensorproc.onboard.image.matched_filter import filtered, template
 from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.image.stripes import subtract_stripes
-from sensorproc.onboard.kernels.filtered import above, add_star_noise, take_clutter
+from sensorproc.onboard.kernels.filtered import above, add_star_noise, take_clutter, to_half
 from sensorproc.onboard.kernels.gather import scatter_plane
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Candidate, Registered, Residual, Solved, Trail, freeze
 from sensorproc.onboard.sky.zero_point import PLAIN_SNR, less_sure, with_model_fluxes
-from sensorproc.onboard.stack import Hidden, hide, show
+from sensorproc.onboard.stack import Hidden, hide, show, typical_weight
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.stars.far_light import FarLight, far_light
 from sensorproc.onboard.stars.psf import Psf, measure_psf
@@ -36,7 +36,7 @@ BRIGHT_MODEL_SIGMA = 8.0  # Pixels so bright in the model tell its error.
 UPPER_QUARTILE = 1.3233  # Upper quartile of chi-squared with one degree of freedom.
 MIN_MODEL_PIXELS, DEFAULT_MODEL_ERROR = 200, 0.03  # With fewer bright pixels the model's error is taken to be this.
 MAX_MODEL_ERROR = 0.2  # The error taken around saturated stars.
-SAMPLED_PX = 1_000_000  # In larger frames every fourth pixel tells the noise: to 0.1 %.
+SAMPLED_PX = 1_000_000  # In larger frames every ninth pixel tells the noise: to 0.1 %.
 MIN_ENERGY = 0.15  # A place with less of the typical template energy tells nothing of the noise.
 EXCESS_NOISE = 1.08  # A smaller excess of the filtered image's noise is chance.
 
@@ -120,7 +120,9 @@ def model_error(frames: list[Registered], model: StarModel, weight: np.ndarray, 
     """
 
     def of_frame(k: int) -> np.ndarray:
-        star, bright = model.light(k), np.empty(weight[k].shape, np.bool_)
+        # no pixel is bright where all stars are so faint
+        faint_e = 0.5 * BRIGHT_MODEL_SIGMA / np.sqrt(typical_weight(weight[k]))
+        star, bright = model.light(k, faint_e), np.empty(weight[k].shape, np.bool_)
         above(star, weight[k], BRIGHT_MODEL_SIGMA, bright)
         bright &= ~_near_saturation(frames[k].flattened.flags, reach_px)
         s, r = star[bright].astype(float), model.cube[k][bright].astype(float)
@@ -183,7 +185,8 @@ def _residual(solved: Solved, k: int, known: _Known, cosmic_rays: CosmicRays, fl
     errors = known.error, MAX_MODEL_ERROR, CLUTTER_ERROR
     near_saturation = _near_saturation(before, known.saturated_reach_px)
     add_star_noise(light, clutter, near_saturation, scale, 1.0 / flat.facts.flux_scale, errors, weight)
-    star_snr = np.divide(light, np.float32(flat.facts.noise_e), out=light).astype(np.float16)
+    star_snr = np.empty(light.shape, np.float16)
+    to_half(light, 1.0 / flat.facts.noise_e, star_snr.view(np.uint16))
     del light, clutter, star_free
     s = psf.filter_px
     flags, n_outliers = reject_outliers(image, weight, flags, s, cosmic_rays)
@@ -206,7 +209,7 @@ def _residual(solved: Solved, k: int, known: _Known, cosmic_rays: CosmicRays, fl
 
 def _noise_scale(image: np.ndarray, weight: np.ndarray, star_free: np.ndarray) -> float:
     """Noise of star-free pixels over what was expected of them: a clipped rms, which the skewness of photons does not bend."""
-    some = np.s_[::2, ::2] if image.size > SAMPLED_PX else np.s_[:, :]
+    some = np.s_[::3, ::3] if image.size > SAMPLED_PX else np.s_[:, :]
     z = (image[some] * np.sqrt(weight[some]))[star_free[some] == 0].astype(float)
     return clipped_rms(z)
 
