@@ -14,7 +14,7 @@ from sensorproc.onboard.frame.flatten import flatten
 from sensorproc.onboard.frame.slewing import is_slewing
 from sensorproc.onboard.patches.link import is_beside
 from sensorproc.onboard.patches.tracklet import bright_tracklet
-from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.pixel_ownership import HandOver, SetRoom
 from sensorproc.onboard.products import Flattened, Prepared, Processed
 from sensorproc.onboard.residual_set import ResidualSet, residual_set
 from sensorproc.onboard.search.accept import accept
@@ -33,8 +33,8 @@ from sensorproc.onboard.streaks.lone import besides_tracks, lone_streaks_hidden
 from sensorproc.onboard.streaks.tracklet import streak_false_alarms, streak_measurement, streak_tracklet
 
 
-def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Flattened:
-    """As each frame arrives: electrons above the background.
+def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call, room: SetRoom | None = None) -> Flattened:
+    """As each frame arrives: electrons above the background, in the ``room`` of its set if there is some.
 
     Raises
     ------
@@ -43,13 +43,18 @@ def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call) ->
     """
     if is_slewing(frame, config.register):
         raise FrameSetRejected("SLEWING", arcsec_s=frame.slew_arcsec_s or 0.0)
-    return do(flatten, do(calibrate, frame, state, config.calibrate), config.flatten)
+    calibrated = do(calibrate, frame, state, config.calibrate)
+    if room is None:
+        return do(flatten, calibrated, config.flatten)
+    flattened = do(flatten, calibrated, config.flatten, room.next(frame.data_dn.shape))
+    room.filled()
+    return flattened
 
 
-def prepare_or_reject(frame: Frame, state: PayloadState, config: Config, do: Do = call) -> Prepared:
+def prepare_or_reject(frame: Frame, state: PayloadState, config: Config, do: Do = call, room: SetRoom | None = None) -> Prepared:
     """:func:`prepare`, or why the frame cannot be used."""
     try:
-        return prepare(frame, state, config, do)
+        return prepare(frame, state, config, do, room)
     except FrameSetRejected as reason:
         return Rejection.of(frame, reason)
 
@@ -59,7 +64,10 @@ def process_set(
 ) -> tuple[Processed, PayloadState]:
     """All frames of one detector's set to tracklets and streaks, and the state for the next set; raises as :func:`search_set`."""
     demand_one_shape([frame.data_dn.shape for frame in frames])
-    return search_set(HandOver(prepare_or_reject(frame, state, config, do) for frame in frames), state, table, config, do)
+    room = SetRoom(len(frames))
+    prepared = HandOver(prepare_or_reject(frame, state, config, do, room) for frame in frames)
+    del room  # the pixels belong to the frames
+    return search_set(prepared, state, table, config, do)
 
 
 def search_set(

@@ -1,15 +1,19 @@
 """Who owns the pixels of a set, and when their memory is given back.
 
-A frame's pixels belong to one stage at a time. Prepared frames are handed over to the search of their set, and solved ones to the
-subtraction of stars, which gives the memory of each back as soon as its residual exists. What stays of a frame is free of pixels:
-its facts, its registration, its solution. Residuals lie in two cubes, of pixels and of their weights, and belong to one stage
-after the other, each of which changes them in place, until they are stacked: they are frozen then, and the products of a set
-hold them until the set has been looked at. No other stage changes the arrays or the lists that it is given; what the null search
-hides, and the signs of pixels it turns, are put back inside one ``with`` block.
+The pixels of a set and their weights lie in two cubes from when they are prepared, if there is room in them, or from when the set
+is searched; its frames are views of them. They belong to one stage after the other, each of which may change them in place, until
+they are stacked: they are frozen then, and the products of a set hold them until the set has been looked at. What the null search
+hides, and the signs of pixels it turns, are put back inside one ``with`` block. What a stage is given besides, and the lists of
+frames, it does not change. What stays of a frame is free of pixels: its facts, its registration, its solution.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
+
+import numpy as np
+
+from sensorproc.onboard.products import Flattened
 
 Item = TypeVar("Item")
 
@@ -30,3 +34,54 @@ class HandOver(Generic[Item]):
         """All of them; nothing is left here."""
         items, self._items = self._items, []
         return items
+
+
+class SetRoom:
+    """Room for the pixels and weights of so many frames, one after the other in two cubes: what is prepared into it need not be
+    copied when its set is complete."""
+
+    def __init__(self, n_frames: int):
+        self._n_frames, self._used = n_frames, 0
+        self._cubes: tuple[np.ndarray, np.ndarray] | None = None
+
+    def next(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Arrays (ny, nx) float32 for the pixels and weights of the next frame, the same ones until they are :meth:`filled`."""
+        if self._cubes is None:
+            whole = self._n_frames, *shape
+            self._cubes = np.empty(whole, np.float32), np.empty(whole, np.float32)
+        image_e, weight = self._cubes
+        if image_e.shape[1:] != shape or self._used >= self._n_frames:
+            return np.empty(shape, np.float32), np.empty(shape, np.float32)
+        return image_e[self._used], weight[self._used]
+
+    def filled(self) -> None:
+        """The next frame comes after this one."""
+        self._used += 1
+
+
+def as_cube(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Images (ny, nx) as one array (n, ny, nx): the part of a cube that they are, one after the other, else a copy."""
+    whole = images[0].base
+    if isinstance(whole, np.ndarray) and whole.ndim == 3 and whole.shape[1:] == images[0].shape:
+        starts, first = [_address(one) for one in whole], _address(images[0])
+        part = whole[starts.index(first) if first in starts else len(starts) :][: len(images)]
+        if len(part) == len(images) and all(_is_same(one, at) for one, at in zip(images, part, strict=True)):
+            return part
+    return np.stack(images)
+
+
+def in_cubes(frames: list[Flattened]) -> list[Flattened]:
+    """The frames as views of two cubes, of their pixels and of their weights, one after the other: of those in which they lie
+    already, else of copies. They are taken over."""
+    for name in ("image_e", "weight") if frames else ():
+        cube = as_cube([getattr(frame, name) for frame in frames])
+        frames = [replace(frame, **{name: cube[k]}) for k, frame in enumerate(frames)]
+    return frames
+
+
+def _address(image: np.ndarray) -> int:
+    return int(image.__array_interface__["data"][0])
+
+
+def _is_same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and one.strides == other.strides and _address(one) == _address(other)

@@ -18,7 +18,7 @@ from sensorproc.onboard.detector.stars_in_pattern import without_drifting_stars
 from sensorproc.onboard.frame.covered_borders import with_covers_of_most
 from sensorproc.onboard.frame.stray_arcs import follow_arcs
 from sensorproc.onboard.patches.link import BrightTrack, bright_objects
-from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.pixel_ownership import HandOver, in_cubes
 from sensorproc.onboard.products import Candidate, Flattened, OwnPattern, Prepared, Registered
 from sensorproc.onboard.registration.exposure_time import exposure_bias
 from sensorproc.onboard.registration.register import register
@@ -66,8 +66,9 @@ def residual_set(frames: HandOver[Prepared], state: PayloadState, table: StarTab
         If no frame can be used, if their times are all the same, or if they cannot be registered.
     """
     cadence_s = set_cadence_s(frames, config)
-    usable = HandOver(with_covers_of_most([frame for frame in frames.take() if isinstance(frame, Flattened)]))
-    usable = HandOver(do(follow_arcs, usable, config.flatten))
+    taken = with_covers_of_most([frame for frame in frames.take() if isinstance(frame, Flattened)])
+    usable = HandOver(do(follow_arcs, HandOver(in_cubes(taken)), config.flatten))
+    del taken
     _demand_times(usable, cadence_s)
     registered, unplaced, own = register_set(usable, state, config, cadence_s, do)
     registered, clouded = do(level_transparency, registered, config.register.min_light)

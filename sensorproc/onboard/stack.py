@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from sensorproc.flags import PixelFlag
+from sensorproc.onboard.pixel_ownership import as_cube
 from sensorproc.onboard.products import FrameFacts, Registration, Residual, freeze, pattern_scales
 from sensorproc.onboard.stage import stage
 
@@ -124,16 +125,6 @@ def stack(residuals: Sequence[Residual], cadence_s: float, rest_sigma: float) ->
         registrations[0].psf_sigma_px,
         rest_sigma,
     )
-
-
-def as_cube(images: Sequence[np.ndarray]) -> np.ndarray:
-    """Images (ny, nx) as one array (n, ny, nx): the one whose parts they are, in their order and all of them, else a copy."""
-    whole = images[0].base
-    if isinstance(whole, np.ndarray) and whole.shape == (len(images), *images[0].shape):
-        places = [one.__array_interface__["data"][0] for one in whole]
-        if all(one.base is whole and one.__array_interface__["data"][0] == at for one, at in zip(images, places, strict=True)):
-            return whole
-    return np.stack(images)
 
 
 def typical_weight(weight: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """What the stages of one set were given and gave, for tests that begin in the middle of the pipeline."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,8 @@ def stages_of(frames: Sequence[Frame], state: PayloadState | None = None) -> Sta
     def do(stage, *arguments):
         kept.arguments.setdefault(stage.__name__, arguments)
         result = stage(*arguments)
-        kept.results.setdefault(stage.__name__, result)
+        if stage.__name__ not in kept.results:
+            kept.results[stage.__name__] = deepcopy(result)  # the stages after it may change its pixels
         return result
 
     _, kept.state = pipeline.process_set(frames, state or PayloadState(), None, Config(), do)

@@ -102,7 +102,6 @@ def _without(frame: Flattened, pattern: np.ndarray, charge: np.ndarray, config: 
     sigma = root * residual_noise(image / root, frame.flags, config)
     facts = replace(facts, noise_e=typical(sigma))
     to_weights(frame.flags, sigma)
-    freeze(image, sigma)
     return Flattened(facts, image, sigma, frame.flags)
 
 

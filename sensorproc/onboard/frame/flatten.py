@@ -8,7 +8,7 @@ from sensorproc.config import Flatten
 from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.onboard.image.amplifiers import amplifier_levels
-from sensorproc.onboard.image.background import SAMPLED, background_and_noise_cells, noise_map, typical
+from sensorproc.onboard.image.background import SAMPLED, background_and_noise_cells, draw_noise, typical
 from sensorproc.onboard.image.smooth_map import SmoothMap
 from sensorproc.onboard.image.stripes import is_striped, subtract_stripes
 from sensorproc.onboard.kernels.filtered import add_dark_noise, to_weights
@@ -20,27 +20,29 @@ STEP_ROUNDS = 3  # The mesh rounds a step off: what it hides is seen once the re
 
 
 @stage(bytes_px=30)
-def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
-    """Electrons above the background, and the noise of every pixel without its sources.
+def flatten(calibrated: Calibrated, config: Flatten, room: tuple[np.ndarray, np.ndarray] | None = None) -> Flattened:
+    """Electrons above the background, and the noise of every pixel without its sources; in the two arrays (ny, nx) float32 that
+    are the ``room`` for pixels and weights, if there is some.
 
     Raises
     ------
     FrameSetRejected
         ``NO_DATA`` if no mesh cell has enough good pixels; ``FLAT`` if the frame has no noise at all.
     """
-    image, flags = calibrated.image_e.copy(), calibrated.flags
-    background, cells, sigma = _subtract_background(image, flags, config, calibrated.step_e)
+    image, sigma = room or (np.empty_like(calibrated.image_e), np.empty_like(calibrated.image_e))
+    image[:], flags = calibrated.image_e, calibrated.flags
+    background, cells = _subtract_background(image, sigma, flags, config, calibrated.step_e)
     for _ in range(STEP_ROUNDS):
         levels = amplifier_levels(image, sigma, flags)
         if levels is None:
             break
         image += background.drawn() - levels
-        background, cells, sigma = _subtract_background(image, flags, config, calibrated.step_e)
+        background, cells = _subtract_background(image, sigma, flags, config, calibrated.step_e)
     sky = background.drawn(SAMPLED)
     if is_striped(image, sigma, flags):  # column noise looks like rows of faint stars, always at the same places
         broken_rows, broken_columns = subtract_stripes(image, flags, flags, WIDEST_SIGMA_PX)
         flags = flags | (broken_rows[:, None] | broken_columns[None, :]) * np.uint8(PixelFlag.HOT)
-        left, cells, sigma = _subtract_background(image, flags, config, calibrated.step_e)
+        left, cells = _subtract_background(image, sigma, flags, config, calibrated.step_e)
         sky += left.drawn(SAMPLED)
     noise = typical(sigma)
     if not noise > 0.0:
@@ -51,15 +53,17 @@ def flatten(calibrated: Calibrated, config: Flatten) -> Flattened:
         limits = config.dark_error, config.dark_hot_sigma
         add_dark_noise(dark, error if is_known else dark, is_known, *limits, before, np.uint8(PixelFlag.HOT), sigma, flags)
     to_weights(flags, sigma)
-    freeze(image, sigma, flags)
+    freeze(flags)
     facts = replace(calibrated.facts, background_e=float(np.median(sky)), noise_e=noise)
     return Flattened(facts, image, sigma, flags, calibrated.step_e, cells)
 
 
 def _subtract_background(
-    image: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float
-) -> tuple[SmoothMap, np.ndarray, np.ndarray]:
-    """Take the background off an image in place; what it was, the noise of the mesh's cells, and its map."""
+    image: np.ndarray, sigma: np.ndarray, flags: np.ndarray, config: Flatten, count_step: float
+) -> tuple[SmoothMap, np.ndarray]:
+    """Take the background off an image in place and put the noise of its pixels into ``sigma``; what the background was, and the
+    noise of the mesh's cells."""
     background, cells = background_and_noise_cells(image, flags, config, count_step)
     background.subtract_from(image)
-    return background, cells, noise_map(cells, image.shape)
+    draw_noise(cells, sigma)
+    return background, cells

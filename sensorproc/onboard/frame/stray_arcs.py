@@ -14,7 +14,7 @@ from sensorproc.config import Flatten
 from sensorproc.onboard.image.background import background_maps, cell_edges, filled_smooth, mesh, noise_map, typical
 from sensorproc.onboard.image.smooth_map import SmoothMap
 from sensorproc.onboard.pixel_ownership import HandOver
-from sensorproc.onboard.products import Flattened, freeze
+from sensorproc.onboard.products import Flattened
 from sensorproc.onboard.stack import typical_weight
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
@@ -54,17 +54,17 @@ def what_is_left(frame: Flattened, config: Flatten, n_rows: int | None = None) -
 
 
 def _without(frame: Flattened, cells: np.ndarray | None, config: Flatten) -> Flattened:
-    """The frame without that, and its noise: what the arcs have added to it goes, what calibration has added stays."""
+    """The frame without that, in its own arrays, and its noise: what the arcs have added to it goes, what calibration has added
+    stays."""
     if cells is None:
         return frame
     shape = frame.image_e.shape
-    image = frame.image_e.copy()
+    image, weight = frame.image_e, frame.weight
     SmoothMap.of(cells, shape).subtract_from(image)
     rest, after = background_maps(image, frame.flags, config, frame.step_e)
     rest.subtract_from(image)
-    variance = 1.0 / np.where(frame.weight > 0.0, frame.weight, np.float32(np.inf))
+    variance = 1.0 / np.where(weight > 0.0, weight, np.float32(np.inf))
     before2 = variance if frame.noise_cells is None else noise_map(frame.noise_cells, shape) ** 2
     variance = np.maximum(variance - before2, np.float32(0.0)) + after**2
-    weight = np.where(frame.weight > 0.0, 1.0 / variance, np.float32(0.0))
-    freeze(image, weight)
-    return replace(frame, facts=replace(frame.facts, noise_e=typical(after)), image_e=image, weight=weight)
+    weight[:] = np.where(weight > 0.0, 1.0 / variance, np.float32(0.0))
+    return replace(frame, facts=replace(frame.facts, noise_e=typical(after)))

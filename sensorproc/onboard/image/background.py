@@ -87,8 +87,15 @@ def _usable_mesh(
 
 def noise_map(cells: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Noise of every pixel (ny, nx) float32 from that of cells."""
-    noise = SmoothMap.of(cells, shape).drawn()
-    return np.maximum(noise, 0.5 * cells.min(), out=noise)
+    noise = np.empty(shape, np.float32)
+    draw_noise(cells, noise)
+    return noise
+
+
+def draw_noise(cells: np.ndarray, noise: np.ndarray) -> None:
+    """The same in the array ``noise`` (ny, nx) float32."""
+    SmoothMap.of(cells, noise.shape).draw(noise)
+    np.maximum(noise, 0.5 * cells.min(), out=noise)
 
 
 def typical(image: np.ndarray) -> float:

@@ -42,6 +42,10 @@ class SmoothMap:
         mix_rows(rows, np.ascontiguousarray(self.which[::every]), np.ascontiguousarray(self.parts[::every]), whole)
         return whole
 
+    def draw(self, image: np.ndarray) -> None:
+        """The map in the array ``image`` (ny, nx) float32."""
+        mix_rows(self.rows, self.which, self.parts, image)
+
     def subtract_from(self, image: np.ndarray) -> None:
         """Take the map off an image (ny, nx) in place."""
         subtract_mixed(self.rows, self.which, self.parts, image)

@@ -126,9 +126,9 @@ def _track(
 
 
 def _without(frame: Registered, patches: list[Patch | None]) -> Registered:
-    """The frame with the patches' pixels flagged and dark, and without the stars among them."""
+    """The frame, in its own arrays, with the patches' pixels flagged and dark, and without the stars among them."""
     flat = frame.flattened
-    image, weight, flags = flat.image_e.copy(), flat.weight.copy(), flat.flags.copy()
+    image, weight, flags = flat.image_e, flat.weight, flat.flags.copy()
     ny, nx = image.shape
     y, x = np.ogrid[:ny, :nx]
     for patch in patches:
@@ -139,8 +139,8 @@ def _without(frame: Registered, patches: list[Patch | None]) -> Registered:
         inside = ((x - patch.x) / reach_x) ** 2 + ((y - patch.y) / reach_y) ** 2 < 1.0
         flags[inside] |= np.uint8(PixelFlag.STAR_CORE)
         image[inside] = weight[inside] = 0.0
-    freeze(image, weight, flags)
+    freeze(flags)
     stars = frame.stars
     at_stars = flags[np.rint(stars[:, 1]).astype(int).clip(0, ny - 1), np.rint(stars[:, 0]).astype(int).clip(0, nx - 1)]
     kept = stars[(at_stars & np.uint8(PixelFlag.STAR_CORE)) == 0]
-    return replace(frame, flattened=replace(flat, image_e=image, weight=weight, flags=flags), stars=kept)
+    return replace(frame, flattened=replace(flat, flags=flags), stars=kept)

@@ -11,7 +11,7 @@ import numpy as np
 from sensorproc.errors import FrameSetRejected
 from sensorproc.frames import Rejection
 from sensorproc.onboard.image.star_finding import lonely
-from sensorproc.onboard.products import Registered, freeze, reference_of
+from sensorproc.onboard.products import Registered, reference_of
 from sensorproc.onboard.stage import stage
 from sensorproc.onboard.threads import each
 
@@ -84,11 +84,11 @@ def _scale(light: float, sigma: float) -> float:
 
 
 def _levelled(frame: Registered, scale: float) -> Registered:
-    """The frame as it would be in the light of the clear ones."""
+    """The frame as it would be in the light of the clear ones, in its own arrays."""
     if scale == 1.0:
         return frame
     flat = frame.flattened
-    image, weight = flat.image_e / np.float32(scale), flat.weight * np.float32(scale * scale)
-    freeze(image, weight)
+    np.divide(flat.image_e, np.float32(scale), out=flat.image_e)
+    np.multiply(flat.weight, np.float32(scale * scale), out=flat.weight)
     facts = replace(flat.facts, flux_scale=scale * flat.facts.flux_scale, noise_e=flat.facts.noise_e / scale)
-    return replace(frame, flattened=replace(flat, image_e=image, weight=weight, facts=facts))
+    return replace(frame, flattened=replace(flat, facts=facts))

@@ -18,7 +18,7 @@ from sensorproc.onboard.image.passing_light import passes
 from sensorproc.onboard.image.stripes import subtract_stripes
 from sensorproc.onboard.kernels.filtered import above, add_star_noise, take_clutter, to_half
 from sensorproc.onboard.kernels.gather import scatter_plane
-from sensorproc.onboard.pixel_ownership import HandOver
+from sensorproc.onboard.pixel_ownership import HandOver, as_cube, in_cubes
 from sensorproc.onboard.products import Candidate, Registered, Residual, Solved, Trail, freeze
 from sensorproc.onboard.sky.zero_point import PLAIN_SNR, less_sure, with_model_fluxes
 from sensorproc.onboard.stack import Hidden, hide, show, typical_weight
@@ -56,7 +56,9 @@ def subtract_stars(
     The pixels of ``frames`` are taken over: those of each are gone when its residual exists.
     """
     solved = frames.take()
-    cube, weight = _taken_over(solved)
+    flat = in_cubes([f.registered.flattened for f in solved])
+    solved = [replace(f, registered=replace(f.registered, flattened=one)) for f, one in zip(solved, flat, strict=True)]
+    cube, weight = as_cube([one.image_e for one in flat]), as_cube([one.weight for one in flat])
     registered = [f.registered for f in solved]
     hidden = [hide(one, spikes(f.flattened, f.psf_sigma_px)) for one, f in zip(weight, registered, strict=True)]
     psf = measure_psf(registered, registered[0].psf_sigma_px)
@@ -73,21 +75,6 @@ def subtract_stars(
     for one, some in [*zip(weight, passes_by, strict=False), *zip(weight, hidden, strict=True)]:
         show(one, some)
     return each(lambda k: _residual(solved[k], k, known, cosmic_rays, flatten), range(len(solved)))
-
-
-def _taken_over(frames: list[Solved]) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels and weights of all frames (n, ny, nx) float32, of which the frames in the list are views from now on; the arrays
-    they had are given back one after the other."""
-    cubes = []
-    for name in ("image_e", "weight"):
-        cube = np.empty((len(frames), *frames[0].facts.shape), np.float32)
-        for k, frame in enumerate(frames):
-            flat = frame.registered.flattened
-            cube[k] = getattr(flat, name)
-            flat = replace(flat, **{name: cube[k]})
-            frames[k] = replace(frame, registered=replace(frame.registered, flattened=flat))
-        cubes.append(cube)
-    return cubes[0], cubes[1]
 
 
 def _with_zero_points(

@@ -1,5 +1,7 @@
 """Arcs of stray light, in all frames of a set alike."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def test_arcs_are_followed_and_make_no_noise(rng, width_px, peak_e):
     light = arc(peak_e, width_px)
     noise = np.sqrt(SKY_E + light)
     coarse = prepared(rng, light)
-    (made,) = follow_arcs(HandOver([coarse]), Flatten())
+    (made,) = follow_arcs(HandOver([deepcopy(coarse)]), Flatten())
     left, before = (float((one.image_e / noise)[INNER].std()) for one in (made, coarse))
     assert left < 1.0 + 0.35 * (before - 1.0)
     assert np.percentile((made.sigma_e(np.s_[:, :]) / noise)[INNER], 95) < 2.0 * left
@@ -43,8 +45,8 @@ def test_noise_that_calibration_has_added_stays(rng):
     weight = coarse.weight.copy()
     weight[100, 150] = 1.0 / (1.0 / weight[100, 150] + 500.0**2)
     object.__setattr__(coarse, "weight", weight)
-    (made,) = follow_arcs(HandOver([coarse]), Flatten())
-    assert made.image_e is not coarse.image_e
+    (made,) = follow_arcs(HandOver([deepcopy(coarse)]), Flatten())
+    assert (made.image_e != coarse.image_e).any()
     assert made.sigma_e((100, 150)) == pytest.approx(500.0, rel=0.01)
     assert made.sigma_e((100, 151)) < 100.0
 

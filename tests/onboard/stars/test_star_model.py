@@ -18,21 +18,14 @@ from tests.oracles import slow
 from tests.skies import made
 from tests.skies.cases import BODY_FIXED, SIDEREAL
 from tests.skies.frames import made_up_frames
+from tests.skies.stages import stages_of
 
 SIZE, N = 256, 12
 
 
 def captured(case):
     """Products of every stage of a made-up set."""
-    found = {}
-
-    def do(stage, *arguments):
-        result = stage(*arguments)
-        found.setdefault(stage.__name__, result)
-        return result
-
-    pipeline.process_set(made_up_frames(SIZE, N, replace(case, targets=())), PayloadState(), None, Config(), do)
-    return found
+    return stages_of(made_up_frames(SIZE, N, replace(case, targets=()))).results
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from sensorproc.onboard import pipeline
 from sensorproc.onboard.stars.steepness import steepness
 from sensorproc.onboard.state import PayloadState
 from tests.skies import made
+from tests.skies.stages import stages_of
 
 SHAPE, N = (200, 200), 8
 WING_RATIO = 2.5  # of the skies' optics
@@ -22,16 +23,9 @@ def processed(rng, optics, lights=()):
     frames = [
         Frame(k, 0, str(k), one, np.zeros(SHAPE, np.uint8), 10**18 + k * 10**10, 1.0, facts) for k, one in enumerate(counts)
     ]
-    found = {}
-
-    def kept(stage, *arguments):
-        result = stage(*arguments)
-        found.setdefault(stage.__name__, result)
-        return result
-
     state = PayloadState(dark_e_s=np.zeros(SHAPE, np.float32))
-    done, _ = pipeline.process_set(frames, state, None, Config(), kept)
-    return found["register"][0], done
+    done, _ = pipeline.process_set(frames, state, None, Config())
+    return stages_of(frames, state).results["register"][0], done
 
 
 @pytest.mark.parametrize("fwhm_px", [2.0, 3.2])
