@@ -7,16 +7,17 @@ allocator's own count. The working memory of the kernels is in it, the libraries
 from dataclasses import dataclass
 
 RAW = 3  # Bytes a pixel and frame: uint16 pixels and uint8 flags.
-PREPARED = 9  # Bytes a pixel and frame: background-free electrons and sigma as float32, flags.
-FIXED_PATTERN = 8  # Bytes a pixel and frame: a stare without a dark map holds frames with their pattern beside those without.
+PREPARED = 9  # Bytes a pixel and frame: background-free electrons and their weights as float32, flags.
+# A stare without a dark map holds frames with their pattern beside those without, and solves it once more without stars.
+PATTERN_PEAKS = {"subtract_fixed_pattern": (17, 43, 0), "refine_pattern": (21, 25, 0)}
 # stage: (bytes per pixel and frame, bytes per pixel, bytes) at its peak, without the raw frames
 PEAKS = {
-    "register": (18, 33, 0),
-    "subtract_stars": (17.6, 47, 12_000_000),  # images of the PSF at every phase
-    "level_glow": (16, 35, 0),
-    "search": (17, 15, 0),
-    "stack": (19, 4, 0),
-    "single_streaks": (19, 30, 0),
+    "register": (12, 40, 0),
+    "subtract_stars": (12, 42, 12_000_000),  # images of the PSF at every phase
+    "level_glow": (11.3, 50, 0),
+    "search": (16, 15, 12_000_000),  # margins of the images that are summed
+    "accept": (15.3, 10, 0),
+    "single_streaks": (15.3, 27, 0),
 }
 
 
@@ -38,7 +39,7 @@ class Footprint:
 
     def stages(self) -> dict[str, int]:
         """Peak of every stage that works on the whole set, raw frames not counted."""
-        peaks = {} if self.has_dark_map else {"subtract_fixed_pattern": (PREPARED + FIXED_PATTERN, 16, 0)}
+        peaks = {} if self.has_dark_map else PATTERN_PEAKS
         return {
             name: round((per_frame * self.n_frames + once) * self.n_px) + fixed
             for name, (per_frame, once, fixed) in (PEAKS | peaks).items()

@@ -11,8 +11,8 @@ from sensorproc.config import Config
 from sensorproc.frames import Frame, Rejection, Taken
 from sensorproc.onboard import threads
 from sensorproc.onboard.frame.stuck import without_stuck
-from sensorproc.onboard.pipeline import prepare_or_reject, search_set
-from sensorproc.onboard.pixel_ownership import HandOver, SetRoom
+from sensorproc.onboard.pipeline import prepare_all, prepare_or_reject, search_set
+from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Prepared, Processed
 from sensorproc.onboard.records import Rows, TakenSet, Values, input_digest, moved, packed, set_rows, set_values, without_frames
 from sensorproc.onboard.sky.joining import KnownObjects
@@ -96,16 +96,15 @@ class FrameSetProcessor:
         """The same payload, its states too, with another configuration."""
         return replace(self, config=config)
 
-    def prepare(self, frame: Frame, do: Do = call, room: SetRoom | None = None) -> Prepared:
-        """One frame as it arrives, in the ``room`` of its set if there is some, or why it cannot be used."""
-        return prepare_or_reject(frame, self.states[frame.detector], self.config, do, room)
+    def prepare(self, frame: Frame, do: Do = call) -> Prepared:
+        """One frame as it arrives, or why it cannot be used."""
+        return prepare_or_reject(frame, self.states[frame.detector], self.config, do)
 
     def prepare_set(self, frames: Sequence[Frame]) -> list[Prepared]:
         """One detector's frames in order of time, or why they cannot be used: one that is the frame before once more is not."""
-        room = SetRoom(len(frames))
-        prepared = [self.prepare(frame, room=room) for frame in frames]
         if not frames:
-            return prepared
+            return []
+        prepared = prepare_all(frames, self.states[frames[-1].detector], self.config).take()
         before, self.last[frames[-1].detector] = self.last.get(frames[-1].detector), frames[-1]
         return without_stuck(prepared, frames, before)
 

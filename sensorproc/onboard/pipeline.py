@@ -14,7 +14,7 @@ from sensorproc.onboard.frame.flatten import flatten
 from sensorproc.onboard.frame.slewing import is_slewing
 from sensorproc.onboard.patches.link import is_beside
 from sensorproc.onboard.patches.tracklet import bright_tracklet
-from sensorproc.onboard.pixel_ownership import HandOver, SetRoom
+from sensorproc.onboard.pixel_ownership import HandOver, Room, SetRoom
 from sensorproc.onboard.products import Flattened, Prepared, Processed
 from sensorproc.onboard.residual_set import ResidualSet, residual_set
 from sensorproc.onboard.search.accept import accept
@@ -31,27 +31,18 @@ from sensorproc.onboard.streaks.find import single_streaks
 from sensorproc.onboard.streaks.link import link_streaks
 from sensorproc.onboard.streaks.lone import besides_tracks, lone_streaks_hidden
 from sensorproc.onboard.streaks.tracklet import streak_false_alarms, streak_measurement, streak_tracklet
+from sensorproc.onboard.threads import each
 
 
-def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call, room: SetRoom | None = None) -> Flattened:
-    """As each frame arrives: electrons above the background, in the ``room`` of its set if there is some.
-
-    Raises
-    ------
-    FrameSetRejected
-        If the frame cannot be used; the reason is a name of the dictionary.
-    """
+def prepare(frame: Frame, state: PayloadState, config: Config, do: Do = call, room: Room | None = None) -> Flattened:
+    """As each frame arrives: electrons above the background, in the ``room`` that its set has for it if there is some; raises
+    :class:`FrameSetRejected`, by a name of the dictionary, if it cannot be used."""
     if is_slewing(frame, config.register):
         raise FrameSetRejected("SLEWING", arcsec_s=frame.slew_arcsec_s or 0.0)
-    calibrated = do(calibrate, frame, state, config.calibrate)
-    if room is None:
-        return do(flatten, calibrated, config.flatten)
-    flattened = do(flatten, calibrated, config.flatten, room.next(frame.data_dn.shape))
-    room.filled()
-    return flattened
+    return do(flatten, do(calibrate, frame, state, config.calibrate), config.flatten, room)
 
 
-def prepare_or_reject(frame: Frame, state: PayloadState, config: Config, do: Do = call, room: SetRoom | None = None) -> Prepared:
+def prepare_or_reject(frame: Frame, state: PayloadState, config: Config, do: Do = call, room: Room | None = None) -> Prepared:
     """:func:`prepare`, or why the frame cannot be used."""
     try:
         return prepare(frame, state, config, do, room)
@@ -59,15 +50,18 @@ def prepare_or_reject(frame: Frame, state: PayloadState, config: Config, do: Do 
         return Rejection.of(frame, reason)
 
 
+def prepare_all(frames: Sequence[Frame], state: PayloadState, config: Config, do: Do = call) -> HandOver[Prepared]:
+    """Those of all frames, which are here already: side by side, unless somebody stands between the stages."""
+    room, every = SetRoom([frame.data_dn.shape for frame in frames]), each if do is call else map
+    return HandOver(every(lambda k: prepare_or_reject(frames[k], state, config, do, room.of(k)), range(len(frames))))
+
+
 def process_set(
     frames: Sequence[Frame], state: PayloadState, table: StarTable | None, config: Config, do: Do = call
 ) -> tuple[Processed, PayloadState]:
     """All frames of one detector's set to tracklets and streaks, and the state for the next set; raises as :func:`search_set`."""
     demand_one_shape([frame.data_dn.shape for frame in frames])
-    room = SetRoom(len(frames))
-    prepared = HandOver(prepare_or_reject(frame, state, config, do, room) for frame in frames)
-    del room  # the pixels belong to the frames
-    return search_set(prepared, state, table, config, do)
+    return search_set(prepare_all(frames, state, config, do), state, table, config, do)
 
 
 def search_set(

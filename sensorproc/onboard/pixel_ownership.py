@@ -16,6 +16,7 @@ import numpy as np
 from sensorproc.onboard.products import Flattened
 
 Item = TypeVar("Item")
+Room = tuple[np.ndarray, np.ndarray]  # arrays (ny, nx) float32 for the pixels of a frame, and for their weights
 
 
 class HandOver(Generic[Item]):
@@ -40,23 +41,17 @@ class SetRoom:
     """Room for the pixels and weights of so many frames, one after the other in two cubes: what is prepared into it need not be
     copied when its set is complete."""
 
-    def __init__(self, n_frames: int):
-        self._n_frames, self._used = n_frames, 0
-        self._cubes: tuple[np.ndarray, np.ndarray] | None = None
+    def __init__(self, shapes: Sequence[tuple[int, ...]]):
+        self._shapes = list(shapes)
+        whole = (len(self._shapes), *self._shapes[0]) if self._shapes else (0, 0, 0)
+        self._cubes = np.empty(whole, np.float32), np.empty(whole, np.float32)
 
-    def next(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Arrays (ny, nx) float32 for the pixels and weights of the next frame, the same ones until they are :meth:`filled`."""
-        if self._cubes is None:
-            whole = self._n_frames, *shape
-            self._cubes = np.empty(whole, np.float32), np.empty(whole, np.float32)
+    def of(self, k: int) -> Room:
+        """Arrays (ny, nx) float32 for the pixels and weights of frame ``k``; of their own if it is not as large as the first."""
         image_e, weight = self._cubes
-        if image_e.shape[1:] != shape or self._used >= self._n_frames:
-            return np.empty(shape, np.float32), np.empty(shape, np.float32)
-        return image_e[self._used], weight[self._used]
-
-    def filled(self) -> None:
-        """The next frame comes after this one."""
-        self._used += 1
+        if image_e.shape[1:] != self._shapes[k]:
+            return np.empty(self._shapes[k], np.float32), np.empty(self._shapes[k], np.float32)
+        return image_e[k], weight[k]
 
 
 def as_cube(images: Sequence[np.ndarray]) -> np.ndarray:

@@ -92,11 +92,6 @@ class Flattened:
     def t_mid_tai_ns(self) -> int:
         return self.facts.t_mid_tai_ns
 
-    def sigma_e(self, where: tuple) -> np.ndarray:
-        """Noise of some pixels [e-]: the frame's typical one where they are flagged."""
-        weight = self.weight[where]
-        return np.where(weight > 0.0, 1.0 / np.sqrt(np.maximum(weight, np.float32(1e-30))), np.float32(self.facts.noise_e))
-
 
 @dataclass(frozen=True, eq=False)
 class OwnPattern:

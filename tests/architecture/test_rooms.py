@@ -23,7 +23,7 @@ ALLOWED = {
     "straight_line": set(),
     "footprint": set(),
     "products": set(),
-    "pixel_ownership": set(),
+    "pixel_ownership": {"products"},
     "false_alarms": set(),
     "star_table": GROUND,
     "state": {*GROUND, "star_table"},

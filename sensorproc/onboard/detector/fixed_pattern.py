@@ -20,7 +20,7 @@ from sensorproc.config import Flatten
 from sensorproc.conventions import FWHM_TO_SIGMA
 from sensorproc.onboard.image.background import residual_background, residual_noise, typical
 from sensorproc.onboard.image.cosmic_rays import OPTICAL_MARGIN
-from sensorproc.onboard.image.matched_filter import template, through
+from sensorproc.onboard.image.matched_filter import noise_at, template, through
 from sensorproc.onboard.image.thermal_scale import MEDIAN_VARIANCE, thermal_scale
 from sensorproc.onboard.kernels.filtered import to_weights
 from sensorproc.onboard.kernels.sharpness import flag_sharp
@@ -50,7 +50,7 @@ def subtract_fixed_pattern(
     known = learnt_of(learnt, frames[0].facts.shape) if exposure_s > 0.0 else None
     scales = None if known is None else np.array([f.facts.dark_scale * f.facts.exposure_s / exposure_s for f in frames])
     pattern, scales = fixed_pattern(frames, fwhm_px * FWHM_TO_SIGMA, scales)
-    variance = frames[0].sigma_e(np.s_[:, :]) ** 2
+    variance = noise_at(frames[0], np.s_[:, :]) ** 2
     information = np.float32((scales**2).sum()) / np.maximum(variance, np.float32(1e-12))
     prior = np.zeros_like(pattern) if known is None else known.information / np.float32(exposure_s**2)
     surprise = pattern * pattern * information * prior > SURPRISE**2 * (MEDIAN_VARIANCE * prior + information)

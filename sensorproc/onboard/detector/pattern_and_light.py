@@ -4,6 +4,8 @@ An object that hardly leaves its place is in all frames, and no frame tells the 
 solved in turns, with one flux and one straight way for each object.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from sensorproc.onboard.detector.defects import total
@@ -21,12 +23,15 @@ def solve_together(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What is left of the pattern (ny, nx) [e-] in frames that hold ``scales`` (n,) times it, and what is known of it, by the
     frames that are ``seen`` (n, ny, nx) to tell."""
-    weights = [np.where(tells, r.weight, np.float32(0.0)) for tells, r in zip(seen, residuals, strict=True)]
-    known = total(a * a * w for a, w in zip(scales, weights, strict=True))
+
+    def weights() -> Iterator[np.ndarray]:  # again each time: all of them would need as much memory as the frames
+        return (r.weight * tells for r, tells in zip(residuals, seen, strict=True))
+
+    known = total(a * a * w for a, w in zip(scales, weights(), strict=True))
     norm = np.maximum(known + own.prior, np.float32(1e-30))
 
     def left(images: list[np.ndarray]) -> np.ndarray:
-        told = total(a * w * image for a, w, image in zip(scales, weights, images, strict=True))
+        told = total(a * w * image for a, w, image in zip(scales, weights(), images, strict=True))
         return np.asarray((told - own.prior * own.pattern_e) / norm)
 
     shown = [r.image_e for r in residuals]

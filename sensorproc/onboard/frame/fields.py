@@ -32,7 +32,7 @@ def rows_of_two_times(stack: Stack) -> tuple[Artefact, ...]:
 def _combs(frame: Residual) -> np.ndarray:
     """Places x, y (m, 2) as wide as light, taken for hits, that a row on one side has little of and the next but one has."""
     ny, nx = frame.image_e.shape
-    y, x = np.nonzero(frame.flags == PixelFlag.COSMIC_RAY)
+    y, x = np.divmod(np.flatnonzero(frame.flags == np.uint8(PixelFlag.COSMIC_RAY)), frame.flags.shape[1])
     y, x = np.concatenate([y, y - 2]), np.concatenate([x, x])  # the first row is taken for a hit, or the third
     inner = (x > 0) & (x < nx - 1) & (y >= 0) & (y < ny - 2)
     y, x = y[inner], x[inner]

@@ -12,6 +12,7 @@ from sensorproc.onboard.image.background import SAMPLED, background_and_noise_ce
 from sensorproc.onboard.image.smooth_map import SmoothMap
 from sensorproc.onboard.image.stripes import is_striped, subtract_stripes
 from sensorproc.onboard.kernels.filtered import add_dark_noise, to_weights
+from sensorproc.onboard.pixel_ownership import Room
 from sensorproc.onboard.products import Calibrated, Flattened, freeze
 from sensorproc.onboard.stage import stage
 
@@ -20,9 +21,9 @@ STEP_ROUNDS = 3  # The mesh rounds a step off: what it hides is seen once the re
 
 
 @stage(bytes_px=30)
-def flatten(calibrated: Calibrated, config: Flatten, room: tuple[np.ndarray, np.ndarray] | None = None) -> Flattened:
+def flatten(calibrated: Calibrated, config: Flatten, room: Room | None = None) -> Flattened:
     """Electrons above the background, and the noise of every pixel without its sources; in the two arrays (ny, nx) float32 that
-    are the ``room`` for pixels and weights, if there is some.
+    are the ``room`` for them, if there is some.
 
     Raises
     ------

@@ -34,9 +34,9 @@ def reject_outliers(
         hits = _compact_hits(image, weight, marked, s, config.outlier_sigma + 1.0)
         n += int(((hits > 0) & (marked == 0)).sum())
         marked |= hits * bit
-    rows, columns = np.nonzero(marked & bit)
-    strong = image[rows, columns] * np.sqrt(weight[rows, columns]) > 3.0 * config.outlier_sigma
     ny, nx = image.shape
+    rows, columns = np.divmod(np.flatnonzero((marked & bit).view(np.bool_)), nx)
+    strong = image[rows, columns] * np.sqrt(weight[rows, columns]) > 3.0 * config.outlier_sigma
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             marked[(rows[strong] + dy).clip(0, ny - 1), (columns[strong] + dx).clip(0, nx - 1)] |= bit

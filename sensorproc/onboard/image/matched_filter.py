@@ -6,7 +6,7 @@ import numpy as np
 from sensorproc.onboard.kernels.filtered import to_snr, unflagged
 from sensorproc.onboard.kernels.separable import point_snr
 from sensorproc.onboard.kernels.trail import draw_trail
-from sensorproc.onboard.products import Residual, Trail
+from sensorproc.onboard.products import Flattened, Residual, Trail
 from sensorproc.onboard.stack import typical_weight
 
 HALF_SIGMAS = 4.0  # Half-width of the window in which light counts [PSF sigmas].
@@ -41,6 +41,12 @@ def without(weight: np.ndarray, flags: np.ndarray) -> np.ndarray:
     kept = np.empty(weight.shape, np.float32)
     unflagged(weight, flags, kept)
     return kept
+
+
+def noise_at(frame: Flattened, where: tuple) -> np.ndarray:
+    """Noise of some pixels of a frame [e-]: its typical one where they are flagged."""
+    weight = frame.weight[where]
+    return np.where(weight > 0.0, 1.0 / np.sqrt(np.maximum(weight, np.float32(1e-30))), np.float32(frame.facts.noise_e))
 
 
 def filtered(image: np.ndarray, weight: np.ndarray, kernel: np.ndarray, least: float) -> np.ndarray:

@@ -5,13 +5,15 @@ is found as a patch in every frame, told from saturated stars by its motion amon
 taken out of the frames before stars and faint objects are looked for.
 """
 
+import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from sensorproc.config import Patches
 from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.components import Component, components
+from sensorproc.onboard.image.matched_filter import noise_at
 from sensorproc.onboard.kernels.filtered import above
 from sensorproc.onboard.products import Flattened
 
@@ -62,34 +64,26 @@ def find_patches(flat: Flattened, s: float, trail_px: float, config: Patches) ->
     bright = np.empty(saturated.shape, np.bool_)
     above(flat.image_e, flat.weight, config.pixel_snr, bright)
     bright |= saturated
-    n, labels, stats, _ = cv2.connectedComponentsWithStats(bright.astype(np.uint8), connectivity=8)
-    least = np.pi * (MIN_RADIUS_SIGMAS * s) ** 2
-    order = [i for i in np.argsort(-stats[1:n, cv2.CC_STAT_AREA], kind="stable") + 1 if stats[i, cv2.CC_STAT_AREA] >= least]
-    found = [
-        _patch(flat, labels, stats[i], int(i), saturated, (s, trail_px, config.pixel_snr)) for i in order[: config.max_per_frame]
-    ]
+    parts = components(bright, math.ceil(np.pi * (MIN_RADIUS_SIGMAS * s) ** 2), config.max_per_frame)
+    found = [_patch(flat, part, saturated, (s, trail_px, config.pixel_snr)) for part in parts]
     return [patch for patch in found if patch is not None]
 
 
-def _patch(
-    flat: Flattened, labels: np.ndarray, stat: np.ndarray, label: int, saturated: np.ndarray, shape: tuple[float, float, float]
-) -> Patch | None:
-    """The patch of a label; ``shape`` holds the PSF's sigma [px], the stars' trail [px] and the SNR of a patch's pixels."""
+def _patch(flat: Flattened, part: Component, saturated: np.ndarray, shape: tuple[float, float, float]) -> Patch | None:
+    """The patch that a part of a frame is; ``shape``: the PSF's sigma [px], the stars' trail [px], the SNR of its pixels."""
     s, trail_px, pixel_snr = shape
-    left, top, width, height, area = (int(v) for v in stat)
-    box = np.s_[top : top + height, left : left + width]
-    mine = labels[box] == label
+    box, mine, area = part.box, part.mine, part.area
     light = np.where(mine, np.maximum(flat.image_e[box], 0.0), 0.0).astype(float)
     flux = float(light.sum())
     if not flux > 0:
         return None
-    v, u = np.mgrid[top : top + height, left : left + width]
+    v, u = np.mgrid[box]
     x, y = float((light * u).sum()) / flux, float((light * v).sum()) / flux
     xx, yy, xy = (float((p * mine).sum()) / area for p in ((u - x) ** 2, (v - y) ** 2, (u - x) * (v - y)))
     narrow = np.sqrt(max(0.5 * (xx + yy) - np.hypot(0.5 * (xx - yy), xy), 0.0)) * 2.0  # radius of a disc so wide
     core = float((saturated[box] & mine).sum())
     # a Gaussian of peak P sinks to a level t at s sqrt(2 ln(P / t)); between two levels the areas differ by as much whatever P
-    sigma = flat.sigma_e(box)[mine].astype(float)
+    sigma = noise_at(flat, box)[mine].astype(float)
     level = pixel_snr * float(sigma.mean())
     point2 = 2.0 * s * s * np.log(max(float(light.max()) / level, 1.0))
     wide = WIDER * (np.sqrt(point2) + 0.5)

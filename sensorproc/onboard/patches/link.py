@@ -64,48 +64,55 @@ def link(patches: Sequence[Sequence[Patch]], frames: list[Registered]) -> list[B
         for f, found in zip(frames, patches, strict=True)
     ]
     needed = max(MIN_FRAMES, int(np.ceil(MIN_SEEN_FRACTION * len(frames))))
-    used: list[set[int]] = [set() for _ in frames]
+    used = [np.zeros(len(found), bool) for found in patches]
     tracks = []
     for a in range(len(frames) - needed + 1):
         for i, patch in enumerate(patches[a]):
-            if not patch.is_no_point:
+            if used[a][i] or not patch.is_no_point:
                 continue
-            members = max(
-                (_along(places, patches, used, times, (a, i), (b, j)) for b in range(a + 1, len(frames))
-                 for j, other in enumerate(patches[b])
-                 if other.is_no_point and i not in used[a] and j not in used[b] and _alike(patch, other)),
-                key=len, default={},
-            )  # fmt: skip
+            members = _longest(places, patches, used, times, (a, i))
             sure = sum(patches[k][m].is_no_point for k, m in members.items())
             track = _track(members, patches, places, frames) if len(members) >= needed and sure >= MIN_FRAMES else None
             if track is not None:
                 tracks.append(track)
                 for k, m in members.items():
-                    used[k].add(m)
+                    used[k][m] = True
     return tracks
 
 
-def _alike(a: Patch, b: Patch) -> bool:
-    return bool(1.0 / SAME_SIZE < a.area / b.area < SAME_SIZE)
+def _alike(patch: Patch, others: Sequence[Patch]) -> np.ndarray:
+    """Which of the others (m,) bool are about as large as a patch."""
+    ratio = patch.area / np.array([other.area for other in others]).reshape(-1)
+    return (ratio > 1.0 / SAME_SIZE) & (ratio < SAME_SIZE)
 
 
-def _along(
-    places: list[np.ndarray], patches: Sequence[Sequence[Patch]], used: list[set[int]], times: np.ndarray,
-    first: tuple[int, int], second: tuple[int, int],
+def _longest(
+    places: list[np.ndarray], patches: Sequence[Sequence[Patch]], used: list[np.ndarray], times: np.ndarray,
+    first: tuple[int, int],
 ) -> dict[int, int]:  # fmt: skip
-    """Patch of every frame nearest to the line through two, where one is near."""
-    (a, i), (b, j) = first, second
-    velocity = (places[b][j] - places[a][i]) / (times[b] - times[a])
-    members = {}
+    """Of the lines through a patch and one of a later frame that is no point, the one along which most frames have a patch, which
+    is the nearest to it there: which of them, by frame."""
+    a, i = first
+    alike = [_alike(patches[a][i], found) for found in patches]
+    ends = [
+        (b, j) for b in range(a + 1, len(patches))
+        for j, other in enumerate(patches[b]) if other.is_no_point and alike[b][j] and not used[b][j]
+    ]  # fmt: skip
+    if not ends:
+        return {}
+    gone = np.array([(places[b][j] - places[a][i]) / (times[b] - times[a]) for b, j in ends])
+    members = np.full((len(ends), len(places)), -1)
     for k, here in enumerate(places):
         if not len(here):
             continue
-        gaps = np.hypot(*(here - places[a][i] - velocity * (times[k] - times[a])).T)
-        m = int(np.argmin(gaps))
-        near = gaps[m] <= LINK_PX + LINK_FRACTION * np.sqrt(patches[k][m].area)
-        if near and m not in used[k] and _alike(patches[a][i], patches[k][m]):
-            members[k] = m
-    return members
+        there = places[a][i] + gone * (times[k] - times[a])
+        gaps = np.hypot(*(here[None, :] - there[:, None]).transpose(2, 0, 1))
+        m = np.argmin(gaps, axis=1)
+        reach = LINK_PX + LINK_FRACTION * np.sqrt([patch.area for patch in patches[k]])
+        near = (gaps[np.arange(len(ends)), m] <= reach[m]) & ~used[k][m] & alike[k][m]
+        members[near, k] = m[near]
+    best = members[int(np.argmax((members >= 0).sum(axis=1)))]
+    return {k: int(m) for k, m in enumerate(best) if m >= 0}
 
 
 def _track(

@@ -17,6 +17,7 @@ from sensorproc.onboard.search.track import ITERATIONS, Track, as_likely, matche
 from sensorproc.onboard.search.velocity_boxes import Centre, at_rest, detector_rest, least_motion_px, span
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
+from sensorproc.onboard.threads import each
 from sensorproc.theory import trail_energy
 
 SEEN_FRACTION = 0.2  # A frame with less of the typical template energy says nothing of the object.
@@ -68,7 +69,7 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
     ghosts at other velocities vanish and true neighbours stay.
     """
     image = stack.image_e.copy()
-    fitted = [fit(stack, image, c, max_step=2.0) for c in candidates]
+    fitted = each(lambda c: fit(stack, image, c, max_step=2.0), candidates)
     waiting = sorted((t for t in fitted if t is not None and t.snr >= lowest_snr), key=_strength)
     accepted: list[Track] = []
     while waiting:

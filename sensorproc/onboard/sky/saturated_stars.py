@@ -1,9 +1,9 @@
 """The stars of a frame that a plate solution may use: those found, and the saturated ones, which no star filter finds."""
 
-import cv2
 import numpy as np
 
 from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.components import components
 from sensorproc.onboard.products import Flattened, Registered
 
 LEAST_AREA_PX = 12  # Saturated pixels and their neighbours: a single hot one and its own are nine.
@@ -27,26 +27,22 @@ def sky_stars(frame: Registered) -> np.ndarray:
 
 def saturated_stars(flat: Flattened, s: float) -> np.ndarray:
     """x, y [px], SNR and saturated area [px] (n, 4) of saturated stars, largest first."""
-    saturated = ((flat.flags & PixelFlag.SATURATED) != 0).astype(np.uint8)
-    if not saturated.any():
-        return np.empty((0, 4))
-    n, labels, stats, _ = cv2.connectedComponentsWithStats(saturated, connectivity=8)
-    area = stats[1:n, cv2.CC_STAT_AREA]
-    order = np.argsort(-area, kind="stable")[:MOST] + 1
+    saturated = (flat.flags & np.uint8(PixelFlag.SATURATED)) != 0
     rows = []
     ny, nx = saturated.shape
-    for i in order.tolist():
-        left, top, width, height, size = (int(v) for v in stats[i])
-        if size < LEAST_AREA_PX or max(width, height) > MOST_ASPECT * max(min(width, height), 2):
+    for part in components(saturated, LEAST_AREA_PX, MOST):
+        if max(part.width, part.height) > MOST_ASPECT * max(min(part.width, part.height), 2):
             continue
-        x0, x1 = max(left - AROUND_PX, 0), min(left + width + AROUND_PX, nx)
-        y0, y1 = max(top - AROUND_PX, 0), min(top + height + AROUND_PX, ny)
+        x0, x1 = max(part.left - AROUND_PX, 0), min(part.left + part.width + AROUND_PX, nx)
+        y0, y1 = max(part.top - AROUND_PX, 0), min(part.top + part.height + AROUND_PX, ny)
         light = np.maximum(flat.image_e[y0:y1, x0:x1].astype(float), 0.0)
-        light[(labels[y0:y1, x0:x1] != i) & (saturated[y0:y1, x0:x1] != 0)] = 0.0  # a neighbour's
+        others = saturated[y0:y1, x0:x1].copy()
+        others[part.top - y0 :, part.left - x0 :][: part.height, : part.width][part.mine] = False
+        light[others] = 0.0  # a neighbour's
         if not light.sum() > 0:
             continue
         y, x = np.mgrid[y0:y1, x0:x1]
         rows.append(
-            (float((light * x).sum() / light.sum()), float((light * y).sum() / light.sum()), 1.5 * s / PLACE_SIGMA_PX, size)
+            (float((light * x).sum() / light.sum()), float((light * y).sum() / light.sum()), 1.5 * s / PLACE_SIGMA_PX, part.area)
         )
     return np.array(rows, float).reshape(-1, 4)

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from sensorproc.conventions import SUN_COLOUR
+from sensorproc.onboard.image.matched_filter import noise_at
 from sensorproc.onboard.image.pairing import match_nearest
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
 from sensorproc.onboard.products import FrameFacts, Registered, Solved
@@ -98,4 +99,4 @@ def flux_of_snr(frame: Registered, stars: np.ndarray) -> np.ndarray:
     ny, nx = frame.facts.shape
     y = np.clip(np.round(stars[:, 1]).astype(int), 0, ny - 1)
     x = np.clip(np.round(stars[:, 0]).astype(int), 0, nx - 1)
-    return stars[:, 2] * frame.flattened.sigma_e((y, x)) * frame.facts.flux_scale / snr_streak(1.0, 1.0, length, s)
+    return stars[:, 2] * noise_at(frame.flattened, (y, x)) * frame.facts.flux_scale / snr_streak(1.0, 1.0, length, s)

@@ -178,9 +178,7 @@ def _residual(solved: Solved, k: int, known: _Known, cosmic_rays: CosmicRays, fl
     s = psf.filter_px
     flags, n_outliers = reject_outliers(image, weight, flags, s, cosmic_rays)
     weight[flags != 0] = 0.0
-    excess = filtered_noise(image, weight, flags, s, flatten)
-    if excess is not None:
-        weight /= excess**2
+    add_filtered_noise(image, weight, flags, s, flatten)
     freeze(star_snr)
     registration = replace(
         registered.registration,
@@ -201,14 +199,15 @@ def _noise_scale(image: np.ndarray, weight: np.ndarray, star_free: np.ndarray) -
     return clipped_rms(z)
 
 
-def filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, flatten: Flatten) -> np.ndarray | None:
-    """Local noise (ny, nx) of the matched filter's output, at least 1: what pixel noise alone does not explain; None where it
-    explains all.
+def add_filtered_noise(image: np.ndarray, weight: np.ndarray, flags: np.ndarray, s: float, flatten: Flatten) -> None:
+    """Weigh pixels by the local noise of the matched filter's output, where it is more than pixel noise explains, in place.
 
     Faint unresolved stars and the edges of stray light are correlated over the PSF and pass the filter; measured
     after it, they cost sensitivity instead of false alarms.
     """
     snr = filtered(image, weight, template(Trail(), s), MIN_ENERGY)
-    unusable = flags | (snr == 0.0).astype(np.uint8)
-    noise = residual_noise(snr, unusable, flatten)
-    return np.where(noise > EXCESS_NOISE, noise, np.float32(1.0)) if noise.max() > EXCESS_NOISE else None
+    unusable = np.equal(snr, np.float32(0.0)).view(np.uint8)
+    noise = residual_noise(snr, np.bitwise_or(unusable, flags, out=unusable), flatten)
+    if noise.max() > EXCESS_NOISE:
+        noise[noise <= EXCESS_NOISE] = 1.0
+        weight /= np.square(noise, out=noise)

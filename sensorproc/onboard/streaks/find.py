@@ -40,7 +40,7 @@ def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, 
 
     What the other frames show at the same place is fixed to the detector and is no streak.
     """
-    maps = each(lambda r: np.where(r.weight > 0, matched_filter(r, Trail(), UNCLIPPED), np.float32(0.0)), residuals)
+    maps = each(_snr_map, residuals)
     if len(residuals) < MIN_FRAMES:  # too few to take the stars out: at least their cores must not line up
         maps = [_without_points(snr, r.registration.psf_sigma_px) for snr, r in zip(maps, residuals, strict=True)]
         residuals = [
@@ -48,6 +48,13 @@ def find_streaks(residuals: list[Residual], config: Streaks) -> list[tuple[int, 
         ]
     numbered = each(lambda k: _of_frame(residuals[k], k, maps, config), range(len(residuals)))
     return [item for items in numbered for item in items]
+
+
+def _snr_map(residual: Residual) -> np.ndarray:
+    """SNR (ny, nx) of a point at every pixel, zero where the pixel itself is not seen."""
+    snr = matched_filter(residual, Trail(), UNCLIPPED)
+    snr *= residual.weight > 0
+    return snr
 
 
 def _of_frame(residual: Residual, k: int, maps: list[np.ndarray], config: Streaks) -> list[tuple[int, Streak]]:

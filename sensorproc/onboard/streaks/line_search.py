@@ -8,6 +8,7 @@ no line. The threshold comes from the number of independent lines (:func:`sensor
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from sensorproc.config import Streaks
@@ -61,7 +62,7 @@ def search_lines(snr: np.ndarray, s: float, config: Streaks) -> list[Line]:
     image = np.rint(snr * np.float32(levels)).astype(np.int16)
     found: list[Line] = []
     for transposed in (False, True):
-        turned = np.ascontiguousarray(image.T) if transposed else image
+        turned = cv2.transpose(image) if transposed else image
         for sign in (1, -1):
             for z, u, x0, y0, x1, y1 in _pieces(turned, sign, levels, s, asked, config):
                 found.append(Line(y0, x0, y1, x1, z, u) if transposed else Line(x0, y0, x1, y1, z, u))

@@ -8,6 +8,7 @@ from sensorproc.errors import FrameSetRejected
 from sensorproc.flags import PixelFlag
 from sensorproc.frames import SensorFacts
 from sensorproc.onboard.frame.flatten import flatten
+from sensorproc.onboard.image.matched_filter import noise_at
 from sensorproc.onboard.products import Calibrated, FrameFacts
 
 SHAPE, NOISE = (256, 320), 12.0
@@ -39,7 +40,7 @@ def test_the_darks_own_noise_is_added_and_hot_pixels_are_flagged(rng):
     assert made.flags[100, 100] == PixelFlag.HOT
     assert made.flags[50, 60] == 0
     expected = np.hypot(NOISE, np.sqrt(40.0 + (Config().flatten.dark_error * 40.0) ** 2))
-    assert float(made.sigma_e((50, 60))) == pytest.approx(expected, rel=0.1)
+    assert float(noise_at(made, (50, 60))) == pytest.approx(expected, rel=0.1)
 
 
 def test_a_frame_without_noise_is_refused():

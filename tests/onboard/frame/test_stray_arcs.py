@@ -9,6 +9,7 @@ from sensorproc.config import Flatten
 from sensorproc.frames import SensorFacts
 from sensorproc.onboard.frame.flatten import flatten
 from sensorproc.onboard.frame.stray_arcs import LIT_SHARE, follow_arcs, lit_share
+from sensorproc.onboard.image.matched_filter import noise_at
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Calibrated, FrameFacts
 
@@ -37,7 +38,7 @@ def test_arcs_are_followed_and_make_no_noise(rng, width_px, peak_e):
     (made,) = follow_arcs(HandOver([deepcopy(coarse)]), Flatten())
     left, before = (float((one.image_e / noise)[INNER].std()) for one in (made, coarse))
     assert left < 1.0 + 0.35 * (before - 1.0)
-    assert np.percentile((made.sigma_e(np.s_[:, :]) / noise)[INNER], 95) < 2.0 * left
+    assert np.percentile((noise_at(made, np.s_[:, :]) / noise)[INNER], 95) < 2.0 * left
 
 
 def test_noise_that_calibration_has_added_stays(rng):
@@ -47,8 +48,8 @@ def test_noise_that_calibration_has_added_stays(rng):
     object.__setattr__(coarse, "weight", weight)
     (made,) = follow_arcs(HandOver([deepcopy(coarse)]), Flatten())
     assert (made.image_e != coarse.image_e).any()
-    assert made.sigma_e((100, 150)) == pytest.approx(500.0, rel=0.01)
-    assert made.sigma_e((100, 151)) < 100.0
+    assert noise_at(made, (100, 150)) == pytest.approx(500.0, rel=0.01)
+    assert noise_at(made, (100, 151)) < 100.0
 
 
 @pytest.mark.parametrize(("n_lit", "is_followed"), [(5, True), (3, False), (0, False)])
