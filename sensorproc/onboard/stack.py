@@ -135,8 +135,8 @@ def typical_weight(weight: np.ndarray) -> float:
 
 
 def hide(weight: np.ndarray, what: np.ndarray) -> Hidden:
-    """Set the weights (ny, nx) of some pixels to zero; which ones they were and what they had."""
-    where = np.flatnonzero(what & (weight > 0))
+    """Set the weights (ny, nx) of some pixels, bool or flags, to zero; which ones they were and what they had."""
+    where = np.flatnonzero((what != 0) & (weight > 0))
     values = weight.ravel()[where]
     weight.ravel()[where] = 0.0
     return where, values

@@ -60,10 +60,10 @@ def subtract_stars(
     solved = [replace(f, registered=replace(f.registered, flattened=one)) for f, one in zip(solved, flat, strict=True)]
     cube, weight = as_cube([one.image_e for one in flat]), as_cube([one.weight for one in flat])
     registered = [f.registered for f in solved]
-    hidden = [hide(one, spikes(f.flattened, f.psf_sigma_px)) for one, f in zip(weight, registered, strict=True)]
     psf = measure_psf(registered, registered[0].psf_sigma_px)
-    passes_by = _hide(weight, passing, registered, len(solved) - config.min_overlap_frames)
     lobe, steep = sidelobe(registered, psf.filter_px), steepness(registered, psf.filter_px)
+    hidden = [hide(one, spikes(f.flattened, f.psf_sigma_px)) for one, f in zip(weight, registered, strict=True)]
+    passes_by = _hide(weight, passing, registered, len(solved) - config.min_overlap_frames)
     far = far_light(registered, weight, psf)
     solved = less_sure(solved, 1.0857 * far.sigma)
     known = _Known(psf, lobe, steep, far, None, 0.0, 0, config.saturated_reach_px)
