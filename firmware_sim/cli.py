@@ -17,6 +17,7 @@ VERBS = {
     "simulate": "Render a scenario: frames and their truth.",
     "calibrate": "Measure what stages cost on this machine.",
     "campaign": "Inject every kind of fault and judge the products.",
+    "size": "Say whether a payload fits a board, before anything is rendered.",
     "run": "Fly a scenario in virtual time: sky, payload, downlink, ground.",
 }
 for verb, text in VERBS.items():

@@ -110,7 +110,11 @@ def made(order: Order, outlets: Outlets) -> tuple[dict[str, Any], Payload, Sky, 
     states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in layout.detectors}
     stream: list[bytes] = []
 
-    parts: dict[str, Any] = {"memory": allocated(needs, board.memory_bytes), "ledger": DwellLedger(), "states": states}
+    parts: dict[str, Any] = {
+        "memory": allocated(needs, board.memory_of(order.profile)),
+        "ledger": DwellLedger(),
+        "states": states,
+    }
     parts["state"] = OperatingState(Mode[operations.starts], pack(entries), operations.starts == "OBSERVE")
     parts["parameters"] = ParameterSet(config)
     parts["processor"] = Processor(env, clock, order.profile, common.trace)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from firmware_sim.board.processor_profile import Profile
 from firmware_sim.scenarios.operations import FAULTS, Fault, Operations
 from firmware_sim.scenarios.zoo import instrument, is_zoo
 from firmware_sim.scene.settings.ranges import STRICT
@@ -28,11 +29,15 @@ class Board:
     """The payload's computer and its link."""
 
     processor: str = "jetson_orin"
-    memory_bytes: Annotated[int, Field(ge=1_000_000)] = 1_500_000_000
+    memory_bytes: Annotated[int, Field(ge=1_000_000)] | None = None  # None: what the processor's profile has
     link_bit_s: Annotated[float, Field(ge=1, le=1e12)] = 64_000.0
     queue_bytes: Annotated[int, Field(ge=1024)] = 262_144  # packets waiting for the radio
     readout_s: Annotated[float, Field(ge=0)] = 0.2
     waiting_sets: Annotated[int, Field(ge=1, le=8)] = 1  # complete sets of a detector that may wait for their search
+
+    def memory_of(self, profile: Profile) -> int:
+        """Bytes of memory with a processor on it."""
+        return profile.memory_bytes if self.memory_bytes is None else self.memory_bytes
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,107 @@
+"""What the frame sets of a payload will be like, before it looks: counts that the time of its stages grows with."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from firmware_sim.cost.work import TOUCHED_BYTES_PX, Work
+from firmware_sim.scenarios.scenario import Scenario
+from sensorproc.config import Config
+from sensorproc.conventions import ARCSEC_PER_RAD, EARTH_RATE_RAD_S
+from sensorproc.errors import UsageError
+
+N_OBJECTS = 20  # Objects in a set, unless it is said,
+CANDIDATES_OF_ONE = 45  # and how many candidates of the search an object and its ghosts at other velocities are.
+PER_FRAME = frozenset(("calibrate", "flatten"))
+# Stages of stares that have no dark map, which solve the pattern of the detector from the set's own frames.
+OF_UNKNOWN_PATTERN = frozenset(("subtract_fixed_pattern", "refine_pattern", "without_drifting_stars", "learn", "passing_points"))
+EVERY_SO_MANY_SETS = frozenset(("permuted",))  # The search with the frames in a wrong order is not of every set.
+
+
+@dataclass(frozen=True)
+class ExpectedSets:
+    """Frame sets of one detector: ``shape`` (ny, nx) [px], ``drift_px`` (2,) of the stars from frame to frame, ``n_stars`` that
+    are registered in a frame, ``n_objects`` that are found in a set."""
+
+    shape: tuple[int, int]
+    n_frames: int
+    cadence_s: float
+    n_detectors: int
+    drift_px: tuple[float, float]
+    has_dark_map: bool
+    n_stars: int
+    n_objects: int
+
+    @classmethod
+    def of(cls, scenario: Scenario, n_objects: int | None, n_stars: int | None) -> "ExpectedSets":
+        """Those of a scenario's payload: the stars drift as its camera turns. As many stars as it registers at most, unless it is
+        said.
+
+        Raises
+        ------
+        UsageError
+            If a number is negative.
+        """
+        if min(n_objects or 0, n_stars or 0) < 0:
+            raise UsageError(f"{n_objects} objects and {n_stars} stars: want numbers that are not negative")
+        config, scene = scenario.payload, scenario.scene
+        shape = config.sensor.shape_px or scene.sensor.shape_px
+        cadence_s = config.sensor.cadence_s or scene.sensor.cadence_s
+        return cls(
+            shape, config.frame_set.max_frames, cadence_s, config.sensor.n_detectors, _drift_px(scenario, cadence_s), True,
+            config.register.max_stars if n_stars is None else n_stars, N_OBJECTS if n_objects is None else n_objects,
+        )  # fmt: skip
+
+    @property
+    def n_px(self) -> int:
+        """Pixels of a frame."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def period_s(self) -> float:
+        """From one set of a detector to the next."""
+        return self.n_frames * self.cadence_s
+
+    def with_window(self, side_px: int) -> "ExpectedSets":
+        """Of a square window: stars and objects go with its area."""
+        share = min(side_px * side_px / self.n_px, 1.0)
+        counts = round(share * self.n_stars), round(share * self.n_objects)
+        return replace(self, shape=(side_px, side_px), n_stars=counts[0], n_objects=counts[1])
+
+
+def _drift_px(scenario: Scenario, cadence_s: float) -> tuple[float, float]:
+    pointing, ifov = scenario.scene.pointing, scenario.scene.sensor.ifov_arcsec
+    if pointing.mode == "sidereal":
+        return 0.0, 0.0
+    if pointing.mode == "rate_track":
+        return pointing.track_arcsec_s[0] * cadence_s / ifov, pointing.track_arcsec_s[1] * cadence_s / ifov
+    rate, roll = EARTH_RATE_RAD_S * ARCSEC_PER_RAD * cadence_s / ifov, np.radians(pointing.roll_deg)
+    return float(rate * np.cos(roll)), float(rate * np.sin(roll))
+
+
+def n_velocities(sets: ExpectedSets, config: Config) -> int:
+    """Velocities that are searched: those around the detector's rest, and on to the stars' where one box holds both."""
+    step = config.search.max_smear_px / max(sets.n_frames - 1, 1)
+    half = config.search.box_px_frame
+    is_one_box = max(abs(d) for d in sets.drift_px) <= half
+    reach = [half + (0.5 * abs(d) if is_one_box else 0.0) for d in sets.drift_px]
+    nx, ny = (2 * int(np.ceil(r / step - 1e-9)) + 1 for r in reach)
+    return nx * ny
+
+
+def work_of(stage: str, sets: ExpectedSets, config: Config) -> Work:
+    """What one call of a stage has to do."""
+    n = 1 if stage in PER_FRAME else sets.n_frames
+    items = {
+        "search": float(n_velocities(sets, config)) * sets.n_px * n,
+        "accept": float(CANDIDATES_OF_ONE * sets.n_objects * n),
+    }
+    stars = dict.fromkeys(("register", "subtract_stars", "solve"), float(sets.n_stars * n))
+    return Work(float(n), float(n * sets.n_px), (items | stars).get(stage, 0.0), float(TOUCHED_BYTES_PX * sets.n_px))
+
+
+def is_run(stage: str, sets: ExpectedSets, config: Config) -> bool:
+    """Whether sets of the payload go through a stage."""
+    if stage in OF_UNKNOWN_PATTERN:
+        return not sets.has_dark_map and not any(sets.drift_px)
+    return stage not in EVERY_SO_MANY_SETS and (config.streaks.enabled or stage != "single_streaks")

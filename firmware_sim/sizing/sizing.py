@@ -1,0 +1,97 @@
+"""Memory, time and link of a payload's frame sets on a board, and what is left of each."""
+
+from dataclasses import dataclass
+
+from firmware_sim.board.memory import demand
+from firmware_sim.board.processor_profile import Profile
+from firmware_sim.cost.model import StageCost, cpu_s
+from firmware_sim.flight.radio_ledger import BITS_PER_BYTE
+from firmware_sim.scenarios.scenario import Board
+from firmware_sim.sizing.expected import PER_FRAME, ExpectedSets, is_run, work_of
+from sensorproc.config import Config
+from sensorproc.downlink.records import DETECTION, FRAME, SET, TRACKLET
+from sensorproc.onboard.footprint import footprint
+
+STAR_BYTES = 28  # A star of the table: direction, magnitude, colour.
+SKY_STARS = 40_000  # Stars of the table that a payload carries for its field.
+PACKET_OVERHEAD = 1.1  # Headers, error control, and packets that are not full.
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """What a set of one detector takes: seconds of each stage with all cores, from the first frame on for those of a frame and
+    after the last one for the others; bytes by owner of all detectors; bytes to the ground."""
+
+    sets: ExpectedSets
+    profile: Profile
+    board: Board
+    of_frame_s: dict[str, float]
+    of_set_s: dict[str, float]
+    needs: dict[str, int]
+    packet_bytes: int
+
+    @property
+    def n_searches(self) -> int:
+        """How often every set is searched: twice and compared where memory does not correct its errors."""
+        return 1 if self.profile.edac else 2
+
+    @property
+    def frame_s(self) -> float:
+        """What a frame takes as it arrives."""
+        return sum(self.of_frame_s.values())
+
+    @property
+    def set_s(self) -> float:
+        """From a set's last frame to its last stage, if nothing else is to be done."""
+        return self.frame_s + self.n_searches * sum(self.of_set_s.values())
+
+    @property
+    def load(self) -> float:
+        """Time that all detectors' sets take, over that in which they come."""
+        of_frames = (self.sets.n_frames - 1) * self.frame_s
+        return self.sets.n_detectors * (self.set_s + of_frames) / self.sets.period_s
+
+    @property
+    def link_s(self) -> float:
+        """To send what all detectors' sets have found."""
+        return self.sets.n_detectors * self.packet_bytes * BITS_PER_BYTE / self.board.link_bit_s
+
+    @property
+    def memory_bytes(self) -> int:
+        return sum(self.needs.values())
+
+    @property
+    def margins(self) -> dict[str, float]:
+        """What is left of memory, of time and of the link, as parts of what there is; negative where it does not fit."""
+        return {
+            "memory": 1.0 - self.memory_bytes / self.board.memory_of(self.profile),
+            "time": 1.0 - self.load,
+            "link": 1.0 - self.link_s / self.sets.period_s,
+        }
+
+    @property
+    def fits(self) -> bool:
+        return min(self.margins.values()) >= 0.0
+
+
+def size(sets: ExpectedSets, config: Config, board: Board, profile: Profile, stages: dict[str, StageCost]) -> Sizing:
+    """What the sets need of a board."""
+    seconds = {name: _elapsed_s(cost, name, sets, config, profile) for name, cost in stages.items() if is_run(name, sets, config)}
+    of_frame = {name: s for name, s in seconds.items() if name in PER_FRAME}
+    need = footprint(sets.shape, sets.n_frames, sets.has_dark_map)
+    needs = demand(need, sets.n_detectors, 2 + board.waiting_sets, STAR_BYTES * SKY_STARS, board.queue_bytes)
+    of_set = {name: s for name, s in seconds.items() if name not in PER_FRAME}
+    return Sizing(sets, profile, board, of_frame, of_set, needs, packet_bytes(sets, config))
+
+
+def _elapsed_s(cost: StageCost, stage: str, sets: ExpectedSets, config: Config, profile: Profile) -> float:
+    whole = cpu_s(cost, work_of(stage, sets, config), profile) * (1.0 + profile.overhead)
+    return whole * (1.0 - cost.parallel + cost.parallel / profile.cores)
+
+
+def packet_bytes(sets: ExpectedSets, config: Config) -> int:
+    """Bytes of a set's packets: as much as its objects are, within the budget of a set if there is one."""
+    of_object = TRACKLET.size_bytes + sets.n_frames * DETECTION.size_bytes
+    whole = SET.size_bytes + sets.n_frames * FRAME.size_bytes + sets.n_objects * of_object
+    budget = config.downlink.budget_bytes_per_set
+    return min(round(PACKET_OVERHEAD * whole), budget) if budget else round(PACKET_OVERHEAD * whole)
