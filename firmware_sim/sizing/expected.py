@@ -10,8 +10,8 @@ from sensorproc.config import Config
 from sensorproc.conventions import ARCSEC_PER_RAD, EARTH_RATE_RAD_S
 from sensorproc.errors import UsageError
 
-N_OBJECTS = 20  # Objects in a set, unless it is said,
-CANDIDATES_OF_ONE = 45  # and how many candidates of the search an object and its ghosts at other velocities are.
+N_OBJECTS = 20  # Objects in a set, unless it is said.
+CANDIDATES_OF_SET, CANDIDATES_OF_ONE = 190, 30  # of the search: noise, and an object with its ghosts at other velocities
 PER_FRAME = frozenset(("calibrate", "flatten"))
 # Stages of stares that have no dark map, which solve the pattern of the detector from the set's own frames.
 OF_UNKNOWN_PATTERN = frozenset(("subtract_fixed_pattern", "refine_pattern", "without_drifting_stars", "learn", "passing_points"))
@@ -42,8 +42,9 @@ class ExpectedSets:
         UsageError
             If a number is negative.
         """
-        if min(n_objects or 0, n_stars or 0) < 0:
-            raise UsageError(f"{n_objects} objects and {n_stars} stars: want numbers that are not negative")
+        wrong = [f"{n} {what}" for n, what in ((n_objects, "objects"), (n_stars, "stars")) if n is not None and n < 0]
+        if wrong:
+            raise UsageError(f"{', '.join(wrong)}: want numbers that are not negative")
         config, scene = scenario.payload, scenario.scene
         shape = config.sensor.shape_px or scene.sensor.shape_px
         cadence_s = config.sensor.cadence_s or scene.sensor.cadence_s
@@ -94,7 +95,7 @@ def work_of(stage: str, sets: ExpectedSets, config: Config) -> Work:
     n = 1 if stage in PER_FRAME else sets.n_frames
     items = {
         "search": float(n_velocities(sets, config)) * sets.n_px * n,
-        "accept": float(CANDIDATES_OF_ONE * sets.n_objects * n),
+        "accept": float((CANDIDATES_OF_SET + CANDIDATES_OF_ONE * sets.n_objects) * n),
     }
     stars = dict.fromkeys(("register", "subtract_stars", "solve"), float(sets.n_stars * n))
     return Work(float(n), float(n * sets.n_px), (items | stars).get(stage, 0.0), float(TOUCHED_BYTES_PX * sets.n_px))

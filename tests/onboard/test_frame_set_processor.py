@@ -1,12 +1,15 @@
 """The one way from frames to records: numbers, repeats and lost frames are values until they are packed, once."""
 
+from dataclasses import replace
+
 import pytest
 
 from sensorproc.catalog.sky import Sky
-from sensorproc.config import Config
+from sensorproc.config import Compute, Config
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.records import DETECTION, EVENT, FRAME, SET, TRACKLET
 from sensorproc.frames import Rejection
+from sensorproc.onboard import threads
 from sensorproc.onboard.frame_set_processor import FrameSetProcessor
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.pixel_ownership import HandOver
@@ -37,6 +40,21 @@ def test_it_is_the_pipeline_and_changes_the_state_only_when_told(frames, searche
     assert processor.states[0].n_sets == 0
     processor.commit(again)
     assert processor.states[0].digest() == state.digest()
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 4])
+def test_frames_one_by_one_and_all_at_once_give_the_same_bytes(frames, searched, n_threads):
+    """As they arrive, in arrays of their own, and side by side, in those of their set; with any number of threads."""
+    config = replace(Config(), compute=Compute(n_threads))
+    processor = FrameSetProcessor(config, Sky(None, config.solve), {0: PayloadState()})
+    try:
+        whole = processor.search(HandOver(processor.prepare_set(frames)), frames)
+    finally:
+        threads.use(2)
+    assert whole.records(0) == searched.records(0)
+    for one, other in zip(whole.processed.residuals, searched.processed.residuals, strict=True):
+        assert one.image_e.tobytes() == other.image_e.tobytes()
+        assert one.weight.tobytes() == other.weight.tobytes()
 
 
 def test_tracklets_are_numbered_when_they_are_packed(searched):
