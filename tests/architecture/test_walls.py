@@ -111,7 +111,8 @@ def test_files_stay_small(path):
 @pytest.mark.parametrize(
     ("module", "banned"),
     [("sensorproc.ground.decode", "numba"), ("sensorproc.cli", "numpy"), ("sensorproc", "numpy"),
-     ("sensorproc.onboard.pipeline", "astropy"), ("sensorproc.onboard.pipeline", "photutils")],
+     ("sensorproc.onboard.pipeline", "astropy"), ("sensorproc.onboard.pipeline", "photutils"),
+     ("sensorproc.onboard.pipeline", "scipy.stats")],
 )  # fmt: skip
 def test_import_does_not_load(module, banned):
     code = f"import sys, {module}; sys.exit({banned!r} in sys.modules)"

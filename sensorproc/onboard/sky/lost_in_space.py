@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats as statistics
 from scipy.spatial import cKDTree
+from scipy.special import bdtrc
 
 from sensorproc.geometry import Camera, as_rows, on_detector
 from sensorproc.onboard.star_table import Patterns
@@ -71,7 +71,7 @@ def find_attitude(stars: np.ndarray, camera: Camera, shape: tuple[int, int], pat
         inside = on_detector(x, y, shape)
         places = np.stack([x[inside], y[inside]], axis=1)
         matched = len(set(tree.query(places, distance_upper_bound=radius)[1].tolist()) - {len(bright)}) if len(places) else 0
-        chance = float(statistics.binom.sf(matched - 5, max(len(places) - 4, 1), min(by_chance, 0.9)))
+        chance = float(bdtrc(matched - 5, max(len(places) - 4, 1), min(by_chance, 0.9)))
         if chance * n_tried < best[0]:
             best = chance * n_tried, found
         if best[0] < ENOUGH:
