@@ -18,17 +18,18 @@ Sized = Callable[[ExpectedSets, Config], Sizing]
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest set [frames], the shortest cadence [s], the largest square window [px] and the best level of relief that fit,
-    all else as configured; None where nothing does."""
+    """The largest set [frames], the shortest cadence [s] and the largest square window [px] that fit, all else as configured;
+    None where nothing does. ``levels`` are the payload's sets at every level of relief."""
 
     set_frames: int | None
     cadence_s: float | None
     window_px: int | None
-    level: int | None
+    levels: tuple[Sizing, ...]
 
     @property
-    def level_name(self) -> str | None:
-        return None if self.level is None else LEVELS[self.level]
+    def level(self) -> int | None:
+        """The best level of relief that fits."""
+        return next((level for level, one in enumerate(self.levels) if one.fits), None)
 
 
 def limits(sets: ExpectedSets, config: Config, sized: Sized) -> Limits:
@@ -42,7 +43,7 @@ def limits(sets: ExpectedSets, config: Config, sized: Sized) -> Limits:
         first(SET_FRAMES, lambda n: replace(sets, n_frames=n)),
         first(CADENCES_S, lambda cadence_s: replace(sets, cadence_s=cadence_s)),
         first(range(side, WINDOW_STEP_PX - 1, -WINDOW_STEP_PX), sets.with_window),
-        next((level for level in range(len(LEVELS)) if sized(*at_level(sets, config, level)).fits), None),
+        tuple(sized(*at_level(sets, config, level)) for level in range(len(LEVELS))),
     )
 
 

@@ -52,6 +52,12 @@ class Sizing:
         return self.sets.n_detectors * (self.set_s + of_frames) / self.sets.period_s
 
     @property
+    def joule(self) -> float:
+        """What the processor takes for a set of every detector, idle for the rest of its time."""
+        busy_s = self.load * self.sets.period_s
+        return self.profile.active_w * busy_s + self.profile.idle_w * max(self.sets.period_s - busy_s, 0.0)
+
+    @property
     def link_s(self) -> float:
         """To send what all detectors' sets have found."""
         return self.sets.n_detectors * self.packet_bytes * BITS_PER_BYTE / self.board.link_bit_s

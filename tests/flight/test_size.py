@@ -85,7 +85,10 @@ def test_the_command_answers_and_its_exit_code_says_whether_it_fits(capsys):
     assert main(["size", "geo_demo", "--json"]) == 0
     told_ = json.loads(capsys.readouterr().out)
     assert told_["fits"]
-    assert told_["limits"]["level_name"] == LEVELS[0]
+    assert told_["limits"]["level"] == 0
+    assert [level["name"] for level in told_["levels"]] == list(LEVELS)
+    work = [level["set_s"] for level in told_["levels"]]
+    assert work == sorted(work, reverse=True)
     assert main(["size", "geo_search_2k", "rad750"]) == 6
     text = capsys.readouterr().out
     assert "DOES NOT FIT" in text
