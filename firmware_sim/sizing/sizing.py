@@ -20,13 +20,15 @@ PACKET_OVERHEAD = 1.1  # Headers, error control, and packets that are not full.
 @dataclass(frozen=True)
 class Sizing:
     """What a set of one detector takes: seconds of each stage with all cores, from the first frame on for those of a frame and
-    after the last one for the others; bytes by owner of all detectors; bytes to the ground."""
+    after the last one for the others, and of one core for them all; bytes by owner of all detectors; bytes to the ground."""
 
     sets: ExpectedSets
     profile: Profile
     board: Board
     of_frame_s: dict[str, float]
     of_set_s: dict[str, float]
+    frame_core_s: float
+    set_core_s: float
     needs: dict[str, int]
     packet_bytes: int
 
@@ -41,15 +43,21 @@ class Sizing:
         return sum(self.of_frame_s.values())
 
     @property
-    def set_s(self) -> float:
+    def alone_s(self) -> float:
         """From a set's last frame to its last stage, if nothing else is to be done."""
         return self.frame_s + self.n_searches * sum(self.of_set_s.values())
 
     @property
+    def set_s(self) -> float:
+        """The same while the sets of all detectors are searched, which come at the same time and share the cores."""
+        return max(self.alone_s, self.sets.n_detectors * self.n_searches * self.set_core_s / self.profile.cores)
+
+    @property
     def load(self) -> float:
-        """Time that all detectors' sets take, over that in which they come."""
+        """Time that the sets of all detectors take, over that in which they come."""
         of_frames = (self.sets.n_frames - 1) * self.frame_s
-        return self.sets.n_detectors * (self.set_s + of_frames) / self.sets.period_s
+        core_s = self.sets.n_frames * self.frame_core_s + self.n_searches * self.set_core_s
+        return max(self.alone_s + of_frames, self.sets.n_detectors * core_s / self.profile.cores) / self.sets.period_s
 
     @property
     def joule(self) -> float:
@@ -82,17 +90,15 @@ class Sizing:
 
 def size(sets: ExpectedSets, config: Config, board: Board, profile: Profile, stages: dict[str, StageCost]) -> Sizing:
     """What the sets need of a board."""
-    seconds = {name: _elapsed_s(cost, name, sets, config, profile) for name, cost in stages.items() if is_run(name, sets, config)}
-    of_frame = {name: s for name, s in seconds.items() if name in PER_FRAME}
+    run = {name: cost for name, cost in stages.items() if is_run(name, sets, config)}
+    core = {name: cpu_s(cost, work_of(name, sets, config), profile) * (1.0 + profile.overhead) for name, cost in run.items()}
+    elapsed = {name: s * (1.0 - run[name].parallel * (1.0 - 1.0 / profile.cores)) for name, s in core.items()}
+    of_frame, of_set = ({name: s for name, s in elapsed.items() if (name in PER_FRAME) is alike} for alike in (True, False))
+    frame_core_s = sum(core[name] for name in of_frame)
     need = footprint(sets.shape, sets.n_frames, sets.has_dark_map)
     needs = demand(need, sets.n_detectors, 2 + board.waiting_sets, STAR_BYTES * SKY_STARS, board.queue_bytes)
-    of_set = {name: s for name, s in seconds.items() if name not in PER_FRAME}
-    return Sizing(sets, profile, board, of_frame, of_set, needs, packet_bytes(sets, config))
-
-
-def _elapsed_s(cost: StageCost, stage: str, sets: ExpectedSets, config: Config, profile: Profile) -> float:
-    whole = cpu_s(cost, work_of(stage, sets, config), profile) * (1.0 + profile.overhead)
-    return whole * (1.0 - cost.parallel + cost.parallel / profile.cores)
+    cores = frame_core_s, sum(core.values()) - frame_core_s
+    return Sizing(sets, profile, board, of_frame, of_set, *cores, needs, packet_bytes(sets, config))
 
 
 def packet_bytes(sets: ExpectedSets, config: Config) -> int:

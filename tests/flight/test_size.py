@@ -73,6 +73,16 @@ def test_margins_fall_with_what_a_board_lacks():
     assert sized(scenario, "jetson_orin").n_searches == 2
 
 
+def test_detectors_share_the_cores():
+    """Four at once: their searches have the cores of one."""
+    scenario = load("wide_search")
+    four = sized(scenario, "host")
+    one = sized(scenario, "host", replace(four.sets, n_detectors=1))
+    assert one.set_s == one.alone_s == four.alone_s
+    assert four.set_s == pytest.approx(4.0 * four.set_core_s / four.profile.cores)
+    assert one.load < four.load < 4.0 * one.load
+
+
 def test_a_stare_without_a_dark_map_solves_its_pattern():
     sets = replace(ExpectedSets.of(load("sidereal_stare"), None, None), has_dark_map=False)
     config = load("sidereal_stare").payload
