@@ -35,6 +35,11 @@ class Profile:
     edac: bool = True  # memory corrects one wrong bit in a word and sees two
     upsets_bit_day: Annotated[float, Field(ge=0, le=1)] = 1e-10  # in quiet geostationary weather
 
+    @property
+    def n_searches(self) -> int:
+        """How often every set is searched: twice and compared where memory does not correct its errors."""
+        return 1 if self.edac else 2
+
     @model_validator(mode="after")
     def _one_bandwidth_a_level(self) -> Self:
         if len(self.bandwidth_bytes_s) != len(self.cache_bytes) + 1:

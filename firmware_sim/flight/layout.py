@@ -35,8 +35,7 @@ class Layout:
         shape = max((entry.shape for of_set in sets for _, entry in of_set), key=lambda shape: shape[0] * shape[1])
         most_frames = max(max(len(of_set) for of_set in sets), *(entry.n_frames for entry in entries))
         detectors = sorted({entry.detector for of_set in sets for _, entry in of_set})
-        n_sets = 2 + board.waiting_sets  # one taken, one in work, and those that wait
-        return cls(shape, most_frames, detectors, n_sets, footprint(shape, most_frames, recording.dark_e_s is not None))
+        return cls(shape, most_frames, detectors, board.n_sets, footprint(shape, most_frames, recording.dark_e_s is not None))
 
     @property
     def n_slots(self) -> int:

@@ -178,10 +178,9 @@ def _frames_to_sets(order: Order, common: _Common, parts: dict[str, Any], sky: S
     arena = FrameArena(layout.n_slots, layout.frame_px, profile.edac) if guards_pixels else None
     model = CostModel(profile, np.random.default_rng([order.seed, 10]), order.stages or load_stages())
     core = CORES[order.operations.core](RealCore(model, FrameSetProcessor(order.config, sky, parts["states"])))
-    n_searches = 1 if profile.edac else 2
     image_processor = ImageProcessor(
         common.env, common.clock, OverloadPolicy(), layout.detectors, order.board.waiting_sets, PreparedFrames(guards_pixels),
-        n_searches,
+        profile.n_searches,
     )  # fmt: skip
     parts["health"].watch()
     return {

@@ -35,6 +35,11 @@ class Board:
     readout_s: Annotated[float, Field(ge=0)] = 0.2
     waiting_sets: Annotated[int, Field(ge=1, le=8)] = 1  # complete sets of a detector that may wait for their search
 
+    @property
+    def n_sets(self) -> int:
+        """Sets of a detector that are held at a time: one taken, one in work, and those that wait."""
+        return 2 + self.waiting_sets
+
     def memory_of(self, profile: Profile) -> int:
         """Bytes of memory with a processor on it."""
         return profile.memory_bytes if self.memory_bytes is None else self.memory_bytes

@@ -33,7 +33,7 @@ class ExpectedSets:
     n_objects: int
 
     @classmethod
-    def of(cls, scenario: Scenario, n_objects: int | None, n_stars: int | None) -> "ExpectedSets":
+    def of(cls, scenario: Scenario, n_objects: int | None, n_stars: int | None, has_dark_map: bool = True) -> "ExpectedSets":
         """Those of a scenario's payload: the stars drift as its camera turns. As many stars as it registers at most, unless it is
         said.
 
@@ -49,8 +49,9 @@ class ExpectedSets:
         shape = config.sensor.shape_px or scene.sensor.shape_px
         cadence_s = config.sensor.cadence_s or scene.sensor.cadence_s
         return cls(
-            shape, config.frame_set.max_frames, cadence_s, config.sensor.n_detectors, _drift_px(scenario, cadence_s), True,
-            config.register.max_stars if n_stars is None else n_stars, N_OBJECTS if n_objects is None else n_objects,
+            shape, config.frame_set.max_frames, cadence_s, config.sensor.n_detectors, _drift_px(scenario, cadence_s),
+            has_dark_map, config.register.max_stars if n_stars is None else n_stars,
+            N_OBJECTS if n_objects is None else n_objects,
         )  # fmt: skip
 
     @property

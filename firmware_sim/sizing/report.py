@@ -18,7 +18,7 @@ def as_dict(scenario: Scenario, found: Sizing, most: Limits) -> dict[str, Any]:
     return {
         "scenario": scenario.name, "processor": found.profile.name, "unverified": list(found.profile.unverified),
         "sets": asdict(found.sets), "frame_s": found.frame_s, "set_s": found.set_s, "period_s": found.sets.period_s,
-        "n_searches": found.n_searches, "link_s": found.link_s, "packet_bytes": found.packet_bytes,
+        "n_searches": found.profile.n_searches, "link_s": found.link_s, "packet_bytes": found.packet_bytes,
         "memory_bytes": found.memory_bytes, "memory_of_board_bytes": found.board.memory_of(found.profile),
         "margins": found.margins, "fits": found.fits, "needs": found.needs,
         "stages_s": found.of_frame_s | found.of_set_s, "limits": fitting, "levels": levels,
@@ -38,7 +38,7 @@ def as_text(scenario: Scenario, found: Sizing, most: Limits) -> str:
         *(f"  {owner:28s} {n / 1e6:10.1f} MB" for owner, n in found.needs.items()),
         f"{'time':8s} {found.load * sets.period_s:9.1f} of {sets.period_s:.1f} s{_margin(margins['time'])}",
         f"  a frame as it arrives        {found.frame_s:10.2f} s",
-        f"  a set after its last frame   {found.set_s:10.2f} s{', searched twice' if found.n_searches > 1 else ''}",
+        f"  a set after its last frame   {found.set_s:10.2f} s{', searched twice' if profile.n_searches > 1 else ''}",
         *_stages(found),
         f"{'link':8s} {found.link_s:9.1f} of {sets.period_s:.1f} s{_margin(margins['link'])}",
         f"  packets of a set             {found.packet_bytes / 1e3:10.1f} kB at {found.board.link_bit_s / 1e3:g} kbit/s",
@@ -74,10 +74,9 @@ def _stages(found: Sizing) -> list[str]:
 
 
 def _limits(most: Limits) -> list[str]:
-    none = "none"
     return [
-        f"sets of up to {most.set_frames} frames" if most.set_frames else f"sets of any length: {none}",
-        f"a frame every {most.cadence_s:g} s" if most.cadence_s else f"any cadence: {none}",
-        f"a window of {most.window_px} px" if most.window_px else f"any window: {none}",
-        f"level {most.level}" if most.level is not None else f"any level of relief: {none}",
+        f"sets of up to {most.set_frames} frames" if most.set_frames else "sets of any length: none",
+        f"a frame every {most.cadence_s:g} s" if most.cadence_s else "any cadence: none",
+        f"a window of {most.window_px} px" if most.window_px else "any window: none",
+        f"level {most.level}" if most.level is not None else "any level of relief: none",
     ]

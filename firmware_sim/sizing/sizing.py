@@ -8,12 +8,11 @@ from firmware_sim.cost.model import StageCost, cpu_s
 from firmware_sim.flight.radio_ledger import BITS_PER_BYTE
 from firmware_sim.scenarios.scenario import Board
 from firmware_sim.sizing.expected import PER_FRAME, ExpectedSets, is_run, work_of
+from sensorproc.catalog.sky import Sky
 from sensorproc.config import Config
 from sensorproc.downlink.records import DETECTION, FRAME, SET, TRACKLET
 from sensorproc.onboard.footprint import footprint
 
-STAR_BYTES = 28  # A star of the table: direction, magnitude, colour.
-SKY_STARS = 40_000  # Stars of the table that a payload carries for its field.
 PACKET_OVERHEAD = 1.1  # Headers, error control, and packets that are not full.
 
 
@@ -33,11 +32,6 @@ class Sizing:
     packet_bytes: int
 
     @property
-    def n_searches(self) -> int:
-        """How often every set is searched: twice and compared where memory does not correct its errors."""
-        return 1 if self.profile.edac else 2
-
-    @property
     def frame_s(self) -> float:
         """What a frame takes as it arrives."""
         return sum(self.of_frame_s.values())
@@ -45,18 +39,18 @@ class Sizing:
     @property
     def alone_s(self) -> float:
         """From a set's last frame to its last stage, if nothing else is to be done."""
-        return self.frame_s + self.n_searches * sum(self.of_set_s.values())
+        return self.frame_s + self.profile.n_searches * sum(self.of_set_s.values())
 
     @property
     def set_s(self) -> float:
         """The same while the sets of all detectors are searched, which come at the same time and share the cores."""
-        return max(self.alone_s, self.sets.n_detectors * self.n_searches * self.set_core_s / self.profile.cores)
+        return max(self.alone_s, self.sets.n_detectors * self.profile.n_searches * self.set_core_s / self.profile.cores)
 
     @property
     def load(self) -> float:
         """Time that the sets of all detectors take, over that in which they come."""
         of_frames = (self.sets.n_frames - 1) * self.frame_s
-        core_s = self.sets.n_frames * self.frame_core_s + self.n_searches * self.set_core_s
+        core_s = self.sets.n_frames * self.frame_core_s + self.profile.n_searches * self.set_core_s
         return max(self.alone_s + of_frames, self.sets.n_detectors * core_s / self.profile.cores) / self.sets.period_s
 
     @property
@@ -96,7 +90,7 @@ def size(sets: ExpectedSets, config: Config, board: Board, profile: Profile, sta
     of_frame, of_set = ({name: s for name, s in elapsed.items() if (name in PER_FRAME) is alike} for alike in (True, False))
     frame_core_s = sum(core[name] for name in of_frame)
     need = footprint(sets.shape, sets.n_frames, sets.has_dark_map)
-    needs = demand(need, sets.n_detectors, 2 + board.waiting_sets, STAR_BYTES * SKY_STARS, board.queue_bytes)
+    needs = demand(need, sets.n_detectors, board.n_sets, Sky(None, config.solve).n_bytes, board.queue_bytes)
     cores = frame_core_s, sum(core.values()) - frame_core_s
     return Sizing(sets, profile, board, of_frame, of_set, *cores, needs, packet_bytes(sets, config))
 

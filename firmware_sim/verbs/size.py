@@ -45,8 +45,7 @@ def size(
     json
         print as JSON.
     """
-    from dataclasses import replace
-
+    from firmware_sim.board.memory import BudgetError
     from firmware_sim.board.processor_profile import load_profile
     from firmware_sim.cost.model import load_stages
     from firmware_sim.scenarios.scenario import load
@@ -58,11 +57,11 @@ def size(
     over: dict[str, Any] = {"processor": processor, "memory_bytes": memory_bytes, "link_bit_s": link_bit_s}
     flown = load(scenario, preset, {"board": {key: value for key, value in over.items() if value is not None}})
     profile, stages = load_profile(flown.board.processor), load_stages(costs)
-    sets = replace(ExpectedSets.of(flown, objects, stars), has_dark_map=dark_map)
+    sets = ExpectedSets.of(flown, objects, stars, dark_map)
     found = sized(sets, flown.payload, flown.board, profile, stages)
     most = limits(sets, flown.payload, lambda one, config: sized(one, config, flown.board, profile, stages))
     if json:
         emit_json(as_dict(flown, found, most))
     else:
         print(as_text(flown, found, most))
-    return 0 if found.fits else 6
+    return 0 if found.fits else BudgetError.exit_code

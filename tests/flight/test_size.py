@@ -39,7 +39,7 @@ def test_a_set_takes_as_long_as_was_foretold(recording, processor):
 
 def test_memory_is_what_a_flight_reserves(recording):
     payload, found = flown(recording, HALF_HOUR), sized(load(MINI), "host")
-    shared = "frames of all sets at hand", "working memory of searches", "packet queue"
+    shared = "frames of all sets at hand", "working memory of searches", "packet queue", "star table"
     assert {name: found.needs[name] for name in shared} == {name: payload.needs[name] for name in shared}
 
 
@@ -70,7 +70,7 @@ def test_margins_fall_with_what_a_board_lacks():
     assert not small.fits
     slow = sized(scenario, "host", link_bit_s=1000.0)
     assert slow.margins["link"] < 0.0
-    assert sized(scenario, "jetson_orin").n_searches == 2
+    assert sized(scenario, "jetson_orin").profile.n_searches == 2
 
 
 def test_detectors_share_the_cores():

@@ -7,6 +7,7 @@ nothing, or one in each field. The frames should be split into their fields; her
 import numpy as np
 
 from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.components import places
 from sensorproc.onboard.products import Artefact, Residual
 from sensorproc.onboard.stack import Stack
 from sensorproc.onboard.stage import stage
@@ -32,7 +33,7 @@ def rows_of_two_times(stack: Stack) -> tuple[Artefact, ...]:
 def _combs(frame: Residual) -> np.ndarray:
     """Places x, y (m, 2) as wide as light, taken for hits, that a row on one side has little of and the next but one has."""
     ny, nx = frame.image_e.shape
-    y, x = np.divmod(np.flatnonzero(frame.flags == np.uint8(PixelFlag.COSMIC_RAY)), frame.flags.shape[1])
+    y, x = places(frame.flags == np.uint8(PixelFlag.COSMIC_RAY))
     y, x = np.concatenate([y, y - 2]), np.concatenate([x, x])  # the first row is taken for a hit, or the third
     inner = (x > 0) & (x < nx - 1) & (y >= 0) & (y < ny - 2)
     y, x = y[inner], x[inner]

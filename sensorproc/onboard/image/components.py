@@ -6,8 +6,6 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-BEHIND = (0, 1), (1, -1), (1, 0), (1, 1)  # Of the eight neighbours (dy, dx) of a pixel those that come after it.
-
 
 @dataclass(frozen=True)
 class Component:
@@ -26,10 +24,16 @@ class Component:
         return np.s_[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
+def places(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column (m,) of the pixels that are set in a mask (ny, nx), in order: faster than nonzero where they are few."""
+    y, x = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    return y, x
+
+
 def components(mask: np.ndarray, least: int, most: int) -> list[Component]:
     """Parts of a mask (ny, nx) bool of ``least`` pixels or more that touch along sides or corners, ``most`` of them, largest
     first and in order of their first pixels."""
-    y, x = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    y, x = places(mask)
     if not len(y):
         return []
     label = _labels(y, x, mask.shape[1])
@@ -41,17 +45,19 @@ def components(mask: np.ndarray, least: int, most: int) -> list[Component]:
 
 
 def _labels(y: np.ndarray, x: np.ndarray, width: int) -> np.ndarray:
-    """Number of its part (m,) for every pixel at y, x (m,), which are in order."""
-    place = y * (width + 2) + x + 1  # a column at either side is empty
-    pairs = []
-    for dy, dx in BEHIND:
-        wanted = place + dy * (width + 2) + dx
-        at = np.searchsorted(place, wanted).clip(0, len(place) - 1)
-        here = np.flatnonzero(place[at] == wanted)
-        pairs.append((here, at[here]))
-    rows, columns = (np.concatenate([pair[i] for pair in pairs]) for i in (0, 1))
-    graph = coo_array((np.ones(len(rows), bool), (rows, columns)), (len(place), len(place)))
-    return np.asarray(connected_components(graph, directed=False)[1])
+    """Number of its part (m,) for every pixel at y, x (m,), which are in order: by stretches of rows that touch those of the
+    next row, so that a frame full of light takes hardly longer than its edges."""
+    row = width + 2  # a column at either side is empty
+    place = y * row + x + 1
+    begins = np.flatnonzero(np.diff(place, prepend=-2) != 1)
+    first, last = place[begins], place[np.append(begins[1:], len(place)) - 1]
+    touched = np.searchsorted(last, first + row - 1), np.searchsorted(first, last + row + 1, side="right")
+    n = touched[1] - touched[0]
+    above = np.repeat(np.arange(len(first)), n)
+    below = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n) + np.repeat(touched[0], n)
+    graph = coo_array((np.ones(len(above), bool), (above, below)), (len(first), len(first)))
+    label = connected_components(graph, directed=False)[1]
+    return np.repeat(np.asarray(label), np.diff(np.append(begins, len(place))))
 
 
 def _component(y: np.ndarray, x: np.ndarray) -> Component:

@@ -5,6 +5,7 @@ import numpy as np
 
 from sensorproc.config import CosmicRays
 from sensorproc.flags import PixelFlag
+from sensorproc.onboard.image.components import places
 from sensorproc.onboard.image.matched_filter import correlate, template
 from sensorproc.onboard.kernels.sharpness import flag_sharp
 from sensorproc.onboard.products import Flattened, Trail
@@ -35,7 +36,7 @@ def reject_outliers(
         n += int(((hits > 0) & (marked == 0)).sum())
         marked |= hits * bit
     ny, nx = image.shape
-    rows, columns = np.divmod(np.flatnonzero((marked & bit).view(np.bool_)), nx)
+    rows, columns = places((marked & bit).view(np.bool_))
     strong = image[rows, columns] * np.sqrt(weight[rows, columns]) > 3.0 * config.outlier_sigma
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):

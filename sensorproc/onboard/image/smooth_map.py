@@ -1,5 +1,6 @@
 """Maps of a whole frame that are as smooth as the mesh they come from, and need no more memory until they are looked at."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -51,7 +52,7 @@ class SmoothMap:
         subtract_mixed(self.rows, self.which, self.parts, image)
 
 
-def _taps(n_cells: int, size: int, first: int, kernel) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
+def _taps(n_cells: int, size: int, first: int, kernel: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Which four of ``n_cells`` rows make each of ``size`` pixels from ``first`` on, and their parts."""
     place = (np.arange(first, size) + 0.5) * (n_cells / size) - 0.5
     before = np.floor(place)

@@ -51,7 +51,7 @@ def median_of(values):
     wanted = (len(values) + 1) // 2
     if n_up_to(values, low) < wanted:
         while True:
-            middle = f4(0.5) * (low + high)
+            middle = f4(0.5) * low + f4(0.5) * high  # their sum may be no number
             if not low < middle < high:
                 break
             if n_up_to(values, middle) >= wanted:

@@ -86,23 +86,28 @@ def point_snr(image, weight, taps, least, snr):
             row[x] = value if phi[x] > least else zero
 
 
+@kernel(void(ro(f4, 2), ro(i8, 1), ro(f4, 1), out(f4, 1)))
+def mix(rows, which, parts, total):
+    """``total`` (nx,): the sum of four ``rows`` (m, nx), ``which`` (4,) of them times ``parts`` (4,)."""
+    a, b, c, d = rows[which[0]], rows[which[1]], rows[which[2]], rows[which[3]]
+    p, q, r, s = parts[0], parts[1], parts[2], parts[3]
+    for x in range(len(total)):
+        total[x] = p * a[x] + q * b[x] + r * c[x] + s * d[x]
+
+
 @kernel(void(ro(f4, 2), ro(i8, 2), ro(f4, 2), out(f4, 2)))
 def mix_rows(rows, which, parts, mixed):
-    """``mixed`` (ny, nx): each row the sum of four ``rows`` (m, nx), ``which`` (ny, 4) of them times ``parts`` (ny, 4)."""
+    """``mixed`` (ny, nx): each row by :func:`mix`, ``which`` and ``parts`` (ny, 4)."""
     for y in range(len(mixed)):
-        a, b, c, d = rows[which[y, 0]], rows[which[y, 1]], rows[which[y, 2]], rows[which[y, 3]]
-        p, q, r, s = parts[y, 0], parts[y, 1], parts[y, 2], parts[y, 3]
-        line = mixed[y]
-        for x in range(len(line)):
-            line[x] = p * a[x] + q * b[x] + r * c[x] + s * d[x]
+        mix(rows, which[y], parts[y], mixed[y])
 
 
 @kernel(void(ro(f4, 2), ro(i8, 2), ro(f4, 2), out(f4, 2)))
 def subtract_mixed(rows, which, parts, image):
     """``image`` (ny, nx) less what :func:`mix_rows` gives, in place."""
+    total = np.empty(image.shape[1], np.float32)
     for y in range(len(image)):
-        a, b, c, d = rows[which[y, 0]], rows[which[y, 1]], rows[which[y, 2]], rows[which[y, 3]]
-        p, q, r, s = parts[y, 0], parts[y, 1], parts[y, 2], parts[y, 3]
+        mix(rows, which[y], parts[y], total)
         line = image[y]
         for x in range(len(line)):
-            line[x] -= p * a[x] + q * b[x] + r * c[x] + s * d[x]
+            line[x] -= total[x]

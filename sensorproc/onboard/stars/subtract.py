@@ -53,7 +53,7 @@ def subtract_stars(
     """Frames without stars, their weights and outlier flags. Sets too short to tell stars from objects keep them all.
 
     No star is where ``movers`` are in any frame; where ``passing`` objects are in a frame, that frame tells nothing of stars.
-    The pixels of ``frames`` are taken over: those of each are gone when its residual exists.
+    The pixels of ``frames`` are taken over: residuals lie where they did.
     """
     solved = frames.take()
     flat = in_cubes([f.registered.flattened for f in solved])
