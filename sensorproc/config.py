@@ -5,6 +5,9 @@ how much time and memory a stage may take. Settings live here and nowhere else. 
 from theory, or was measured together with the code that it stands in and means nothing without it: it is a constant of that
 module, with its unit and its reason beside it. Whoever changes one has changed the software.
 
+Lengths that name what moves or how wide light is are in pixels of the detector, whatever ``sensor.binning`` says; those that name
+errors, cells and reaches are in pixels as they are read out.
+
 TOML overrides defaults; a file with mistakes is refused with all of them at once, each with its path and, for an unknown key,
 the nearest valid one. ``digest`` travels in every product.
 """
@@ -12,7 +15,7 @@ the nearest valid one. ``digest`` travels in every product.
 import difflib
 import hashlib
 import json
-from dataclasses import asdict, field, fields, is_dataclass
+from dataclasses import asdict, field, fields, is_dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -21,6 +24,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.errors import ConfigError
 from sensorproc.toml_file import read_named
 
@@ -28,6 +32,7 @@ STRICT = ConfigDict(extra="forbid")
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
+NARROWEST_PX = 0.8  # Light of a point, full width at half maximum, that templates can hold.
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -46,7 +51,8 @@ class Sensor:
     full_well_e: Positive | None = None
     ifov_arcsec: Positive | None = None
     zeropoint_mag: float | None = None  # magnitude that gives 1 e-/s
-    psf_fwhm_px: Annotated[float, Field(ge=0.8, le=20)] | None = None
+    psf_fwhm_px: Annotated[float, Field(ge=NARROWEST_PX, le=20)] | None = None
+    binning: Annotated[int, Field(ge=1, le=4)] = 1  # n x n pixels that the camera sums before the payload sees them
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -88,7 +94,7 @@ class Register:
     max_shift_px: Positive = 120.0  # between successive frames
     match_radius_px: Positive = 2.5
     max_error_px: Positive = 0.25  # rms of the matched stars over root of their number; more rejects the frame
-    default_fwhm_px: Annotated[float, Field(ge=0.8, le=20)] = 2.2  # where no star can be measured
+    default_fwhm_px: Annotated[float, Field(ge=NARROWEST_PX, le=20)] = 2.2  # where no star can be measured
     min_light: Fraction = 0.1  # of the set's clear frames; a cloudier frame is rejected
     max_slew_px: Positive = 60.0  # star trail of one exposure by the recorded attitude; longer is a slew, not an observation
 
@@ -251,6 +257,11 @@ class Config:
     release: Release = field(default_factory=Release)
     compute: Compute = field(default_factory=Compute)
 
+    def as_read_out(self) -> "Config":
+        """What frames are processed with whose pixels the camera has summed: the light's width and the motions, given in pixels
+        of the detector, in those that the payload sees."""
+        return self if self.sensor.binning == 1 else _as_read_out(self)
+
     def digest(self) -> bytes:
         """First 8 bytes of SHA-256 over the canonical JSON of what changes results, which ``compute`` and ``release`` do not."""
         return _digest_of(self)
@@ -265,7 +276,25 @@ def _digest_of(config: Config) -> bytes:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).digest()[:8]
 
 
+@lru_cache(maxsize=256)
+def _as_read_out(config: Config) -> Config:
+    n, sensor, search, seen = config.sensor.binning, config.sensor, config.search, config.register
+    return replace(
+        config,
+        sensor=replace(sensor, psf_fwhm_px=sensor.psf_fwhm_px and _binned_fwhm_px(sensor.psf_fwhm_px, n)),
+        search=replace(search, box_px_frame=search.box_px_frame / n, max_speed_px_frame=search.max_speed_px_frame / n),
+        register=replace(seen, max_shift_px=seen.max_shift_px / n, max_slew_px=seen.max_slew_px / n),
+    )
+
+
+def _binned_fwhm_px(fwhm_px: float, n: int) -> float:
+    """Width of the light of a point, its pixel in it, in pixels ``n`` times as wide: the variances of boxes add up."""
+    variance = (fwhm_px / FWHM_PER_SIGMA) ** 2 + (n * n - 1) / 12.0
+    return max(FWHM_PER_SIGMA * variance**0.5 / n, NARROWEST_PX)
+
+
 PRESETS = ("geo_search_2k", "wide_420x4", "star_tracker_1k")
+QUALITIES = ("full", "lean", "survival")  # What a payload spends, from the most to the least.
 
 
 def parse(values: dict[str, Any]) -> Config:
@@ -285,6 +314,16 @@ def parse(values: dict[str, Any]) -> Config:
 def load(source: str | Path) -> Config:
     """Configuration from a TOML file or from the name of a preset."""
     return parse(read_named(source, resources.files("sensorproc").joinpath("presets"), PRESETS, "preset"))
+
+
+def quality_values(quality: str | Path) -> dict[str, Any]:
+    """Settings by which a payload spends less: of a preset of this name, or of a TOML file."""
+    return read_named(quality, resources.files("sensorproc").joinpath("presets", "quality"), QUALITIES, "quality")
+
+
+def with_quality(config: Config, quality: str | Path | None) -> Config:
+    """The configuration with those settings instead of its own; as it is if none is given."""
+    return config if quality is None else parse(merged(asdict(config), quality_values(quality)))  # type: ignore[call-overload]
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import numpy as np
 from sensorproc.config import Config
 from sensorproc.errors import InputError
 from sensorproc.frames import Frame, Rejection, SensorFacts
+from sensorproc.onboard.frame.binning import binned, binned_maps, binned_shape
+from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Entry, Recording, pad
 
 
@@ -57,6 +59,15 @@ class SetShape:
     usual: tuple[int, int]
     full: tuple[int, int]
 
+    def read_out(self, config: Config) -> tuple[int, int]:
+        """Of the frames as the payload sees them."""
+        return binned_shape(self.full, config.sensor.binning)
+
+
+def calibrated(state: PayloadState, recording: Recording, config: Config) -> PayloadState:
+    """The state with the calibration that comes with a recording, of its frames as the payload sees them."""
+    return state.with_calibration(*binned_maps(recording.dark_e_s, recording.bad, config.sensor.binning))
+
 
 def set_shape(entries: list[tuple[int, Entry]], config: Config) -> SetShape:
     """Sizes of a set, from its entries."""
@@ -82,7 +93,8 @@ def read_frame(index: int, entry: Entry, shape: SetShape, recording: Recording, 
     text = f"{entry.source}: {nx} x {ny} px in a set of {shape.usual[1]} x {shape.usual[0]}"
     if _is_alike(entry.shape, shape.usual, config.frame_set.max_size_difference):
         try:
-            return _with_facts(pad(entry.frame(index), shape.full), config, recording)
+            whole = _with_facts(pad(entry.frame(index), shape.full), config, recording)
+            return binned(whole, config.sensor.binning, config.calibrate.saturation_fraction)
         except InputError as error:
             reason, text = "UNREADABLE", str(error)
     numbers = (("ny", float(ny)), ("nx", float(nx)))

@@ -7,6 +7,7 @@ import numpy as np
 from sensorproc.conventions import SPEED_OF_LIGHT_KM_S
 
 N_BEND, BEND_UNIT_PX = 16, 1000.0
+BEND_DEGREES = (1,) * 2 + (2,) * 6 + (3,) * 8  # of the terms of a distortion, see bend_terms
 INVERSE_STEPS = 6  # each takes the error down by the relative size of the distortion
 
 Coordinate = np.ndarray | np.floating | float
@@ -46,6 +47,12 @@ class Camera:
         """The same optics with another attitude."""
         return replace(self, dcm_icrs_from_cam=as_rows(dcm_icrs_from_cam))
 
+    def binned(self, n: float) -> "Camera":
+        """The camera of a detector whose pixels are ``n`` times as wide; 1 / n turns back."""
+        bends = tuple(value * n ** (degree - 1) for value, degree in zip(self.distortion, BEND_DEGREES, strict=False))
+        x0, y0 = to_binned_px(self.x0_px, n), to_binned_px(self.y0_px, n)
+        return replace(self, ifov_rad=n * self.ifov_rad, x0_px=x0, y0_px=y0, distortion=bends)
+
     def los_cam(self, x: Coordinate, y: Coordinate) -> np.ndarray:
         """Unit lines of sight (..., 3) in the camera frame."""
         p, q = self.parity * (np.asarray(x, float) - self.x0_px), np.asarray(y, float) - self.y0_px
@@ -72,6 +79,11 @@ class Camera:
     def radec(self, x: Coordinate, y: Coordinate) -> tuple[np.ndarray, np.ndarray]:
         """Right ascension and declination [rad] of pixels."""
         return radec_from_unit(self.los_icrs(x, y))
+
+
+def to_binned_px(place: float, n: float) -> float:
+    """A place in pixels ``n`` times as wide: 0 is the middle of the first pixel in both."""
+    return (place - 0.5 * (n - 1.0)) / n
 
 
 def bend_terms(p: Coordinate, q: Coordinate) -> np.ndarray:

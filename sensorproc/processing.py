@@ -15,7 +15,7 @@ from sensorproc.config import Config
 from sensorproc.downlink.dictionary import DATA_MODES
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.errors import InputError
-from sensorproc.frame_sets import FrameSets, frame_sets, read_frames, unopened
+from sensorproc.frame_sets import FrameSets, calibrated, frame_sets, read_frames, unopened
 from sensorproc.ground.decode import Decoded, write_products
 from sensorproc.ground.release import Marking, check_mode
 from sensorproc.onboard.frame_set_processor import FrameSetProcessor, OnSetDone, ignore_set, in_order
@@ -76,7 +76,7 @@ def process(
     formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set)
     sky = Sky(table if table is not None else recording.stars, config.solve)
     sets = frame_sets(recording, config)
-    processor = FrameSetProcessor(config, sky, _first_states(sets, states, recording))
+    processor = FrameSetProcessor(config, sky, _first_states(sets, states, recording, config))
     marking = marking_fields(mark, recording.data_mode)
     n_processed = n_tracklets = 0
     stream, inputs, n_read = [], hashlib.sha256(), 0
@@ -116,10 +116,11 @@ def process(
     return Outcome(decoded, len(sets), n_read, n_processed, tuple(problems), tuple(missing), processor.states)
 
 
-def _first_states(sets: FrameSets, states: Mapping[int, PayloadState], recording: Recording) -> dict[int, PayloadState]:
+def _first_states(
+    sets: FrameSets, states: Mapping[int, PayloadState], recording: Recording, config: Config
+) -> dict[int, PayloadState]:
     detectors = {entries[0][1].detector for entries in sets}
-    calibrated = {k: states.get(k, PayloadState()).with_calibration(recording.dark_e_s, recording.bad) for k in detectors}
-    return {**states, **calibrated}
+    return {**states, **{k: calibrated(states.get(k, PayloadState()), recording, config) for k in detectors}}
 
 
 def marking_fields(mark: Marking | None, recorded_mode: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from firmware_sim.scenarios.operations import Operations
 from firmware_sim.scenarios.scenario import Board
 from sensorproc.errors import InputError
 from sensorproc.onboard.footprint import Footprint, footprint
+from sensorproc.onboard.frame.binning import binned_shape
 from sensorproc.recording import Entry, Recording
 from sensorproc.timescales import NS_PER_S
 
@@ -30,9 +31,10 @@ class Layout:
 
     @classmethod
     def of(
-        cls, recording: Recording, sets: list[list[tuple[int, Entry]]], entries: tuple[ScanEntry, ...], board: Board
+        cls, recording: Recording, sets: list[list[tuple[int, Entry]]], entries: tuple[ScanEntry, ...], board: Board, binning: int
     ) -> "Layout":
-        shape = max((entry.shape for of_set in sets for _, entry in of_set), key=lambda shape: shape[0] * shape[1])
+        largest = max((entry.shape for of_set in sets for _, entry in of_set), key=lambda shape: shape[0] * shape[1])
+        shape = binned_shape(largest, binning)
         most_frames = max(max(len(of_set) for of_set in sets), *(entry.n_frames for entry in entries))
         detectors = sorted({entry.detector for of_set in sets for _, entry in of_set})
         return cls(shape, most_frames, detectors, board.n_sets, footprint(shape, most_frames, recording.dark_e_s is not None))

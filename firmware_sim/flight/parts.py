@@ -51,7 +51,7 @@ from sensorproc.config import Config
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.downlink.telecommands import Mode
-from sensorproc.frame_sets import FrameSets, frame_sets
+from sensorproc.frame_sets import FrameSets, calibrated, frame_sets
 from sensorproc.onboard.frame_set_processor import FrameSetProcessor, OnSetDone, ignore_set
 from sensorproc.onboard.products import Processed
 from sensorproc.onboard.records import NOT_TAKEN, set_values
@@ -100,14 +100,14 @@ def made(order: Order, outlets: Outlets) -> tuple[dict[str, Any], Payload, Sky, 
     sets = frame_sets(recording, config)
     sky = Sky(recording.stars, config.solve)
     entries = scan_entries(operations, config.frame_set.max_frames)
-    layout = Layout.of(recording, sets, entries, board)
+    layout = Layout.of(recording, sets, entries, board, config.sensor.binning)
     needs = demand(layout.need, len(layout.detectors), layout.n_sets, sky.n_bytes, board.queue_bytes)
     env = simpy.Environment()
     visits = visits_of(sets, recording, config, problems)
     clock = VirtualClock(env, min(visit.dwell.t_start_tai_ns for visit in visits))
     period_ns = min(visit.period_ns for visit in visits)
     common = _Common(env, clock, Timeline(outlets.timeline, order.profile.cores), env.event(), layout, period_ns)
-    states = {detector: PayloadState(recording.dark_e_s, recording.bad) for detector in layout.detectors}
+    states = {detector: calibrated(PayloadState(), recording, config) for detector in layout.detectors}
     stream: list[bytes] = []
 
     parts: dict[str, Any] = {

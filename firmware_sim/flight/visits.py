@@ -19,7 +19,7 @@ def visits_of(sets: list[list[tuple[int, Entry]]], recording: Recording, config:
     visits = []
     for set_id, entries in enumerate(sets):
         shape = set_shape(entries, config)
-        held = set_bytes(footprint(shape.full, len(entries), True))
+        held = set_bytes(footprint(shape.read_out(config), len(entries), True))
         shots = tuple(sorted((_shot(index, entry, shape, recording, config, problems) for index, entry in entries),
                              key=lambda shot: (shot.end_tai_ns, shot.index)))  # fmt: skip
         start = shots[0].end_tai_ns - shots[0].exposure_ns

@@ -15,7 +15,7 @@ from firmware_sim.scenarios.zoo import instrument, is_zoo
 from firmware_sim.scene.settings.ranges import STRICT
 from firmware_sim.scene.settings.scene import Scene, Sensor
 from sensorproc import config as payload_config
-from sensorproc.config import Config, describe, merged
+from sensorproc.config import Config, describe, merged, with_quality
 from sensorproc.errors import ConfigError, InputError, UsageError
 from sensorproc.timescales import tai_ns_from_utc, utc_from_tai_ns
 from sensorproc.toml_file import read_named
@@ -60,10 +60,12 @@ class Scenario:
         return replace(self, scene=replace(self.scene, **values))
 
 
-def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | None = None) -> Scenario:
+def load(
+    source: str | Path, preset: str | None = None, over: dict[str, Any] | None = None, quality: str | Path | None = None
+) -> Scenario:
     """A scenario from a TOML file, one of the shipped by name, or an instrument of the zoo (``zoo_17``).
 
-    ``preset`` replaces the payload it names, ``over`` some of its values.
+    ``preset`` replaces the payload it names, ``over`` some of its values, ``quality`` what the payload spends.
 
     The file names a payload ``preset`` and may override it under ``[payload]``; ``[scene]`` takes its sensor from the
     payload and may override it under ``[scene.sensor]``: then the payload believes something that is not so.
@@ -114,7 +116,9 @@ def load(source: str | Path, preset: str | None = None, over: dict[str, Any] | N
         longer = f"an exposure of {scene.sensor.exposure_s:g} s does not fit a cadence of {scene.sensor.cadence_s:g} s"
         raise ConfigError([f"$.payload.sensor: {longer}"])
     board = _validated(Board, values.get("board", {}), "board")
-    return Scenario(name, scene, payload, board, _validated(Operations, values.get("operations", {}), "operations"))
+    return Scenario(
+        name, scene, with_quality(payload, quality), board, _validated(Operations, values.get("operations", {}), "operations")
+    )
 
 
 def _payload(values: dict[str, Any]) -> Config:

@@ -9,6 +9,7 @@ from firmware_sim.scenarios.scenario import Scenario
 from sensorproc.config import Config
 from sensorproc.conventions import ARCSEC_PER_RAD, EARTH_RATE_RAD_S
 from sensorproc.errors import UsageError
+from sensorproc.onboard.frame.binning import binned_shape
 
 N_OBJECTS = 20  # Objects in a set, unless it is said.
 CANDIDATES_OF_SET, CANDIDATES_OF_ONE = 190, 30  # of the search: noise, and an object with its ghosts at other velocities
@@ -20,8 +21,8 @@ EVERY_SO_MANY_SETS = frozenset(("permuted",))  # The search with the frames in a
 
 @dataclass(frozen=True)
 class ExpectedSets:
-    """Frame sets of one detector: ``shape`` (ny, nx) [px], ``drift_px`` (2,) of the stars from frame to frame, ``n_stars`` that
-    are registered in a frame, ``n_objects`` that are found in a set."""
+    """Frame sets of one detector: ``shape`` (ny, nx) [px] as read out, ``drift_px`` (2,) of the stars from frame to frame,
+    ``n_stars`` that are registered in a frame, ``n_objects`` that are found in a set."""
 
     shape: tuple[int, int]
     n_frames: int
@@ -46,10 +47,11 @@ class ExpectedSets:
         if wrong:
             raise UsageError(f"{', '.join(wrong)}: want numbers that are not negative")
         config, scene = scenario.payload, scenario.scene
-        shape = config.sensor.shape_px or scene.sensor.shape_px
+        shape = binned_shape(config.sensor.shape_px or scene.sensor.shape_px, config.sensor.binning)
         cadence_s = config.sensor.cadence_s or scene.sensor.cadence_s
         return cls(
-            shape, config.frame_set.max_frames, cadence_s, config.sensor.n_detectors, _drift_px(scenario, cadence_s),
+            shape, config.frame_set.max_frames, cadence_s, config.sensor.n_detectors,
+            _drift_px(scenario, cadence_s, config.sensor.binning),
             has_dark_map, config.register.max_stars if n_stars is None else n_stars,
             N_OBJECTS if n_objects is None else n_objects,
         )  # fmt: skip
@@ -71,8 +73,8 @@ class ExpectedSets:
         return replace(self, shape=(side_px, side_px), n_stars=counts[0], n_objects=counts[1])
 
 
-def _drift_px(scenario: Scenario, cadence_s: float) -> tuple[float, float]:
-    pointing, ifov = scenario.scene.pointing, scenario.scene.sensor.ifov_arcsec
+def _drift_px(scenario: Scenario, cadence_s: float, binning: int) -> tuple[float, float]:
+    pointing, ifov = scenario.scene.pointing, binning * scenario.scene.sensor.ifov_arcsec
     if pointing.mode == "sidereal":
         return 0.0, 0.0
     if pointing.mode == "rate_track":
@@ -84,7 +86,7 @@ def _drift_px(scenario: Scenario, cadence_s: float) -> tuple[float, float]:
 def n_velocities(sets: ExpectedSets, config: Config) -> int:
     """Velocities that are searched: those around the detector's rest, and on to the stars' where one box holds both."""
     step = config.search.max_smear_px / max(sets.n_frames - 1, 1)
-    half = config.search.box_px_frame
+    half = config.as_read_out().search.box_px_frame
     is_one_box = max(abs(d) for d in sets.drift_px) <= half
     reach = [half + (0.5 * abs(d) if is_one_box else 0.0) for d in sets.drift_px]
     nx, ny = (2 * int(np.ceil(r / step - 1e-9)) + 1 for r in reach)

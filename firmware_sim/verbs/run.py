@@ -16,6 +16,7 @@ def run(
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     recording: Path | None = None,
     preset: str | None = None,
+    quality: str | None = None,
     seed: int | None = None,
     processor: str | None = None,
     link_bit_s: float | None = None,
@@ -38,6 +39,8 @@ def run(
         frames already rendered by simulate, instead of new ones.
     preset
         another payload than the scenario's: name of a preset or TOML file.
+    quality
+        what the payload spends: full, lean, survival, or a TOML file of settings that go before its own.
     seed
         another seed than the scenario's.
     processor
@@ -73,7 +76,7 @@ def run(
     board: dict[str, Any] = {"processor": processor, "link_bit_s": link_bit_s, "memory_bytes": memory_bytes}
     if recording is not None and seed is not None:
         raise UsageError("--seed makes new frames and --recording takes old ones: give one of them")
-    flown = with_faults(with_board(with_seed(load(scenario, preset), seed), board), inject)
+    flown = with_faults(with_board(with_seed(load(scenario, preset, quality=quality), seed), board), inject)
     load_profile(flown.board.processor)  # a mistake is told before the sky is rendered
     given = flown.payload.release
     mark = release.check(marking, data_mode, given.source, given.originator)
@@ -82,11 +85,12 @@ def run(
         with progress("rendering") as report:
             simulate(flown, frames, report)
     options = {
-        "recording": recording, "preset": preset, "seed": seed, "processor": processor, "link-bit-s": link_bit_s,
-        "memory-bytes": memory_bytes, "inject": inject, "costs": costs, "marking": marking, "data-mode": data_mode, "out": out,
+        "recording": recording, "preset": preset, "quality": quality, "seed": seed, "processor": processor,
+        "link-bit-s": link_bit_s, "memory-bytes": memory_bytes, "inject": inject,
+        "costs": costs, "marking": marking, "data-mode": data_mode, "out": out,
     }  # fmt: skip
     argv = ["run", scenario, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
-    views = SetViews()
+    views = SetViews(flown.payload.sensor.binning)
     with progress("flying") as report:
         flight = fly(flown, frames, out, mark, argv, report, costs, views if flown.operations.products else ignore_set)
     facts = summary(flight, frames / "truth.json", DEMANDED_SNR)

@@ -135,7 +135,7 @@ FRAME = RecordType(
         Field("sigma_zeropoint_mag", "f4", None, "mag", ""),
         Field("background_e", "f4", None, "e-", "median"),
         Field("noise_e", "f4", None, "e-", "median, per pixel"),
-        Field("n_outliers", "u4", None, "px", "pixels rejected as hits or hot"),
+        Field("n_outliers", "u4", None, "", "pixels, as read out, rejected as hits or hot"),
         Field("psf_fwhm_px", "u2", 2.0**-12, "px", "measured on stars, pixel included"),
         Field("trail_x_px", "i2", 2.0**-6, "px", "star trail during the exposure"),
         Field("trail_y_px", "i2", 2.0**-6, "px", "star trail during the exposure"),
@@ -235,7 +235,7 @@ IMAGE = RecordType(
     [
         *_common(),
         Field("request", "u4", None, "", "telecommand that asked for it"),
-        Field("x_px", "u2", None, "px", "first column of the whole"),
+        Field("x_px", "u2", None, "px", "first column of the whole, of the frame as read out"),
         Field("y_px", "u2", None, "px", "first row of the whole"),
         Field("nx", "u2", None, "px", "columns of the whole"),
         Field("ny", "u2", None, "px", "rows of the whole"),

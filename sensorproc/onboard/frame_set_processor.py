@@ -98,13 +98,13 @@ class FrameSetProcessor:
 
     def prepare(self, frame: Frame, do: Do = call) -> Prepared:
         """One frame as it arrives, or why it cannot be used."""
-        return prepare_or_reject(frame, self.states[frame.detector], self.config, do)
+        return prepare_or_reject(frame, self.states[frame.detector], self.config.as_read_out(), do)
 
     def prepare_set(self, frames: Sequence[Frame]) -> list[Prepared]:
         """One detector's frames in order of time, or why they cannot be used: one that is the frame before once more is not."""
         if not frames:
             return []
-        prepared = prepare_all(frames, self.states[frames[-1].detector], self.config).take()
+        prepared = prepare_all(frames, self.states[frames[-1].detector], self.config.as_read_out()).take()
         before, self.last[frames[-1].detector] = self.last.get(frames[-1].detector), frames[-1]
         return without_stuck(prepared, frames, before)
 
@@ -117,11 +117,12 @@ class FrameSetProcessor:
         ``told_with`` it are frames of no set.
         """
         detector, last_ns = next(iter(items)).detector, max(item.t_mid_tai_ns for item in items)
-        processed, state = search_set(items, self.states[detector], self.sky.stars(frames), self.config, do)
+        stars = self.sky.stars(frames)
+        processed, state = search_set(items, self.states[detector], stars, self.config.as_read_out(), do)
         rejections = tuple(sorted([*processed.rejections, *told_with], key=lambda r: r.frame_index))
         processed = replace(processed, rejections=rejections)
         numbers, objects = self.objects.get(detector, KnownObjects()).joined(processed)
-        rows = set_rows(processed, frames, last_ns, numbers)
+        rows = set_rows(processed, frames, last_ns, numbers, self.config.sensor.binning)
         return SearchedSet(rows, processed, len(processed.residuals), input_digest(frames), self.config.digest(), state, objects)
 
     def commit(self, searched: SearchedSet) -> None:

@@ -10,15 +10,20 @@ import numpy as np
 
 from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.downlink.dictionary import ORIGINS, Apid, FrameStatus, Severity, reason_code
-from sensorproc.downlink.records import BENDS, FRAME, NO_SET, RECORDS
+from sensorproc.downlink.records import BENDS, FRAME, NO_SET, RECORDS, TRACKLET
 from sensorproc.events import Event
 from sensorproc.frames import Frame, Rejection
-from sensorproc.geometry import N_BEND, Camera, quaternion
+from sensorproc.geometry import BEND_DEGREES, N_BEND, Camera, quaternion, to_binned_px
 from sensorproc.onboard.products import FrameFacts, Measurement, Processed, Residual, Tracklet
 from sensorproc.timescales import NS_PER_S
 
 Values = dict[str, Any]  # of a record, by field
 Rows = dict[int, list[Values]]  # of a set's records, by APID
+# Fields that change with the width of a pixel in another way than lengths do: places, products of two lengths, and, with its
+# power, what goes down with it.
+PLACES = frozenset(("x_px", "y_px", "x0_px", "y0_px"))
+COVARIANCES = frozenset(name for name in TRACKLET.names if name.startswith("cov_"))
+PER_PIXEL = {"ifov_rad": 1, "noise_e": 1, "background_e": 2}
 NO_TRACKLET = -1  # The tracklet id of a detection that belongs to none.
 
 
@@ -66,11 +71,12 @@ def set_values(processed: Processed, inputs: bytes, config_digest: bytes, taken:
     }
 
 
-def set_rows(processed: Processed, frames: Sequence[Frame], last_ns: int, objects: Sequence[int]) -> Rows:
+def set_rows(processed: Processed, frames: Sequence[Frame], last_ns: int, objects: Sequence[int], binning: int = 1) -> Rows:
     """Values of a set's records by APID, most urgent first in each; tracklets are counted from 0.
 
     ``frames`` are those that reached the payload, ``last_ns`` is the latest mid-exposure of the set, ``objects`` the numbers of
-    those that the tracklets are of.
+    those that the tracklets are of. Of frames whose pixels were summed ``binning`` x ``binning`` they are told in pixels of the
+    detector: see :func:`in_detector_px`.
     """
     done = {residual.facts.index for residual in processed.residuals}
     events = [event_values(Event.of(rejection)) for rejection in processed.rejections]
@@ -80,17 +86,43 @@ def set_rows(processed: Processed, frames: Sequence[Frame], last_ns: int, object
         raised = Event("THRESHOLD_RAISED", Severity.ACTIVITY_HI, last_ns, numbers, first, processed.detector)
         events.append(event_values(raised))
     for one in processed.artefacts:
-        told = Event(one.reason, Severity.WARNING_LO, last_ns, (one.x_px, one.y_px), first, processed.detector)
+        place = to_binned_px(one.x_px, 1.0 / binning), to_binned_px(one.y_px, 1.0 / binning)
+        told = Event(one.reason, Severity.WARNING_LO, last_ns, place, first, processed.detector)
         events.append(event_values(told))
     numbered = sorted(enumerate(processed.tracklets), key=lambda pair: pair[1].log10_pfa)
     members = [detection_values(m, i) for i, t in numbered for m in t.members]
-    return {
+    rows = {
         int(Apid.EVENT): events,
         int(Apid.TRACKLET): [tracklet_values(t, i, objects[i]) for i, t in numbered],
         int(Apid.DETECTION): members + [detection_values(m, NO_TRACKLET) for m in processed.streaks],
         int(Apid.FRAME): [frame_values(residual) for residual in processed.residuals]
         + [rejected_frame_values(frame) for frame in frames if frame.index not in done],
     }
+    return in_detector_px(rows, binning)
+
+
+def in_detector_px(rows: Rows, binning: int) -> Rows:
+    """The same rows of frames whose pixels were summed ``binning`` x ``binning``: places, lengths, rates and their errors in
+    pixels of the detector, background and noise those of one of them. A frame that its groups do not divide is told as large as
+    these."""
+    if binning == 1:
+        return rows
+    return {apid: [_in_detector_px(Apid(apid), values, binning) for values in of_kind] for apid, of_kind in rows.items()}
+
+
+def _in_detector_px(apid: Apid, values: Values, n: int) -> Values:
+    out = dict(values)
+    for field in RECORDS[apid].fields:
+        name, value = field.name, values[field.name]
+        if name in BENDS:
+            out[name] = value / n ** (BEND_DEGREES[BENDS.index(name)] - 1)
+        elif name in PLACES and values.get("parity", 1):  # A frame whose pointing is not known has no boresight.
+            out[name] = to_binned_px(value, 1.0 / n)
+        elif name in PER_PIXEL:
+            out[name] = value / n ** PER_PIXEL[name]
+        elif name in COVARIANCES or field.unit in ("px", "px/frame"):
+            out[name] = value * (n * n if name in COVARIANCES else n)
+    return out
 
 
 def packed(rows: Rows, first_id: int) -> dict[int, list[bytes]]:

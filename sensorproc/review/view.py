@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from sensorproc.geometry import to_binned_px
 from sensorproc.ground.observations import Row
 from sensorproc.onboard.products import Processed, Transform
 from sensorproc.onboard.stars.static_sky import deep_image
@@ -14,19 +15,20 @@ MOST_DRAWN = 100  # sets; a page of more is none that a browser opens
 
 @dataclass(frozen=True, eq=False)
 class SetView:
-    """A set's mean sky with the largest residual of every pixel, ``grey`` (ny, nx) uint8 in the reference frame's pixels, and how
-    pixels of its frames, by index, lie on it."""
+    """A set's mean sky with the largest residual of every pixel, ``grey`` (ny, nx) uint8 in the reference frame's pixels as read
+    out, ``binning`` of the detector's each way, and how pixels of its frames, by index, lie on it."""
 
     detector: int
     transforms: dict[int, Transform]
     grey: np.ndarray
+    binning: int = 1
 
     @classmethod
-    def of(cls, processed: Processed) -> "SetView":
+    def of(cls, processed: Processed, binning: int = 1) -> "SetView":
         """Of a set of which a frame could be used."""
         transforms = {r.facts.index: r.registration.transform for r in processed.residuals}
         light = np.maximum(deep_image(processed.residuals), _moving_light(processed))
-        return cls(processed.detector, transforms, stretched(light))
+        return cls(processed.detector, transforms, stretched(light), binning)
 
     def shows(self, row: Row) -> bool:
         """Whether a detection is one of this set's."""
@@ -34,7 +36,8 @@ class SetView:
 
     def place(self, row: Row, x: float, y: float, scale: float) -> tuple[float, float]:
         """Where a detector pixel of a row's frame lies in the picture."""
-        u, v = self.transforms[row["frame"]].to_registered(np.float64(x), np.float64(y))
+        x_out, y_out = (np.float64(to_binned_px(place, self.binning)) for place in (x, y))
+        u, v = self.transforms[row["frame"]].to_registered(x_out, y_out)
         return (float(u) + 0.5) * scale, (float(v) + 0.5) * scale
 
 
@@ -42,6 +45,7 @@ class SetView:
 class SetViews:
     """Views of a run's first sets by number; None for a set of which no frame could be used."""
 
+    binning: int = 1
     by_set: dict[int, SetView | None] = field(default_factory=dict)
     n_more: int = 0
 
@@ -50,7 +54,7 @@ class SetViews:
         if len(self.by_set) == MOST_DRAWN:
             self.n_more += 1
             return
-        self.by_set[set_id] = SetView.of(processed) if processed.residuals else None
+        self.by_set[set_id] = SetView.of(processed, self.binning) if processed.residuals else None
 
 
 def _moving_light(processed: Processed) -> np.ndarray:

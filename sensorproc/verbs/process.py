@@ -19,6 +19,7 @@ def process(
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     payload: str | None = None,
+    quality: str | None = None,
     calibration: Path | None = None,
     stars: Path | None = None,
     marking: str | None = None,
@@ -38,6 +39,8 @@ def process(
         folder for the products; made if absent.
     payload
         TOML file or preset name; what it leaves out comes from headers or is estimated.
+    quality
+        what the payload spends: full, lean, survival, or a TOML file of settings that go before the payload's.
     calibration
         folder with badpix.csv[.gz] (x, y, dark_e_per_s, kind).
     stars
@@ -56,13 +59,14 @@ def process(
         print the summary as JSON.
     """
     from sensorproc import processing, state_file
-    from sensorproc.config import Config, load
+    from sensorproc.config import Config, load, with_quality
     from sensorproc.ground import release
+    from sensorproc.onboard.frame.binning import binned_shape
     from sensorproc.recording import open_recording, sidecar
     from sensorproc.review.report import write_report
     from sensorproc.review.view import SetViews
 
-    config = load(payload) if payload else Config()
+    config = with_quality(load(payload) if payload else Config(), quality)
     given = config.release
     mark = release.check(marking or given.marking, data_mode or given.data_mode, given.source, given.originator)
     source = open_recording(recording)
@@ -72,11 +76,13 @@ def process(
         source = replace(source, dark_e_s=dark_e_s, bad=bad)
     states = state_file.read_states(state_in) if state_in else {}
     if state_in:
-        state_file.demand_shapes(states, {entry.detector: entry.shape for entry in source.entries}, state_in)
-    argv = ["process", str(recording), *([f"--payload={payload}"] if payload else [])]
+        shapes = {entry.detector: binned_shape(entry.shape, config.sensor.binning) for entry in source.entries}
+        state_file.demand_shapes(states, shapes, state_in)
+    said = {"payload": payload, "quality": quality}
+    argv = ["process", str(recording), *(f"--{name}={value}" for name, value in said.items() if value)]
     for text in source.notes:
         note(f"using {text}")
-    views = SetViews()
+    views = SetViews(config.sensor.binning)
     with progress("processing") as report:
         onlookers = processing.Onlookers(report, views, keep_stages)
         outcome = processing.process(source, config, table, mark, out, argv, onlookers, states)

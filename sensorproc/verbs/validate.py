@@ -38,7 +38,7 @@ def validate(
     seed
         another seed gives other skies; the same one the same numbers.
     payload
-        TOML file of payload values that differ from the scenarios': what is judged.
+        TOML file of payload values that differ from the scenarios', or a quality (full, lean, survival): what is judged.
     baseline
         result.json of an earlier run of the same suite and seed, compared target by target.
     shard
@@ -92,10 +92,9 @@ def _text(facts: dict[str, Any], out: Path) -> str:
 
 def _payload_values(path: Path | None) -> dict[str, Any]:
     """What the payload believes otherwise, checked before anything runs."""
-    from sensorproc.config import parse
-    from sensorproc.toml_file import read_toml
+    from sensorproc.config import parse, quality_values
 
-    values = read_toml(path) if path else {}
+    values = quality_values(path) if path else {}
     parse(values)
     return values
 

@@ -5,7 +5,7 @@ import numpy as np
 from sensorproc.onboard.image.matched_filter import filtered, template, without
 from sensorproc.onboard.kernels.filtered import best_near
 from sensorproc.onboard.kernels.peaks import local_maxima
-from sensorproc.onboard.kernels.trail import draw_trail
+from sensorproc.onboard.kernels.psf_scan import width_misfits
 from sensorproc.onboard.products import Flattened, Trail
 
 STAR_ENERGY = 0.3  # A star needs this part of the typical template energy on good pixels.
@@ -111,22 +111,8 @@ def _misfits(
 ) -> np.ndarray:
     """Misfit (n, widths) of templates of every width to chosen stars, over a box that holds ``window``."""
     held = window or trail
-    half_x, half_y = (int(np.ceil(8 + 0.5 * abs(d))) for d in (held.dx_px, held.dy_px))
+    half = np.array([int(np.ceil(8 + 0.5 * abs(d))) for d in (held.dx_px, held.dy_px)])
     curves = np.empty((len(chosen), len(WIDTHS)))
-    for row, i in enumerate(chosen):
-        x, y = float(stars[i, 0]), float(stars[i, 1])
-        ix, iy = round(x), round(y)
-        box = np.s_[iy - half_y : iy + half_y + 1, ix - half_x : ix + half_x + 1]
-        curves[row] = [_misfit(flattened, flags, box, trail, s, (x - ix, y - iy)) for s in WIDTHS]
+    places = np.ascontiguousarray(stars[chosen, :2], float)
+    width_misfits(flattened.image_e, flags, places, half, trail.length_px, *trail.direction, WIDTHS, curves)
     return curves
-
-
-def _misfit(flattened: Flattened, flags: np.ndarray, box: tuple, trail: Trail, s: float, offset: tuple) -> float:
-    good = flags[box] == 0
-    data = flattened.image_e[box]
-    length = trail.length_px
-    cos, sin = trail.direction
-    model = np.empty(data.shape)
-    draw_trail(data.shape[1] // 2 + offset[0], data.shape[0] // 2 + offset[1], length, cos, sin, s, model)
-    flux = float((model * data)[good].sum()) / float((model * model)[good].sum())
-    return float(((data - flux * model) ** 2)[good].sum()) / float((data * data)[good].sum())

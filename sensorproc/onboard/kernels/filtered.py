@@ -144,6 +144,22 @@ def best_near(image, weight, template, places, least, best):
                     best[m] = max(best[m], psi / math.sqrt(phi))
 
 
+@kernel(f8(ro(f4, 2), ro(f4, 2), i8, i8, f8))
+def likeness(before, after, dx, dy, least):
+    """Correlation of ``before`` with ``after`` at pixels (dx, dy) further on, over every second row and the pixels where either
+    is above ``least``; 0 if there are none."""
+    ny, nx = before.shape
+    both, one, other = 0.0, 0.0, 0.0
+    for y in range(max(0, -dy), ny - max(0, dy), 2):
+        for x in range(max(0, -dx), nx - max(0, dx)):
+            a, b = before[y, x], after[y + dy, x + dx]
+            if a > least or b > least:
+                both += a * b
+                one += a * a
+                other += b * b
+    return both / math.sqrt(one * other) if one * other > 0.0 else 0.0
+
+
 @kernel(void(ro(f4, 2), ro(f4, 2), f8, i8, i8, i8, out(f4, 2), out(f4, 2)))
 def add_clipped(image, weight, clip, roots, first, last, total, seen):
     """Add a frame's SNR by the pixel, within +-``clip``, times ``roots`` powers of its weight's root to rows ``first`` to

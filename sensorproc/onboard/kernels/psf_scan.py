@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from sensorproc.onboard.kernels.cholesky import solve_symmetric
-from sensorproc.onboard.kernels.jit import f4, f8, kernel, out, ro, void
+from sensorproc.onboard.kernels.jit import f4, f8, i8, kernel, out, ro, u1, void
 from sensorproc.onboard.kernels.trail import trail_value
 
 LEVEL_SIGMA = 0.03  # The background under a star may be off by this part of a pixel's noise.
@@ -51,3 +51,22 @@ def psf_scan(image, weight, places, length, cos, sin, widths, wing_ratio, half, 
                     explained += solution[a] * rhs[a]
                     amplitudes[m, i, a] = solution[a]
                 misfit[m, i] = (power - explained) / count
+
+
+@kernel(void(ro(f4, 2), ro(u1, 2), ro(f8, 2), ro(i8, 1), f8, f8, f8, ro(f8, 1), out(f8, 2)))
+def width_misfits(image, flags, places, half, length, cos, sin, widths, misfit):
+    """``misfit`` (n, w): part of the power of star ``places`` (n, 2) that the best-fitting trails of ``widths`` (w,) leave, over
+    boxes of ``half`` (2,) [px in x and y] around their pixels, which lie on the image; pixels with ``flags`` are not used."""
+    for m in range(len(places)):
+        x, y = places[m, 0], places[m, 1]
+        ix, iy = int(np.rint(x)), int(np.rint(y))
+        for i in range(len(widths)):
+            power, seen, square = 0.0, 0.0, 0.0
+            for v in range(iy - half[1], iy + half[1] + 1):
+                for u in range(ix - half[0], ix + half[0] + 1):
+                    if flags[v, u] == 0:
+                        value, model = image[v, u], trail_value(u - x, v - y, length, cos, sin, widths[i])[0]
+                        power += value * value
+                        seen += model * value
+                        square += model * model
+            misfit[m, i] = 1.0 - seen * seen / (square * power) if square * power > 0.0 else 1.0

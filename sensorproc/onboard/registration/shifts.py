@@ -6,11 +6,14 @@ from scipy import fft
 from sensorproc.config import Register
 from sensorproc.onboard.image.matched_filter import filtered, template, without
 from sensorproc.onboard.image.star_finding import STAR_ENERGY
+from sensorproc.onboard.kernels.filtered import likeness
 from sensorproc.onboard.products import Flattened, Trail
 from sensorproc.onboard.threads import each
 
 SHIFT_WINDOW_PX = 1024  # Steps between frames are looked for in the middle of the frame, a square of this side.
 PLAIN_AGREEMENT = 0.7  # Where star maps correlate so well at the header's step, no other step is looked for.
+
+STAR_LIKE = 8.0  # SNR from which a pixel of a filtered map speaks for a step.
 
 
 def successive_shifts(frames: list[Flattened], flags: list[np.ndarray], s: float, config: Register) -> np.ndarray:
@@ -55,19 +58,9 @@ def _predicted(before: Flattened, after: Flattened) -> list[np.ndarray]:
 
 def _agreement(before: np.ndarray, after: np.ndarray, shift: np.ndarray) -> float:
     """Correlation of two maps at whole-pixel shifts near ``shift``; only what is star-like in both counts."""
-    best = -1.0
-    for oy in (-1, 0, 1):
-        for ox in (-1, 0, 1):
-            dx, dy = round(float(shift[0])) + ox, round(float(shift[1])) + oy
-            ny, nx = before.shape
-            a = before[max(0, -dy) : ny - max(0, dy), max(0, -dx) : nx - max(0, dx)]
-            b = after[max(0, dy) : ny - max(0, -dy), max(0, dx) : nx - max(0, -dx)]
-            a, b = a[::2], b[::2]
-            strong = (a > 8.0) | (b > 8.0)
-            p, q = a[strong].astype(float), b[strong].astype(float)
-            norm = float(np.sqrt((p * p).sum() * (q * q).sum()))
-            best = max(best, float((p * q).sum()) / norm if norm > 0 else 0.0)
-    return best
+    dx, dy = round(float(shift[0])), round(float(shift[1]))
+    around = (-1, 0, 1)
+    return max(likeness(before, after, dx + ox, dy + oy, STAR_LIKE) for oy in around for ox in around)
 
 
 def phase_shift(before: np.ndarray, after: np.ndarray, max_shift_px: float) -> np.ndarray:

@@ -33,6 +33,7 @@ MIN_PLAIN = 4  # and frames in which an object is so plain that its light may ch
 OFF_SIGMAS, OFF_PX = 4.0, 0.4
 MOVER_SIGMAS = 0.25  # A mover whose light moves less among the stars over the set [PSF sigmas] is a star with a neighbour.
 NEAR_PX = 12.0  # Tracks that come so near to an accepted one are fitted again without its light.
+FITS_AHEAD = 16  # So many of them are fitted again side by side.
 REMNANT_SIGMAS = 5.0  # PSF widths beside an accepted track in which its imperfect PSF leaves light,
 REMNANT_FRACTION = 0.5  # and the part of its SNR below which a track there is taken for that.
 DAZZLING_SNR = 20.0  # What is left of an object brighter than this in one frame, a few per cent, is no longer noise.
@@ -72,11 +73,16 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
     fitted = each(lambda c: fit(stack, image, c, max_step=2.0), candidates)
     waiting = sorted((t for t in fitted if t is not None and t.snr >= lowest_snr), key=_strength)
     accepted: list[Track] = []
+    ahead: dict[Track, Track | None] = {}  # the next in line fitted again, while no pixel changes
     while waiting:
-        track = waiting.pop(0)
-        close = [a for a in accepted if _distance(track, a).min() < NEAR_PX + 0.5 * a.trails[:, 0].max()]
-        if close:
-            again = fit(stack, image, track.candidate, max_step=2.0)
+        track = waiting[0]
+        if _is_close(track, accepted) and track not in ahead:
+            following = [t for t in waiting[:FITS_AHEAD] if _is_close(t, accepted)]
+            refitted = each(lambda t: fit(stack, image, t.candidate, max_step=2.0), following)
+            ahead = dict(zip(following, refitted, strict=True))
+        waiting = waiting[1:]
+        if track in ahead:
+            again = ahead[track]
             if again is None or again.snr < lowest_snr:
                 continue
             if again.snr < 0.9 * track.snr:
@@ -96,6 +102,7 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
         for member in sure if len(sure) > 1 else [track]:
             accepted.append(as_likely(stack, image, member))
             subtract(stack, image, member)
+        ahead = {}
     return [_against_pattern(stack, track) for track in accepted], image
 
 
@@ -103,6 +110,11 @@ def _against_pattern(stack: Stack, track: Track) -> Track:
     """The track with the SNR that counts where noise is the same in all frames."""
     sigma = pattern_sigma(track.path, stack.psf_sigma_px, stack.rest_sigma)
     return replace(track, candidate=replace(track.candidate, snr=track.snr / sigma))
+
+
+def _is_close(track: Track, accepted: list[Track]) -> bool:
+    """Whether a track comes near to one that is known already."""
+    return any(_distance(track, a).min() < NEAR_PX + 0.5 * a.trails[:, 0].max() for a in accepted)
 
 
 def _strength(track: Track) -> tuple[float, float, float]:

@@ -212,7 +212,13 @@ def _is_passing(
     parts = np.zeros((len(snr), 2))
     if len(snr):
         times = np.array([f.t_frames for f in frames])
-        unsteadiness(cube, weight, banks, found.width, found.paths, found.fit_half, times, snr, parts, constancy)
+
+        def tested(first: int, last: int) -> None:
+            mine = np.s_[first:last]
+            of_star = found.width[mine], found.paths[mine], found.fit_half[mine]
+            unsteadiness(cube, weight, banks, *of_star, times, snr[mine], parts[mine], constancy[mine])
+
+        in_rows(len(snr), tested)
     chi2 = parts.sum(axis=1)
     faint = np.minimum(snr, found.places[:, 2] * np.sqrt(len(frames)) / point_noise_e) < PASSING_SNR
     least, most = (share * snr**2 for share in PASSING_SHARE)

@@ -10,8 +10,10 @@ from scipy import ndimage
 from sensorproc.onboard.image.components import components
 from sensorproc.onboard.image.lines import LineSums, line_means
 from sensorproc.onboard.image.smooth_map import SmoothMap
-from sensorproc.onboard.kernels.filtered import above, add_star_noise, take_clutter, to_half, to_weights
+from sensorproc.onboard.kernels.filtered import above, add_star_noise, likeness, take_clutter, to_half, to_weights
 from sensorproc.onboard.kernels.lines import median_of
+from sensorproc.onboard.kernels.psf_scan import width_misfits
+from sensorproc.onboard.kernels.trail import draw_trail
 from sensorproc.onboard.pixel_ownership import SetRoom, as_cube
 
 finite = st.floats(-1e6, 1e6, width=32)
@@ -135,3 +137,35 @@ def test_frames_of_a_cube_are_not_copied_and_others_are():
         assert not np.shares_memory(copied, frames[0])
         assert (copied == np.stack(others)).all()
     assert SetRoom([(4, 5), (3, 5)]).of(1)[0].shape == (3, 5)
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0, 0), (3, -2), (-4, 5), (60, 0)])
+def test_likeness_is_the_correlation_of_bright_pixels(dx, dy, rng):
+    a, b = (rng.gamma(2.0, 3.0, (40, 52)).astype(np.float32) for _ in range(2))
+    ys, xs = np.arange(max(0, -dy), 40 - max(0, dy), 2), np.arange(max(0, -dx), 52 - max(0, dx))
+    p, q = a[np.ix_(ys, xs)].astype(float), b[np.ix_(ys + dy, xs + dx)].astype(float)
+    bright = (p > 8.0) | (q > 8.0)
+    norm = np.sqrt((p[bright] ** 2).sum() * (q[bright] ** 2).sum())
+    assert likeness(a, b, dx, dy, 8.0) == pytest.approx((p * q)[bright].sum() / norm if norm else 0.0, rel=1e-6)
+
+
+def test_misfits_of_widths_are_those_of_templates_fitted_one_by_one(rng):
+    image = rng.normal(0.0, 1.0, (40, 50)).astype(np.float32)
+    flags = (rng.random((40, 50)) < 0.05).astype(np.uint8)
+    places, widths, half = np.array([[20.3, 18.7], [30.0, 20.5]]), np.array([0.6, 1.0, 2.5]), np.array([9, 8])
+    length, cos, sin = 3.0, 0.8, 0.6
+    for x, y in places:
+        light = np.empty(image.shape)
+        draw_trail(x, y, length, cos, sin, 1.0, light)
+        image += (500.0 * light).astype(np.float32)
+    misfit = np.empty((2, 3))
+    width_misfits(image, flags, places, half, length, cos, sin, widths, misfit)
+    for m, (x, y) in enumerate(places):
+        box = np.s_[round(y) - 8 : round(y) + 9, round(x) - 9 : round(x) + 10]
+        good = flags[box] == 0
+        for i, s in enumerate(widths):
+            model = np.empty(image.shape)
+            draw_trail(x, y, length, cos, sin, s, model)
+            d, t = image[box][good].astype(float), model[box][good]
+            assert misfit[m, i] == pytest.approx(((d - (t @ d) / (t @ t) * t) ** 2).sum() / (d @ d), rel=1e-6)
+    assert misfit[0].argmin() == 1
