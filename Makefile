@@ -7,7 +7,7 @@ WORKERS ?= 2
 SHARED := -n $(WORKERS) --dist loadfile
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all flights smoke nightly release zoo lint install sample catalog clean
+.PHONY: demo bench test test-all flights smoke nightly release zoo lint install sample catalog clean
 .DEFAULT_GOAL := test
 
 install: $(STAMP)
@@ -24,6 +24,11 @@ $(STAMP): pyproject.toml constraints.txt
 # A made-up sky flown through the simulated payload, downlinked and decoded: out/demo/report.html.
 demo: $(STAMP)
 	$(BIN)/firmware-sim run geo_demo -o out/demo
+
+# Every part beside the machine's limits and other people's tools, into benchmarks/README.md; run it on a machine that does nothing else.
+bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[peers]"
+	$(BIN)/python -m benchmarks.table --json out/bench.json --readme $(if $(BASELINE),--against $(BASELINE))
 
 lint: $(STAMP)
 	$(BIN)/ruff check --quiet .

@@ -5,8 +5,8 @@ how much time and memory a stage may take. Settings live here and nowhere else. 
 from theory, or was measured together with the code that it stands in and means nothing without it: it is a constant of that
 module, with its unit and its reason beside it. Whoever changes one has changed the software.
 
-Lengths that name what moves or how wide light is are in pixels of the detector, whatever ``sensor.binning`` says; those that name
-errors, cells and reaches are in pixels as they are read out.
+Lengths of the sky are in pixels of the detector, whatever ``sensor.binning`` says: of motions, of the light of a point, of stray
+light. Those of errors and reaches are in pixels as they are read out.
 
 TOML overrides defaults; a file with mistakes is refused with all of them at once, each with its path and, for an unknown key,
 the nearest valid one. ``digest`` travels in every product.
@@ -32,6 +32,7 @@ STRICT = ConfigDict(extra="forbid")
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
+SMALLEST_MESH_PX = 8  # Of so many pixels a side a median still tells the sky.
 NARROWEST_PX = 0.8  # Light of a point, full width at half maximum, that templates can hold.
 Count = Annotated[int, Field(ge=1)]
 
@@ -77,7 +78,7 @@ class Calibrate:
 class Flatten:
     """Background and noise maps."""
 
-    mesh_px: Annotated[int, Field(ge=8, le=512)] = 48  # cell side; stray light varies more slowly than this
+    mesh_px: Annotated[int, Field(ge=SMALLEST_MESH_PX, le=512)] = 48  # cell side; stray light varies more slowly than this
     clip_sigma: Annotated[float, Field(ge=1.5, le=6)] = 3.0
     min_good_fraction: Fraction = 0.25  # of a cell; fewer good pixels: filled from its neighbours
     dark_hot_sigma: Positive = 5.0  # dark noise above this many sky sigma: HOT
@@ -150,7 +151,7 @@ class Search:
 
     false_alarms_per_set: Fraction = 0.01  # expected, all centres together
     box_px_frame: Annotated[float, Field(gt=0, le=16)] = 8.0  # both axes, around each centre
-    max_smear_px: Annotated[float, Field(gt=0, le=6)] = 4.0  # velocity step times span of the set
+    max_smear_px: Annotated[float, Field(gt=0, le=12)] = 4.0  # velocity step times span of the set
     clip_snr: Positive = 7.5  # of the filtered images that are summed
     grid_margin: NotNegative = 1.0  # grid sums are walked uphill from the lowest candidate's SNR minus this
     margin_snr: NotNegative = 0.0  # above the threshold that the expected false alarms ask for
@@ -258,8 +259,8 @@ class Config:
     compute: Compute = field(default_factory=Compute)
 
     def as_read_out(self) -> "Config":
-        """What frames are processed with whose pixels the camera has summed: the light's width and the motions, given in pixels
-        of the detector, in those that the payload sees."""
+        """What frames are processed with whose pixels the camera has summed: lengths of the sky, given in pixels of the detector,
+        in those that the payload sees."""
         return self if self.sensor.binning == 1 else _as_read_out(self)
 
     def digest(self) -> bytes:
@@ -279,12 +280,18 @@ def _digest_of(config: Config) -> bytes:
 @lru_cache(maxsize=256)
 def _as_read_out(config: Config) -> Config:
     n, sensor, search, seen = config.sensor.binning, config.sensor, config.search, config.register
+    fwhm_px, mesh_px = sensor.psf_fwhm_px, config.flatten.mesh_px
+    motions = {name: getattr(search, name) / n for name in ("box_px_frame", "max_smear_px", "max_speed_px_frame")}
     return replace(
         config,
-        sensor=replace(sensor, psf_fwhm_px=sensor.psf_fwhm_px and _binned_fwhm_px(sensor.psf_fwhm_px, n)),
-        search=replace(search, box_px_frame=search.box_px_frame / n, max_speed_px_frame=search.max_speed_px_frame / n),
-        register=replace(seen, max_shift_px=seen.max_shift_px / n, max_slew_px=seen.max_slew_px / n),
-    )
+        sensor=replace(sensor, psf_fwhm_px=_binned_fwhm_px(fwhm_px, n) if fwhm_px else None),
+        flatten=replace(config.flatten, mesh_px=max(round(mesh_px / n), SMALLEST_MESH_PX)),
+        search=replace(search, **motions),
+        register=replace(
+            seen, max_shift_px=seen.max_shift_px / n, max_slew_px=seen.max_slew_px / n,
+            default_fwhm_px=_binned_fwhm_px(seen.default_fwhm_px, n),
+        ),
+    )  # fmt: skip
 
 
 def _binned_fwhm_px(fwhm_px: float, n: int) -> float:

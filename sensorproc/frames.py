@@ -45,7 +45,7 @@ class Frame:
     ``data_dn`` (ny, nx) uint16; ``flags`` (ny, nx) uint8 :class:`~sensorproc.flags.PixelFlag`; ``index`` counts
     frames in the recording from 0; ``t_mid_tai_ns`` is mid-exposure; ``camera`` is the header's pointing, None if
     it has none; ``bias_rows_dn`` (ny,) float32 the overscan level of each row; ``missing`` says in words what the
-    recording did not have.
+    recording did not have; ``binning`` x ``binning`` pixels of the detector are one of the frame's.
     """
 
     index: int
@@ -63,6 +63,7 @@ class Frame:
     bias_rows_dn: np.ndarray | None = None
     missing: tuple[str, ...] = ()
     has_time: bool = True
+    binning: int = 1
 
 
 class Taken(Protocol):

@@ -12,7 +12,8 @@ from sensorproc.errors import UsageError
 from sensorproc.onboard.frame.binning import binned_shape
 
 N_OBJECTS = 20  # Objects in a set, unless it is said.
-CANDIDATES_OF_SET, CANDIDATES_OF_ONE = 190, 30  # of the search: noise, and an object with its ghosts at other velocities
+# Candidates of a search: noise, and an object with its ghosts at other velocities, of which coarser pixels tell fewer apart.
+CANDIDATES_OF_SET, CANDIDATES_OF_ONE = 210, 34
 PER_FRAME = frozenset(("calibrate", "flatten"))
 # Stages of stares that have no dark map, which solve the pattern of the detector from the set's own frames.
 OF_UNKNOWN_PATTERN = frozenset(("subtract_fixed_pattern", "refine_pattern", "without_drifting_stars", "learn", "passing_points"))
@@ -96,9 +97,10 @@ def n_velocities(sets: ExpectedSets, config: Config) -> int:
 def work_of(stage: str, sets: ExpectedSets, config: Config) -> Work:
     """What one call of a stage has to do."""
     n = 1 if stage in PER_FRAME else sets.n_frames
+    ghosts = CANDIDATES_OF_ONE / config.sensor.binning**2
     items = {
         "search": float(n_velocities(sets, config)) * sets.n_px * n,
-        "accept": float((CANDIDATES_OF_SET + CANDIDATES_OF_ONE * sets.n_objects) * n),
+        "accept": (CANDIDATES_OF_SET + ghosts * sets.n_objects) * n,
     }
     stars = dict.fromkeys(("register", "subtract_stars", "solve"), float(sets.n_stars * n))
     return Work(float(n), float(n * sets.n_px), (items | stars).get(stage, 0.0), float(TOUCHED_BYTES_PX * sets.n_px))

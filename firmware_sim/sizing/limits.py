@@ -1,10 +1,9 @@
-"""What of a payload fits a board: how long its sets, how fast, how large and how thorough they may be, each for itself."""
+"""What of a payload fits a board: how long its sets, how fast and how large they may be, each for itself."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from firmware_sim.board.overload import LEVELS, degraded, frame_step
 from firmware_sim.sizing.expected import ExpectedSets
 from firmware_sim.sizing.sizing import Sizing
 from sensorproc.config import Config
@@ -19,17 +18,11 @@ Sized = Callable[[ExpectedSets, Config], Sizing]
 @dataclass(frozen=True)
 class Limits:
     """The largest set [frames], the shortest cadence [s] and the largest square window [px] that fit, all else as configured;
-    None where nothing does. ``levels`` are the payload's sets at every level of relief."""
+    None where nothing does."""
 
     set_frames: int | None
     cadence_s: float | None
     window_px: int | None
-    levels: tuple[Sizing, ...]
-
-    @property
-    def level(self) -> int | None:
-        """The best level of relief that fits."""
-        return next((level for level, one in enumerate(self.levels) if one.fits), None)
 
 
 def limits(sets: ExpectedSets, config: Config, sized: Sized) -> Limits:
@@ -43,11 +36,4 @@ def limits(sets: ExpectedSets, config: Config, sized: Sized) -> Limits:
         first(SET_FRAMES, lambda n: replace(sets, n_frames=n)),
         first(CADENCES_S, lambda cadence_s: replace(sets, cadence_s=cadence_s)),
         first(range(side, WINDOW_STEP_PX - 1, -WINDOW_STEP_PX), sets.with_window),
-        tuple(sized(*at_level(sets, config, level)) for level in range(len(LEVELS))),
     )
-
-
-def at_level(sets: ExpectedSets, config: Config, level: int) -> tuple[ExpectedSets, Config]:
-    """Sets and configuration of a level of relief: of half of the frames the same time is covered."""
-    step = frame_step(level)
-    return replace(sets, n_frames=max(sets.n_frames // step, 1), cadence_s=sets.cadence_s * step), degraded(config, level)

@@ -3,29 +3,40 @@
 from dataclasses import asdict
 from typing import Any
 
-from firmware_sim.board.overload import LEVELS
 from firmware_sim.scenarios.scenario import Scenario
+from firmware_sim.sizing.ladder import Rung, losses
 from firmware_sim.sizing.limits import Limits
 from firmware_sim.sizing.sizing import Sizing
 
+WHAT, COLUMNS = "quality, and relief of a late board", ("SNR lost", "a set", "of time", "memory", "link", "energy")
 LEAST_SHARE = 0.02  # Stages that take less of a set are told together.
 
+Ladder = dict[Rung, Sizing]  # the payload's sets at every rung, the best first
 
-def as_dict(scenario: Scenario, found: Sizing, most: Limits) -> dict[str, Any]:
-    """All figures, in s and bytes."""
-    levels = [{"name": name} | _of_level(one) for name, one in zip(LEVELS, most.levels, strict=True)]
-    fitting = {"set_frames": most.set_frames, "cadence_s": most.cadence_s, "window_px": most.window_px, "level": most.level}
+
+def as_dict(scenario: Scenario, found: Sizing, most: Limits, ladder: Ladder) -> dict[str, Any]:
+    """All figures, in s, bytes and dB."""
+    best = best_fitting(ladder)
+    rungs = [asdict(rung) | {"name": rung.text} | _of_rung(rung, one) for rung, one in ladder.items()]
+    fitting = {"set_frames": most.set_frames, "cadence_s": most.cadence_s, "window_px": most.window_px,
+               "quality": asdict(best) if best else None}  # fmt: skip
     return {
         "scenario": scenario.name, "processor": found.profile.name, "unverified": list(found.profile.unverified),
         "sets": asdict(found.sets), "frame_s": found.frame_s, "set_s": found.set_s, "period_s": found.sets.period_s,
         "n_searches": found.profile.n_searches, "link_s": found.link_s, "packet_bytes": found.packet_bytes,
         "memory_bytes": found.memory_bytes, "memory_of_board_bytes": found.board.memory_of(found.profile),
         "margins": found.margins, "fits": found.fits, "needs": found.needs,
-        "stages_s": found.of_frame_s | found.of_set_s, "limits": fitting, "levels": levels,
+        "stages_s": found.of_frame_s | found.of_set_s, "limits": fitting, "ladder": rungs,
     }  # fmt: skip
 
 
-def as_text(scenario: Scenario, found: Sizing, most: Limits) -> str:
+def best_fitting(ladder: Ladder) -> Rung | None:
+    """Of the rungs that fit the one that loses least."""
+    fitting = [rung for rung, one in ladder.items() if one.fits]
+    return min(fitting, key=lambda rung: losses()[rung].value, default=None)
+
+
+def as_text(scenario: Scenario, found: Sizing, most: Limits, ladder: Ladder) -> str:
     """A page."""
     sets, profile, margins = found.sets, found.profile, found.margins
     ny, nx = sets.shape
@@ -43,10 +54,10 @@ def as_text(scenario: Scenario, found: Sizing, most: Limits) -> str:
         f"{'link':8s} {found.link_s:9.1f} of {sets.period_s:.1f} s{_margin(margins['link'])}",
         f"  packets of a set             {found.packet_bytes / 1e3:10.1f} kB at {found.board.link_bit_s / 1e3:g} kbit/s",
         "",
-        f"{'level of relief':36s} {'a set':>8s} {'of time':>8s} {'memory':>8s} {'link':>8s} {'energy':>8s}",
-        *(_level(k, name, one) for k, (name, one) in enumerate(zip(LEVELS, most.levels, strict=True))),
+        WHAT.ljust(40) + "".join(name.rjust(9) for name in COLUMNS),
+        *(_rung(rung, one) for rung, one in ladder.items()),
         "",
-        "fits, all else as it is: " + "; ".join(_limits(most)),
+        "fits, all else as it is: " + "; ".join(_limits(most, best_fitting(ladder))),
     ]
     if profile.unverified:
         lines.append(f"estimates of the processor: {', '.join(profile.unverified)}")
@@ -57,13 +68,15 @@ def _margin(margin: float) -> str:
     return f", margin {100 * margin:.0f} %" if margin >= 0 else f", DOES NOT FIT: {1.0 - margin:.2f} times too much"
 
 
-def _of_level(one: Sizing) -> dict[str, Any]:
-    return {"set_s": one.set_s, "load": one.load, "memory_bytes": one.memory_bytes, "link_s": one.link_s, "joule": one.joule}
+def _of_rung(rung: Rung, one: Sizing) -> dict[str, Any]:
+    lost = {"loss_db": losses()[rung].value, "loss_db_95": [losses()[rung].low, losses()[rung].high]}
+    return lost | {"set_s": one.set_s, "load": one.load, "memory_bytes": one.memory_bytes, "link_s": one.link_s,
+                   "packet_bytes": one.packet_bytes, "joule": one.joule, "fits": one.fits}  # fmt: skip
 
 
-def _level(k: int, name: str, one: Sizing) -> str:
-    numbers = f"{one.set_s:6.1f} s {100 * one.load:6.0f} % {one.memory_bytes / 1e6:5.0f} MB"
-    return f"  {k} {name:32s} {numbers} {one.packet_bytes / 1e3:5.1f} kB {one.joule:6.0f} J"
+def _rung(rung: Rung, one: Sizing) -> str:
+    numbers = f"{losses()[rung].value:6.2f} dB {one.set_s:6.1f} s {100 * one.load:6.0f} % {one.memory_bytes / 1e6:5.0f} MB"
+    return f"  {rung.text:38s}{numbers} {one.packet_bytes / 1e3:5.1f} kB {one.joule:6.0f} J"
 
 
 def _stages(found: Sizing) -> list[str]:
@@ -73,10 +86,10 @@ def _stages(found: Sizing) -> list[str]:
     return [*rows, f"    {'all others':26s} {total - sum(large.values()):10.2f} s"]
 
 
-def _limits(most: Limits) -> list[str]:
+def _limits(most: Limits, best: Rung | None) -> list[str]:
     return [
         f"sets of up to {most.set_frames} frames" if most.set_frames else "sets of any length: none",
         f"a frame every {most.cadence_s:g} s" if most.cadence_s else "any cadence: none",
         f"a window of {most.window_px} px" if most.window_px else "any window: none",
-        f"level {most.level}" if most.level is not None else "any level of relief: none",
+        f"quality {best.text}" if best else "any quality: none",
     ]

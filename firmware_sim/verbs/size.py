@@ -1,5 +1,6 @@
 """``firmware-sim size``: whether a payload fits a board, before anything is rendered."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ def size(
     processor: str | None = None,
     *,
     preset: str | None = None,
+    quality: str | None = None,
     objects: int | None = None,
     stars: int | None = None,
     memory_bytes: int | None = None,
@@ -30,6 +32,8 @@ def size(
         another processor than the scenario's: name of a profile or TOML file.
     preset
         another payload than the scenario's: name of a preset or TOML file.
+    quality
+        what the payload spends: full, lean, survival, or a TOML file of settings that go before its own.
     objects
         objects that a set finds; 20 unless given.
     stars
@@ -50,18 +54,27 @@ def size(
     from firmware_sim.cost.model import load_stages
     from firmware_sim.scenarios.scenario import load
     from firmware_sim.sizing.expected import ExpectedSets
+    from firmware_sim.sizing.ladder import at_rungs
     from firmware_sim.sizing.limits import limits
     from firmware_sim.sizing.report import as_dict, as_text
+    from firmware_sim.sizing.sizing import Sizing
     from firmware_sim.sizing.sizing import size as sized
+    from sensorproc.config import Config, with_quality
 
     over: dict[str, Any] = {"processor": processor, "memory_bytes": memory_bytes, "link_bit_s": link_bit_s}
-    flown = load(scenario, preset, {"board": {key: value for key, value in over.items() if value is not None}})
+    whole = load(scenario, preset, {"board": {key: value for key, value in over.items() if value is not None}})
+    flown = replace(whole, payload=with_quality(whole.payload, quality))
     profile, stages = load_profile(flown.board.processor), load_stages(costs)
-    sets = ExpectedSets.of(flown, objects, stars, dark_map)
-    found = sized(sets, flown.payload, flown.board, profile, stages)
-    most = limits(sets, flown.payload, lambda one, config: sized(one, config, flown.board, profile, stages))
+
+    def of(sets: ExpectedSets, config: Config) -> Sizing:
+        return sized(sets, config, flown.board, profile, stages)
+
+    given = objects, stars, dark_map
+    sets = ExpectedSets.of(flown, *given)
+    found, most = of(sets, flown.payload), limits(sets, flown.payload, of)
+    ladder = {rung: of(its_sets, config) for rung, its_sets, config in at_rungs(whole, *given)}
     if json:
-        emit_json(as_dict(flown, found, most))
+        emit_json(as_dict(flown, found, most, ladder))
     else:
-        print(as_text(flown, found, most))
+        print(as_text(flown, found, most, ladder))
     return 0 if found.fits else BudgetError.exit_code

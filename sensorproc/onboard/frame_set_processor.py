@@ -10,6 +10,7 @@ from typing import Protocol
 from sensorproc.config import Config
 from sensorproc.frames import Frame, Rejection, Taken
 from sensorproc.onboard import threads
+from sensorproc.onboard.frame.binning import demand_binning
 from sensorproc.onboard.frame.stuck import without_stuck
 from sensorproc.onboard.pipeline import prepare_all, prepare_or_reject, search_set
 from sensorproc.onboard.pixel_ownership import HandOver
@@ -98,10 +99,13 @@ class FrameSetProcessor:
 
     def prepare(self, frame: Frame, do: Do = call) -> Prepared:
         """One frame as it arrives, or why it cannot be used."""
+        demand_binning(frame, self.config.sensor.binning)
         return prepare_or_reject(frame, self.states[frame.detector], self.config.as_read_out(), do)
 
     def prepare_set(self, frames: Sequence[Frame]) -> list[Prepared]:
         """One detector's frames in order of time, or why they cannot be used: one that is the frame before once more is not."""
+        for frame in frames:
+            demand_binning(frame, self.config.sensor.binning)
         if not frames:
             return []
         prepared = prepare_all(frames, self.states[frames[-1].detector], self.config.as_read_out()).take()

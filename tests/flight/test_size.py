@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from firmware_sim.board.overload import LEVELS
 from firmware_sim.board.processor_profile import load_profile
 from firmware_sim.cli import main
 from firmware_sim.cost.model import load_stages
 from firmware_sim.scenarios.scenario import load
 from firmware_sim.sizing.expected import ExpectedSets, is_run, n_velocities
+from firmware_sim.sizing.ladder import RUNGS, at_rungs, losses
 from firmware_sim.sizing.limits import limits
 from firmware_sim.sizing.sizing import size
 from sensorproc.timescales import NS_PER_S
@@ -95,13 +95,31 @@ def test_the_command_answers_and_its_exit_code_says_whether_it_fits(capsys):
     assert main(["size", "geo_demo", "--json"]) == 0
     told_ = json.loads(capsys.readouterr().out)
     assert told_["fits"]
-    assert told_["limits"]["level"] == 0
-    assert [level["name"] for level in told_["levels"]] == list(LEVELS)
-    work = [level["set_s"] for level in told_["levels"]]
-    assert work == sorted(work, reverse=True)
+    assert told_["limits"]["quality"] == {"quality": "full", "level": 0}
+    assert [(rung["quality"], rung["level"]) for rung in told_["ladder"]] == [(rung.quality, rung.level) for rung in RUNGS]
     assert main(["size", "geo_search_2k", "rad750"]) == 6
     text = capsys.readouterr().out
     assert "DOES NOT FIT" in text
-    assert "any window: none" in text
+    assert "any quality: none" in text
     assert main(["size", "geo_demo", "--objects", "-1"]) == 2
     assert "-1 objects" in capsys.readouterr().err
+
+
+def test_every_rung_costs_less_and_loses_more_than_the_whole():
+    """Of the largest payload, on a board that cannot keep up with all of it."""
+    scenario = load("search_day")
+    rungs = {rung: sized(scenario, "jetson_orin", sets, config) for rung, sets, config in at_rungs(scenario)}
+    whole, *others = rungs
+    assert set(losses()) == set(rungs)
+    assert not rungs[whole].fits
+    for rung in others:
+        assert rungs[rung].joule < rungs[whole].joule
+        assert losses()[rung].high > losses()[whole].low
+    assert any(one.fits for one in rungs.values())
+
+
+def test_summed_pixels_are_a_smaller_frame_with_slower_stars():
+    scenario = load("geo_search_2k", quality="survival")
+    whole, sets = (ExpectedSets.of(one, None, None) for one in (load("geo_search_2k"), scenario))
+    assert sets.n_px == whole.n_px // 4
+    assert sets.drift_px == pytest.approx([0.5 * drift for drift in whole.drift_px])

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sensorproc.errors import ShapeError
 from sensorproc.flags import PixelFlag
 from sensorproc.frames import Frame, SensorFacts
 from sensorproc.onboard.products import freeze
@@ -48,7 +49,21 @@ def binned(frame: Frame, n: int, saturation_fraction: float) -> Frame:
         freeze(rows)
     freeze(data, flags)
     camera = frame.camera.binned(n) if frame.camera else None
-    return replace(frame, data_dn=data, flags=flags, bias_rows_dn=rows, camera=camera, facts=_facts(facts, n, unit))
+    summed = replace(frame, data_dn=data, flags=flags, bias_rows_dn=rows, camera=camera)
+    return replace(summed, facts=_facts(facts, n, unit), binning=n * frame.binning)
+
+
+def demand_binning(frame: Frame, n: int) -> None:
+    """Demand that a frame's pixels are summed as configured.
+
+    Raises
+    ------
+    ShapeError
+        If they are not.
+    """
+    if frame.binning != n:
+        each, want = (f"{k} x {k}" for k in (frame.binning, n))
+        raise ShapeError(f"{frame.source}: its pixels are summed {each}, the configuration says {want}; see binning.binned")
 
 
 def binned_maps(dark_e_s: np.ndarray | None, bad: np.ndarray | None, n: int) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from sensorproc.onboard.kernels.sorting import sort_columns
+
 LOWEST, HIGHEST = 0.60, 0.997  # Quantiles of the pattern's pixels between which it is compared: cool ones tell nothing, few do.
 N_BINS, MIN_IN_BIN = 24, 30  # Bins of equal number, and pixels each of them needs.
 MEDIAN_VARIANCE = 1.5708  # Variance of a median of normals over that of their mean.
@@ -35,9 +37,13 @@ def spread_out(chosen: np.ndarray, margin: int, most: int) -> tuple[np.ndarray, 
 
 def sharp(values: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Pixels (m,) less the median of their neighbours, which takes out sky, stray light and most stars; none is at the border."""
-    around = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3) if (dy, dx) != (0, 0)]
-    neighbours = np.stack([values[y + dy, x + dx] for dy, dx in around])
-    return np.asarray(values[y, x] - np.median(neighbours, axis=0))
+    nx = values.shape[1]
+    around = [dy * nx + dx for dy in range(-2, 3) for dx in range(-2, 3) if (dy, dx) != (0, 0)]
+    flat, at = values.reshape(-1), y * nx + x
+    neighbours = np.stack([flat[at + step] for step in around])
+    sort_columns(neighbours)
+    half = len(around) // 2
+    return np.asarray(flat[at] - np.float32(0.5) * (neighbours[half - 1] + neighbours[half]))
 
 
 def thermal_scale(image: np.ndarray, pattern: np.ndarray, usable: np.ndarray) -> Scale | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sensorproc.onboard.detector.projection import alike, kept_of_frames, kept_variance
-from sensorproc.onboard.image.thermal_scale import thermal_scale
+from sensorproc.onboard.image.thermal_scale import sharp, spread_out, thermal_scale
 
 N, S = 8, 1.2
 AT_REST = np.tile([0.0, 1.0, 0.0], (N, 1))
@@ -55,3 +55,11 @@ def test_frames_that_had_no_say_take_nothing():
     taught[np.eye(N, dtype=bool)] = False  # every frame is left out where it is bright itself
     assert kept_of_frames(path_of(20.0), AT_REST, phi, taught, S, (scales, 0.0)) == pytest.approx(np.ones(N))
     assert np.diag(alike(path_of(1.0), AT_REST, S)) == pytest.approx(np.ones(N))
+
+
+def test_what_is_sharp_is_a_pixel_less_the_median_around_it(rng):
+    image = rng.normal(0.0, 30.0, (40, 50)).astype(np.float32)
+    chosen = rng.random(image.shape) < 0.3
+    y, x = spread_out(chosen, 2, 200)
+    boxes = [np.delete(image[v - 2 : v + 3, u - 2 : u + 3].reshape(-1), 12) for v, u in zip(y, x, strict=True)]
+    assert sharp(image, y, x) == pytest.approx(image[y, x] - np.median(np.array(boxes, float), axis=1), abs=1e-4)
