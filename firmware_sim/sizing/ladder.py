@@ -49,7 +49,8 @@ def losses() -> dict[Rung, Loss]:
     """As measured on skies of 512 x 512 px with a PSF of 2 px."""
     found = {}
     for row in read_toml(LOSSES)["loss"]:
-        found[Rung(row.pop("quality"), row.pop("level"))] = Loss(**row)
+        rung = Rung(row.pop("quality"), row.pop("level"))
+        found[rung] = Loss(**row)
     return found
 
 

@@ -43,7 +43,9 @@ PASSING_SHARE = 0.5, 4.0
 # A brighter one, up to so bright, drifts that has more than chance gives, and so much of its squared SNR: registration errs less.
 ORDINARY_SNR, DRIFTING_CHI2, DRIFTING_SHARE = 30.0, 25.0, 0.15
 DRIFT_SIGMAS = 1.0  # Hot pixels drift as far among the stars as the sky does over the detector; less is no drift [PSF widths].
-MOST_MEDIAN_CHI2 = 6.0  # Median of stars that are alike; with four degrees of freedom it is 3.4 by chance.
+# Median of a chi-squared of four degrees of freedom, and the most that the errors of images make of it where stars are alike.
+MEDIAN_CHI2, MOST_MEDIAN_CHI2 = 3.357, 6.0
+LEAST_ENERGY = 0.1  # of a usual star's, on good pixels of all frames: one that comes in over the edge has little.
 MOVER_SIGMAS = 5.0  # Nothing so near to an object seen to move [PSF widths] is a star.
 
 
@@ -170,7 +172,7 @@ def _new_stars(
     usable = plane.count >= config.min_overlap_frames
     weight = np.where(usable, 1.0 / np.maximum(plane.sigma_e, 1e-6) ** 2, 0.0).astype(np.float32)
     psi, phi = correlate(plane.steady_e * weight, kernel), correlate(weight, kernel * kernel)
-    enough = 0.3 * float(np.median(phi[usable])) if usable.any() else np.inf
+    enough = LEAST_ENERGY * float(np.median(phi[usable])) if usable.any() else np.inf
     snr = np.where(phi > enough, psi / np.sqrt(np.maximum(phi, 1e-30)), 0.0).astype(np.float32)
     radius = max(2, round(0.35 * trail.length_px))
     peaks = find_stars(snr, threshold, radius, config.max_stars)
@@ -205,8 +207,9 @@ def _is_passing(
     """Which of the stars found (m,) come, pass and go: slow objects, of which a star would take a part.
 
     They are gone from a quarter of the frames, or so faint that this cannot be told, or drift as no star of ordinary brightness.
-    Faint is what stands still of them, whatever a bright object's passing adds; most are stars. Where most of them vary, it is
-    for other reasons, and tells nothing but of those that drift under a sky that stays over the detector: no hot pixel does.
+    Faint is what stands still of them, whatever a bright object's passing adds; most are stars. As much more as the median of
+    those that are alike varies than chance has it, all do: images of an undersampled PSF are not as exact as their noise. Where
+    most of them vary, it tells nothing but of those that drift under a sky that stays over the detector: no hot pixel does.
     """
     snr, constancy = np.zeros((2, len(found.places)))
     parts = np.zeros((len(snr), 2))
@@ -227,9 +230,11 @@ def _is_passing(
     plain = np.maximum(DRIFTING_CHI2, DRIFTING_SHARE * snr**2)
     sky_stays = _sky_drift_px(frames) < DRIFT_SIGMAS * frames[0].psf_sigma_px
     for alike, which, limit in ((faint, faint, PASSING_CHI2), (faint | ordinary, ordinary, plain)):
-        most_vary = alike.any() and float(np.median(chi2[alike])) > MOST_MEDIAN_CHI2
+        usual = float(np.median(chi2[alike])) if alike.any() else 0.0
+        most_vary, excess = usual > MOST_MEDIAN_CHI2, max(usual / MEDIAN_CHI2, 1.0)
         if sky_stays or not most_vary:
-            passes |= which & ((parts[:, 1] if most_vary else chi2) > limit) & ((chi2 < most) | faint)
+            varies = parts[:, 1] > limit if most_vary else chi2 > excess * limit
+            passes |= which & varies & ((chi2 < most) | faint)
     return passes
 
 
