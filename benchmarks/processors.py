@@ -1,6 +1,6 @@
 """Which processors keep up with which payload: latency of frame sets and margin, for every profile, as modelled.
 
-Usage: python -m benchmarks.processors [--scenario search_day wide_search] [--sets 12]
+Usage: python -m benchmarks.processors [--scenario search_day wide_search] [--quality full survival] [--sets 12]
 
 A set of the scenario is really processed once, and flown again and again on every processor with the scan of its scenario, and as
 configured: overload is not relieved, so that the table says what a processor would need. Latency is from the read-out of the last
@@ -8,6 +8,7 @@ frame to the last packet; allowed is the time to the next set. Work is that of o
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,7 @@ from firmware_sim.scenarios.campaign import MARKING
 from firmware_sim.scenarios.operations import Operations
 from firmware_sim.scenarios.scenario import Scenario, load
 from firmware_sim.scenarios.simulate import simulate
+from sensorproc.config import with_quality
 from sensorproc.frames import Frame
 from sensorproc.recording import Entry, Recording, open_recording
 from sensorproc.timescales import NS_PER_S
@@ -33,7 +35,7 @@ HEAD = "| payload | processor | set work [s] | last packet: median, p95 [s] | al
 class NeverRelieved(OverloadPolicy):
     """Searches as configured, whatever that takes."""
 
-    def finished(self, late_ns: int, work_ns: int, period_ns: int) -> int:
+    def finished(self, late_ns: int, work_ns: int, period_ns: int, levels: Sequence[int] = ()) -> int:
         self.work_ns[0] = max(self.work_ns.get(0, 0), work_ns)
         return 0
 
@@ -90,6 +92,7 @@ class OfDetector:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenario", nargs="+", default=["search_day", "wide_search"])
+    parser.add_argument("--quality", nargs="+", default=["full", "survival"])
     parser.add_argument("--sets", type=int, default=12)
     options = parser.parse_args()
     print(HEAD + "\n" + "|---" * 8 + "|")
@@ -99,8 +102,10 @@ def main() -> None:
         with TemporaryDirectory() as temporary:
             simulate(scenario.with_scene(n_frames=n_frames), Path(temporary))
             recording = every_detector(open_recording(Path(temporary)), scenario.payload.sensor.n_detectors)
-            for processor in PROFILES:
-                print(row(scenario, recording, processor, options.sets), flush=True)
+            for quality in options.quality:
+                spending = replace(scenario, name=f"{name}, {quality}", payload=with_quality(scenario.payload, quality))
+                for processor in PROFILES:
+                    print(row(spending, recording, processor, options.sets), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Usage: python -m benchmarks.quality_ladder [-n 12] [--jobs 2] [--write] [--svg docs/quality.svg]
 
 SNR lost against a perfect search of the whole detector (the limit of ``docs/detection.md``), on 512 x 512 px: movers of a
-body-fixed camera, of a stare and of a rate track. ``--write`` keeps the losses in firmware_sim/sizing/losses.toml, from which
+body-fixed camera, of a stare and of a rate track, all inside of every box of velocities; a smaller one asks for less SNR.
+``--write`` keeps the losses in firmware_sim/sizing/losses.toml, from which
 ``firmware-sim size`` tells them; time, energy and memory of the largest payload on boards that fly are of the cost model.
 """
 
@@ -129,15 +130,16 @@ def main() -> None:
     losses = {rung: loss_of(runs) for rung, runs in found.items()}
     boards = {name: sized(name) for name in BOARDS}
     whole = statistics.median(run.cpu_s for run in found[RUNGS[0]])
-    print(f"| quality | SNR lost [dB], 95 % | targets | found | false tracklets | CPU | bytes | {' | '.join(BOARDS)} |")
-    print("|---|---|---|---|---|---|---|" + len(BOARDS) * "---|")
+    heads = "quality", "box [px/frame]", "SNR lost [dB], 95 %", "targets", "found", "false tracklets", "CPU", "bytes", *BOARDS
+    print(f"| {' | '.join(heads)} |\n" + "|---" * len(heads) + "|")
     for rung, runs in found.items():
         loss, targets = losses[rung], [target for run in runs for target in run.targets]
         share = statistics.median(run.cpu_s for run in runs) / whole
         fits = " | ".join(f"{100 * of[rung].load:.0f} %, {of[rung].joule:.0f} J" for of in boards.values())
         said = f"{loss.value:.2f} ({loss.low:.2f} to {loss.high:.2f}) | {loss.n} | {sum(t.is_found for t in targets)}"
         n_bytes, n_false = statistics.mean(run.n_bytes for run in runs), sum(run.n_false for run in runs)
-        print(f"| {rung.text} | {said} | {n_false} | {share:.2f} | {n_bytes:.0f} | {fits} |")
+        box = boards[BOARDS[0]][rung].box_px_frame
+        print(f"| {rung.text} | +-{box:g} | {said} | {n_false} | {share:.2f} | {n_bytes:.0f} | {fits} |")
     if options.write:
         write(losses)
     if options.svg:

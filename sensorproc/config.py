@@ -33,6 +33,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 SMALLEST_MESH_PX = 8  # Of so many pixels a side a median still tells the sky.
+SHORTEST_STREAK_PX = 8  # Shorter ones are points to all that looks for them.
 NARROWEST_PX = 0.8  # Light of a point, full width at half maximum, that templates can hold.
 Count = Annotated[int, Field(ge=1)]
 
@@ -53,7 +54,9 @@ class Sensor:
     ifov_arcsec: Positive | None = None
     zeropoint_mag: float | None = None  # magnitude that gives 1 e-/s
     psf_fwhm_px: Annotated[float, Field(ge=NARROWEST_PX, le=20)] | None = None
-    binning: Annotated[int, Field(ge=1, le=4)] = 1  # n x n pixels that the camera sums before the payload sees them
+    binning: Annotated[int, Field(ge=1, le=4)] = (
+        1  # n x n pixels are summed before the payload sees them, recorded ones as they are read
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -180,7 +183,7 @@ class Streaks:
 
     enabled: bool = True
     false_alarms_per_frame: Fraction = 3e-4  # expected
-    min_length_px: Annotated[int, Field(ge=8)] = 24
+    min_length_px: Annotated[int, Field(ge=SHORTEST_STREAK_PX)] = 24
     clip_snr: Positive = 4.0  # of a pixel's filtered value, so that one spike makes no line
     min_filled_fraction: Fraction = 0.6  # of the streak's pieces that must be bright by themselves
     max_fits: Count = 60  # of candidate lines in a frame, strongest first
@@ -281,12 +284,14 @@ def _digest_of(config: Config) -> bytes:
 def _as_read_out(config: Config) -> Config:
     n, sensor, search, seen = config.sensor.binning, config.sensor, config.search, config.register
     fwhm_px, mesh_px = sensor.psf_fwhm_px, config.flatten.mesh_px
+    shortest_px = max(round(config.streaks.min_length_px / n), SHORTEST_STREAK_PX)
     motions = {name: getattr(search, name) / n for name in ("box_px_frame", "max_smear_px", "max_speed_px_frame")}
     return replace(
         config,
         sensor=replace(sensor, psf_fwhm_px=_binned_fwhm_px(fwhm_px, n) if fwhm_px else None),
         flatten=replace(config.flatten, mesh_px=max(round(mesh_px / n), SMALLEST_MESH_PX)),
         search=replace(search, **motions),
+        streaks=replace(config.streaks, min_length_px=shortest_px),
         register=replace(
             seen, max_shift_px=seen.max_shift_px / n, max_slew_px=seen.max_slew_px / n,
             default_fwhm_px=_binned_fwhm_px(seen.default_fwhm_px, n),
@@ -301,6 +306,7 @@ def _binned_fwhm_px(fwhm_px: float, n: int) -> float:
 
 
 PRESETS = ("geo_search_2k", "wide_420x4", "star_tracker_1k")
+LESS_WORK_IF_MORE = frozenset((("sensor", "binning"), ("search", "max_smear_px")))
 QUALITIES = ("full", "lean", "survival")  # What a payload spends, from the most to the least.
 
 
@@ -329,8 +335,21 @@ def quality_values(quality: str | Path) -> dict[str, Any]:
 
 
 def with_quality(config: Config, quality: str | Path | None) -> Config:
-    """The configuration with those settings instead of its own; as it is if none is given."""
-    return config if quality is None else parse(merged(asdict(config), quality_values(quality)))  # type: ignore[call-overload]
+    """The configuration with those settings instead of its own; as it is if none is given. A quality of ours never asks for more
+    than the configuration does."""
+    if quality is None:
+        return config
+    values = quality_values(quality)
+    if str(quality) in QUALITIES:
+        values = {section: {key: _cheaper(config, section, key, value) for key, value in of_section.items()}
+                  for section, of_section in values.items()}  # fmt: skip
+    return parse(merged(asdict(config), values))  # type: ignore[call-overload]
+
+
+def _cheaper(config: Config, section: str, key: str, value: Any) -> Any:
+    """The setting that costs less work of a configuration's own and another ``value``."""
+    own = getattr(getattr(config, section), key)
+    return (max if (section, key) in LESS_WORK_IF_MORE else min)(own, value)
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

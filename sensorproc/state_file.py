@@ -22,8 +22,8 @@ STATE_VERSION = 1
 MAPS = {"DARK": np.float32, "BAD": np.uint8, "WARM": np.float32, "LEARNT": np.float32, "LEARNT_INFORMATION": np.float32}
 
 
-def write_states(path: Path, states: Mapping[int, PayloadState]) -> None:
-    """Write the states of all detectors, replacing the file in one step.
+def write_states(path: Path, states: Mapping[int, PayloadState], binning: int = 1) -> None:
+    """Write the states of all detectors, of frames that sum ``binning`` x ``binning`` pixels, replacing the file in one step.
 
     Raises
     ------
@@ -32,6 +32,7 @@ def write_states(path: Path, states: Mapping[int, PayloadState]) -> None:
     """
     hdus = fits.HDUList([fits.PrimaryHDU()])
     hdus[0].header["SPSTATE"] = (STATE_VERSION, "state of a sensorproc payload")
+    hdus[0].header["BINNING"] = (binning, "x as many pixels of the detector are one")
     for detector, state in sorted(states.items()):
         hdus += _extensions(detector, state)
     temporary = path.with_name(path.name + ".tmp")
@@ -56,13 +57,13 @@ def _extensions(detector: int, state: PayloadState) -> list[fits.ImageHDU | fits
     return [table, *(fits.ImageHDU(values, name=name, ver=detector + 1) for name, values in maps if values is not None)]
 
 
-def read_states(path: Path) -> dict[int, PayloadState]:
-    """States by detector.
+def read_states(path: Path, binning: int = 1) -> dict[int, PayloadState]:
+    """States by detector, of frames that sum ``binning`` x ``binning`` pixels.
 
     Raises
     ------
     InputError
-        If the file is missing, is none of ours, of another version, or damaged.
+        If the file is missing, is none of ours, of another version or binning, or damaged.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; --state-out writes one")
@@ -78,6 +79,9 @@ def read_states(path: Path) -> dict[int, PayloadState]:
                         else f"holds a state of version {version}, want {STATE_VERSION}"
                     )
                     raise InputError(f"{path}: {told}")
+                if (other := hdus[0].header.get("BINNING", 1)) != binning:
+                    summed = f"sum {other} x {other} pixels, those of this run {binning} x {binning}"
+                    raise InputError(f"{path}: holds the state of frames that {summed}")
                 return {hdu.ver - 1: _state(hdus, hdu, path) for hdu in hdus if hdu.name == "STATE"}
     except (OSError, ValueError, TypeError, KeyError, IndexError, AstropyWarning) as error:
         if isinstance(error, InputError):

@@ -9,6 +9,7 @@ from weakref import ref
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from sensorproc.cli import main
 from sensorproc.config import Config, parse
@@ -208,3 +209,28 @@ def test_stages_are_kept_for_whoever_asks_why(recordings, tmp_path):
         assert len(candidates) >= len(tracks)
         assert (tracks["SNR"] > hdus[0].header["THRESH"]).all()
         assert {name.strip() for name in hdus["BOXES"].data["CENTRE"]} == {"detector", "stars"}
+
+
+def test_the_sample_with_summed_pixels(tmp_path, capsys):
+    """By the command: the same objects at the same places of the detector, in a report and stages that say what they are of."""
+    found = {}
+    for quality in ("full", "survival"):
+        out = tmp_path / quality
+        kept = ["--keep-stages", "--state-out", str(out / "state.fits")]
+        assert main(["process", str(ROOT / "docs" / "sample"), "-o", str(out), "--quality", quality, *kept]) == 0
+        found[quality] = read_table(out / "tracklets.ecsv")
+        assert (out / "report.html").read_text("utf-8").count("<image ") == 1
+    for row in found["survival"]:
+        nearest = min(found["full"], key=lambda other: abs(row["x_px"] - other["x_px"]))
+        assert abs(row["x_px"] - nearest["x_px"]) < 1.0
+        assert abs(row["y_px"] - nearest["y_px"]) < 1.0
+        assert abs(row["mag"] - nearest["mag"]) < 0.3
+    assert len(found["survival"]) >= 1
+    with fits.open(tmp_path / "survival" / "stages" / "set_0000.fits") as hdus:
+        assert hdus[0].header["BINNING"] == 2
+    capsys.readouterr()
+    state = str(tmp_path / "survival" / "state.fits")
+    assert main(["process", str(ROOT / "docs" / "sample"), "-o", str(tmp_path / "again"), "--state-in", state]) == 4
+    assert "sum 2 x 2 pixels" in capsys.readouterr().err
+    assert main(["process", str(ROOT / "docs" / "sample"), "-o", str(tmp_path / "no"), "--quality", "nonsense"]) == 4
+    assert "full, lean, survival" in capsys.readouterr().err

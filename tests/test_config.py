@@ -27,3 +27,40 @@ def test_digest_sees_every_result_key_and_no_marking():
     assert config.parse({}).digest() == plain.digest()
     assert config.parse({"cosmic_rays": {"outlier_sigma": 5.5}}).digest() != plain.digest()
     assert config.parse({"release": {"marking": "U"}}).digest() == plain.digest()
+
+
+@pytest.mark.parametrize("name", config.QUALITIES)
+def test_a_quality_never_asks_for_more_than_the_payload(name):
+    given = {"sensor": {"binning": 3}, "search": {"box_px_frame": 2.0, "max_smear_px": 9.0}, "register": {"max_stars": 100}}
+    own = config.parse(given)
+    less = config.with_quality(own, name)
+    assert less.sensor.binning == 3
+    assert (less.search.box_px_frame, less.search.max_smear_px, less.register.max_stars) == (2.0, 9.0, 100)
+    assert config.with_quality(own, None) == own
+
+
+def test_qualities_spend_less_from_one_to_the_next():
+    full, lean, survival = (config.with_quality(config.load("geo_search_2k"), name) for name in config.QUALITIES)
+    assert full == config.load("geo_search_2k")
+    assert lean.search.box_px_frame < full.search.box_px_frame
+    assert (survival.sensor.binning, survival.streaks.enabled) == (2, False)
+
+
+def test_settings_of_a_file_go_before_the_payloads(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[search]\nbox_px_frame = 12.0\n", "utf-8")
+    assert config.with_quality(config.Config(), path).search.box_px_frame == 12.0
+    path.write_text("[search]\nbox_px = 12.0\n", "utf-8")
+    with pytest.raises(ConfigError, match="box_px_frame"):
+        config.with_quality(config.Config(), path)
+
+
+def test_summed_pixels_leave_lengths_of_the_sky_what_they_are():
+    given = config.parse({"sensor": {"binning": 2, "psf_fwhm_px": 2.4}, "search": {"box_px_frame": 6.0}})
+    seen = given.as_read_out()
+    assert seen.search.box_px_frame == 3.0
+    assert seen.search.max_smear_px == 0.5 * given.search.max_smear_px
+    assert seen.flatten.mesh_px == given.flatten.mesh_px // 2
+    assert seen.streaks.min_length_px == given.streaks.min_length_px // 2
+    assert 1.2 < seen.sensor.psf_fwhm_px < 2.4
+    assert config.Config().as_read_out() == config.Config()

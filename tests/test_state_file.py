@@ -30,6 +30,14 @@ def test_a_state_comes_back_bit_for_bit(tmp_path, rng):
     assert (tmp_path / "again.fits").read_bytes() == (tmp_path / "a" / "state.fits").read_bytes()
 
 
+def test_a_state_is_of_frames_that_sum_as_many_pixels(tmp_path, rng):
+    path = tmp_path / "state.fits"
+    write_states(path, {0: full_state(rng)}, binning=2)
+    assert read_states(path, binning=2)[0].digest() == read_states(path, binning=2)[0].digest()
+    with pytest.raises(InputError, match="sum 2 x 2 pixels, those of this run 1 x 1"):
+        read_states(path)
+
+
 @pytest.mark.parametrize("damage", ["bit", "short", "text", "empty", "fits", "version", "missing"])
 def test_what_is_no_state_is_told_so(tmp_path, rng, damage):
     path = tmp_path / "state.fits"

@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--readme", action="store_true")
     parser.add_argument("--compare", type=Path, nargs=2)
     options = parser.parse_args(argv)
+    if options.readme and (options.only or options.no_growth):
+        parser.error("--readme writes the whole table: not with --only or --no-growth")
     if options.compare:
         print(compare(*(json.loads(path.read_text("utf-8")) for path in options.compare)))
         return

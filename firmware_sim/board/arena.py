@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from firmware_sim.board.bits import crc_of
+from sensorproc.errors import InputError
 from sensorproc.frames import Frame
 
 WORD_BITS = 64
@@ -41,7 +42,15 @@ class FrameArena:
         return self._store.size * 16
 
     def write(self, frame: Frame, owner: int) -> tuple[Frame, int] | None:
-        """The frame with its pixels in a slot of a set, and the slot's number; None if there is none free."""
+        """The frame with its pixels in a slot of a set, and the slot's number; None if there is none free.
+
+        Raises
+        ------
+        InputError
+            If its pixels are no whole numbers of 16 bits, of which a slot is made.
+        """
+        if frame.data_dn.dtype != np.uint16:
+            raise InputError(f"{frame.source}: memory of a flight with faults holds whole numbers of 16 bits")
         number = next((k for k, slot in enumerate(self.slots) if slot.owner < 0), None)
         if number is None or frame.data_dn.size > len(self.slots[0].pixels):
             return None

@@ -3,6 +3,7 @@
 A degraded set says so in its SET and DWELL records, and its configuration digest differs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sensorproc.config import Config
@@ -28,6 +29,16 @@ def frame_step(level: int) -> int:
     return 2 if level >= 3 else 1
 
 
+def useful_levels(config: Config) -> tuple[int, ...]:
+    """Levels that take work off a configuration, 0 the first of them: the others change nothing about it."""
+    levels = [0]
+    for level in range(1, len(LEVELS)):
+        before = levels[-1]
+        if (degraded(config, level), frame_step(level)) != (degraded(config, before), frame_step(before)):
+            levels.append(level)
+    return tuple(levels)
+
+
 @dataclass
 class OverloadPolicy:
     """The level for the next set: one worse after a set that was late; one better after some that were not, if sets of the better
@@ -37,14 +48,17 @@ class OverloadPolicy:
     n_in_time: int = 0
     work_ns: dict[int, int] = field(default_factory=dict)  # of the last set of every level
 
-    def finished(self, late_ns: int, work_ns: int, period_ns: int) -> int:
-        """After a set that was ready ``late_ns`` after its last frame and took ``work_ns`` of search; the level from now on."""
+    def finished(self, late_ns: int, work_ns: int, period_ns: int, levels: Sequence[int] = range(len(LEVELS))) -> int:
+        """After a set that was ready ``late_ns`` after its last frame and took ``work_ns`` of search; the level from now on, of
+        those ``levels`` that help."""
+        worse = next((level for level in levels if level > self.level), self.level)
+        better = max((level for level in levels if level < self.level), default=0)
         if work_ns:
             self.work_ns[self.level] = work_ns
         if late_ns > period_ns:
-            self.level, self.n_in_time = min(self.level + 1, len(LEVELS) - 1), 0
+            self.level, self.n_in_time = worse, 0
             return self.level
         self.n_in_time += 1
-        if self.level and self.n_in_time >= PATIENCE and self.work_ns.get(self.level - 1, 0) < RELAXED * period_ns:
-            self.level, self.n_in_time = self.level - 1, 0
+        if self.level and self.n_in_time >= PATIENCE and self.work_ns.get(better, 0) < RELAXED * period_ns:
+            self.level, self.n_in_time = better, 0
         return self.level

@@ -28,7 +28,7 @@ PARAMETERS = {
         Parameter(1, "search", "false_alarms_per_set", float, 1e-4, 1.0),
         Parameter(2, "search", "margin_snr", float, 0.0, 20.0),
         Parameter(3, "search", "box_px_frame", float, 0.5, 16.0),
-        Parameter(4, "search", "max_smear_px", float, 1.0, 6.0),
+        Parameter(4, "search", "max_smear_px", float, 1.0, 12.0),
         Parameter(5, "search", "permuted_every", int, 0, 1000),
         Parameter(6, "search", "max_candidates", int, 10, 5000),
         Parameter(7, "streaks", "enabled", bool, 0, 1),

@@ -13,7 +13,7 @@ from typing import Any
 
 import simpy
 
-from firmware_sim.board.overload import LEVELS, OverloadPolicy, degraded, frame_step
+from firmware_sim.board.overload import LEVELS, OverloadPolicy, degraded, frame_step, useful_levels
 from firmware_sim.board.prepared_memory import PreparedFrames
 from firmware_sim.flight.timeline import flow_number
 from firmware_sim.ports import (
@@ -205,7 +205,7 @@ class ImageProcessor:
     def _judge(self, late_ns: int, work_ns: int, period_ns: int) -> None:
         """How the next sets shall be searched, after one that was so late and took so long."""
         before = self.policy.level
-        if self.policy.finished(late_ns, work_ns, period_ns) != before:
+        if self.policy.finished(late_ns, work_ns, period_ns, useful_levels(self.config())) != before:
             self.event("DEGRADED", Severity.WARNING_LO, float(self.policy.level), float(len(LEVELS) - 1))
 
     def abandon(self, set_id: int, reason: str) -> None:

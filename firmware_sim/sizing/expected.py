@@ -23,7 +23,8 @@ EVERY_SO_MANY_SETS = frozenset(("permuted",))  # The search with the frames in a
 @dataclass(frozen=True)
 class ExpectedSets:
     """Frame sets of one detector: ``shape`` (ny, nx) [px] as read out, ``drift_px`` (2,) of the stars from frame to frame,
-    ``n_stars`` that are registered in a frame, ``n_objects`` that are found in a set."""
+    ``n_stars`` that are registered in a frame, ``n_objects`` that are found in a set. Of the ``n_frames`` that are taken, and
+    for which there must be memory, every ``step``-th is used."""
 
     shape: tuple[int, int]
     n_frames: int
@@ -33,6 +34,7 @@ class ExpectedSets:
     has_dark_map: bool
     n_stars: int
     n_objects: int
+    step: int = 1
 
     @classmethod
     def of(cls, scenario: Scenario, n_objects: int | None, n_stars: int | None, has_dark_map: bool = True) -> "ExpectedSets":
@@ -63,6 +65,11 @@ class ExpectedSets:
         return self.shape[0] * self.shape[1]
 
     @property
+    def n_used(self) -> int:
+        """Frames of a set that are used."""
+        return -(-self.n_frames // self.step)
+
+    @property
     def period_s(self) -> float:
         """From one set of a detector to the next."""
         return self.n_frames * self.cadence_s
@@ -86,8 +93,9 @@ def _drift_px(scenario: Scenario, cadence_s: float, binning: int) -> tuple[float
 
 def n_velocities(sets: ExpectedSets, config: Config) -> int:
     """Velocities that are searched: those around the detector's rest, and on to the stars' where one box holds both."""
-    step = config.search.max_smear_px / max(sets.n_frames - 1, 1)
-    half = config.as_read_out().search.box_px_frame
+    search = config.as_read_out().search
+    step = search.max_smear_px / max(sets.step * (sets.n_used - 1), 1)
+    half = search.box_px_frame
     is_one_box = max(abs(d) for d in sets.drift_px) <= half
     reach = [half + (0.5 * abs(d) if is_one_box else 0.0) for d in sets.drift_px]
     nx, ny = (2 * int(np.ceil(r / step - 1e-9)) + 1 for r in reach)
@@ -96,7 +104,7 @@ def n_velocities(sets: ExpectedSets, config: Config) -> int:
 
 def work_of(stage: str, sets: ExpectedSets, config: Config) -> Work:
     """What one call of a stage has to do."""
-    n = 1 if stage in PER_FRAME else sets.n_frames
+    n = 1 if stage in PER_FRAME else sets.n_used
     ghosts = CANDIDATES_OF_ONE / config.sensor.binning**2
     items = {
         "search": float(n_velocities(sets, config)) * sets.n_px * n,

@@ -57,9 +57,8 @@ def losses() -> dict[Rung, Loss]:
 def at_rungs(
     scenario: Scenario, n_objects: int | None = None, n_stars: int | None = None, has_dark_map: bool = True
 ) -> Iterator[tuple[Rung, ExpectedSets, Config]]:
-    """Sets and configuration of a scenario's payload at every rung: of half of the frames the same time is covered."""
+    """Sets and configuration of a scenario's payload at every rung, the best first."""
     for rung in RUNGS:
-        payload, step = with_quality(scenario.payload, rung.quality), frame_step(rung.level)
+        payload = with_quality(scenario.payload, rung.quality)
         sets = ExpectedSets.of(replace(scenario, payload=payload), n_objects, n_stars, has_dark_map)
-        covered = replace(sets, n_frames=max(sets.n_frames // step, 1), cadence_s=sets.cadence_s * step)
-        yield rung, covered, degraded(payload, rung.level)
+        yield rung, replace(sets, step=frame_step(rung.level)), degraded(payload, rung.level)

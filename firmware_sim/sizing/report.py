@@ -8,7 +8,7 @@ from firmware_sim.sizing.ladder import Rung, losses
 from firmware_sim.sizing.limits import Limits
 from firmware_sim.sizing.sizing import Sizing
 
-WHAT, COLUMNS = "quality, and relief of a late board", ("SNR lost", "a set", "of time", "memory", "link", "energy")
+WHAT, COLUMNS = "quality, and relief of a late board", ("SNR lost", "box", "a set", "of time", "memory", "link", "energy")
 LEAST_SHARE = 0.02  # Stages that take less of a set are told together.
 
 Ladder = dict[Rung, Sizing]  # the payload's sets at every rung, the best first
@@ -31,9 +31,8 @@ def as_dict(scenario: Scenario, found: Sizing, most: Limits, ladder: Ladder) -> 
 
 
 def best_fitting(ladder: Ladder) -> Rung | None:
-    """Of the rungs that fit the one that loses least."""
-    fitting = [rung for rung, one in ladder.items() if one.fits]
-    return min(fitting, key=lambda rung: losses()[rung].value, default=None)
+    """The best rung that fits."""
+    return next((rung for rung, one in ladder.items() if one.fits), None)
 
 
 def as_text(scenario: Scenario, found: Sizing, most: Limits, ladder: Ladder) -> str:
@@ -70,13 +69,15 @@ def _margin(margin: float) -> str:
 
 def _of_rung(rung: Rung, one: Sizing) -> dict[str, Any]:
     lost = {"loss_db": losses()[rung].value, "loss_db_95": [losses()[rung].low, losses()[rung].high]}
+    lost |= {"box_px_frame": one.box_px_frame}
     return lost | {"set_s": one.set_s, "load": one.load, "memory_bytes": one.memory_bytes, "link_s": one.link_s,
                    "packet_bytes": one.packet_bytes, "joule": one.joule, "fits": one.fits}  # fmt: skip
 
 
 def _rung(rung: Rung, one: Sizing) -> str:
-    numbers = f"{losses()[rung].value:6.2f} dB {one.set_s:6.1f} s {100 * one.load:6.0f} % {one.memory_bytes / 1e6:5.0f} MB"
-    return f"  {rung.text:38s}{numbers} {one.packet_bytes / 1e3:5.1f} kB {one.joule:6.0f} J"
+    lost, box = f"{losses()[rung].value:6.2f} dB", f"+-{one.box_px_frame:g}"
+    numbers = f"{one.set_s:6.1f} s {100 * one.load:6.0f} % {one.memory_bytes / 1e6:5.0f} MB"
+    return f"  {rung.text:38s}{lost} {box:>8s} {numbers} {one.packet_bytes / 1e3:5.1f} kB {one.joule:6.0f} J"
 
 
 def _stages(found: Sizing) -> list[str]:

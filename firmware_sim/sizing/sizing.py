@@ -19,7 +19,8 @@ PACKET_OVERHEAD = 1.1  # Headers, error control, and packets that are not full.
 @dataclass(frozen=True)
 class Sizing:
     """What a set of one detector takes: seconds of each stage with all cores, from the first frame on for those of a frame and
-    after the last one for the others, and of one core for them all; bytes by owner of all detectors; bytes to the ground."""
+    after the last one for the others, and of one core for them all; bytes by owner of all detectors; bytes to the ground; half
+    of the box of velocities."""
 
     sets: ExpectedSets
     profile: Profile
@@ -30,6 +31,7 @@ class Sizing:
     set_core_s: float
     needs: dict[str, int]
     packet_bytes: int
+    box_px_frame: float
 
     @property
     def frame_s(self) -> float:
@@ -49,8 +51,8 @@ class Sizing:
     @property
     def load(self) -> float:
         """Time that the sets of all detectors take, over that in which they come."""
-        of_frames = (self.sets.n_frames - 1) * self.frame_s
-        core_s = self.sets.n_frames * self.frame_core_s + self.profile.n_searches * self.set_core_s
+        of_frames = (self.sets.n_used - 1) * self.frame_s
+        core_s = self.sets.n_used * self.frame_core_s + self.profile.n_searches * self.set_core_s
         return max(self.alone_s + of_frames, self.sets.n_detectors * core_s / self.profile.cores) / self.sets.period_s
 
     @property
@@ -92,12 +94,12 @@ def size(sets: ExpectedSets, config: Config, board: Board, profile: Profile, sta
     need = footprint(sets.shape, sets.n_frames, sets.has_dark_map)
     needs = demand(need, sets.n_detectors, board.n_sets, Sky(None, config.solve).n_bytes, board.queue_bytes)
     cores = frame_core_s, sum(core.values()) - frame_core_s
-    return Sizing(sets, profile, board, of_frame, of_set, *cores, needs, packet_bytes(sets, config))
+    return Sizing(sets, profile, board, of_frame, of_set, *cores, needs, packet_bytes(sets, config), config.search.box_px_frame)
 
 
 def packet_bytes(sets: ExpectedSets, config: Config) -> int:
     """Bytes of a set's packets: as much as its objects are, within the budget of a set if there is one."""
-    of_object = TRACKLET.size_bytes + sets.n_frames * DETECTION.size_bytes
-    whole = SET.size_bytes + sets.n_frames * FRAME.size_bytes + sets.n_objects * of_object
+    of_object = TRACKLET.size_bytes + sets.n_used * DETECTION.size_bytes
+    whole = SET.size_bytes + sets.n_used * FRAME.size_bytes + sets.n_objects * of_object
     budget = config.downlink.budget_bytes_per_set
     return min(round(PACKET_OVERHEAD * whole), budget) if budget else round(PACKET_OVERHEAD * whole)

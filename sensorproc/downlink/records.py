@@ -45,7 +45,11 @@ SET = RecordType(
         Field("exposure_bias_s", "f4", None, "s", "exposure that star trails show, less the header's"),
         Field("sigma_exposure_bias_s", "f4", None, "s", "0: not known, stars do not trail"),
         Field(
-            "calibration_loss_db", "f4", None, "dB", "of SNR, an object of 1 px/frame over the detector: to its unknown pattern"
+            "calibration_loss_db",
+            "f4",
+            None,
+            "dB",
+            "of SNR, an object of 1 px/frame as read out: to the detector's unknown pattern",
         ),
         Field("degraded", "u1", None, "", "level of overload at which the set was searched, 0 as configured"),
         Field("sigma_time_s", "f4", None, "s", "of the payload's clock against TAI, beyond the header's own; 0 not told"),
@@ -236,7 +240,7 @@ IMAGE = RecordType(
         *_common(),
         Field("request", "u4", None, "", "telecommand that asked for it"),
         Field("x_px", "u2", None, "px", "first column of the whole, of the frame as read out"),
-        Field("y_px", "u2", None, "px", "first row of the whole"),
+        Field("y_px", "u2", None, "px", "first row of the whole, likewise"),
         Field("nx", "u2", None, "px", "columns of the whole"),
         Field("ny", "u2", None, "px", "rows of the whole"),
         Field("offset", "u4", None, "bytes", "of this part in the whole, rows of big-endian u16"),

@@ -106,8 +106,8 @@ ARGUMENTS: dict[Operation, tuple[Field, ...]] = {
     Operation.REQUEST_CHIP: (
         Field("frame", "u4", None, "", "number"),
         Field("detector", "u1", None, "", ""),
-        Field("x_px", "u2", None, "px", "first column"),
-        Field("y_px", "u2", None, "px", "first row"),
+        Field("x_px", "u2", None, "px", "first column, of the detector"),
+        Field("y_px", "u2", None, "px", "first row, of the detector"),
         Field("nx", "u2", None, "px", "columns"),
         Field("ny", "u2", None, "px", "rows"),
     ),

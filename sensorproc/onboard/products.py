@@ -43,13 +43,15 @@ class FrameFacts:
     dark_scale: float = 1.0
     pattern_scale: float = 0.0
     pattern_prior: float = 0.0
+    binning: int = 1
 
     @classmethod
     def of(cls, frame: Frame) -> "FrameFacts":
         """Facts of a frame as it was read."""
         ny, nx = frame.data_dn.shape
         names = (f.name for f in fields(cls) if f.name not in ("shape", "sensor") and f.default is MISSING)
-        return cls(shape=(ny, nx), sensor=frame.facts, **{name: getattr(frame, name) for name in names})
+        own = {name: getattr(frame, name) for name in names}
+        return cls(shape=(ny, nx), sensor=frame.facts, binning=frame.binning, **own)
 
     def of_repeat(self, frame: Frame) -> "FrameFacts":
         """The same of a frame whose pixels are these once more."""

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ def set_rows(processed: Processed, frames: Sequence[Frame], last_ns: int, object
     detector: see :func:`in_detector_px`.
     """
     done = {residual.facts.index for residual in processed.residuals}
-    events = [event_values(Event.of(rejection)) for rejection in processed.rejections]
+    events = [event_values(Event.of(_of_detector(rejection, binning))) for rejection in processed.rejections]
     first = min((frame.index for frame in frames), default=0)
     if processed.n_null:
         numbers = processed.threshold_snr, float(processed.n_null)
@@ -123,6 +123,12 @@ def _in_detector_px(apid: Apid, values: Values, n: int) -> Values:
         elif name in COVARIANCES or field.unit in ("px", "px/frame"):
             out[name] = value * (n * n if name in COVARIANCES else n)
     return out
+
+
+def _of_detector(rejection: Rejection, n: int) -> Rejection:
+    """A rejection whose lengths, by the names of its numbers, are in pixels of the detector."""
+    numbers = tuple((name, n * value if name.endswith("_px") else value) for name, value in rejection.numbers)
+    return replace(rejection, numbers=numbers)
 
 
 def packed(rows: Rows, first_id: int) -> dict[int, list[bytes]]:

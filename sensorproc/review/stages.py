@@ -56,7 +56,8 @@ class StageKeeper:
         primary.header["THRESH"] = (processed.threshold_snr, "SNR of a track over the set")
         primary.header["EXPECTFA"] = (processed.expected_false_alarms, "false tracks expected above it")
         primary.header["EXCESS"] = (processed.excess, "of false tracks over theory")
-        primary.header["PSFSIGMA"] = (stack.psf_sigma_px, "px")
+        primary.header["PSFSIGMA"] = (stack.psf_sigma_px, "px, as all of this file's as read out")
+        primary.header["BINNING"] = (stack.facts.binning, "x as many pixels of the detector are one")
         numbers = [frame.facts.index for frame in stack.frames]
         hdus = [
             primary,

@@ -74,7 +74,7 @@ def process(
     if calibration is not None:
         dark_e_s, bad = sidecar.calibration(calibration, source.entries[0].shape)
         source = replace(source, dark_e_s=dark_e_s, bad=bad)
-    states = state_file.read_states(state_in) if state_in else {}
+    states = state_file.read_states(state_in, config.sensor.binning) if state_in else {}
     if state_in:
         shapes = {entry.detector: binned_shape(entry.shape, config.sensor.binning) for entry in source.entries}
         state_file.demand_shapes(states, shapes, state_in)
@@ -87,7 +87,7 @@ def process(
         onlookers = processing.Onlookers(report, views, keep_stages)
         outcome = processing.process(source, config, table, mark, out, argv, onlookers, states)
     if state_out:
-        state_file.write_states(state_out, outcome.states)
+        state_file.write_states(state_out, outcome.states, config.sensor.binning)
     write_report(out / "report.html", source.path.name, outcome, views)
     rejected = [row for row in outcome.decoded.tables["events"] if row["severity"].startswith("WARNING")]
     reasons = _rejections([(row["event"], row["frame"]) for row in rejected if row["event"] != "UNREADABLE"])

@@ -16,9 +16,9 @@ from tests.flight.conftest import MINI
 HALF_HOUR = {"duration_s": 1800.0, "core": "reuse"}
 
 
-def built(recording, operations, slow=1.0, seed=1, processor="host", send=None, **over) -> Payload:
+def built(recording, operations, slow=1.0, seed=1, processor="host", send=None, quality=None, **over) -> Payload:
     """The small payload with operations, before it flies, on a processor made ``slow`` times slower."""
-    scenario = load(MINI)
+    scenario = load(MINI, quality=quality)
     profile = load_profile(processor)
     profile = replace(profile, ops_per_core_s=profile.ops_per_core_s / slow)
     chosen = replace(scenario.board, **over)

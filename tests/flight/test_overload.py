@@ -1,7 +1,11 @@
 """Overload: a payload that is too slow sheds work and says so, and goes back when it can."""
 
+from firmware_sim.board.overload import OverloadPolicy, useful_levels
+from firmware_sim.scenarios.scenario import load
+from sensorproc.config import with_quality
 from sensorproc.ground import board
 from sensorproc.timescales import NS_PER_S
+from tests.flight.conftest import MINI
 from tests.flight.flying import HALF_HOUR, account, flown, told
 
 
@@ -20,6 +24,16 @@ def test_a_processor_four_times_too_slow_sheds_work_and_says_so(recording):
     flagged = {row["set_id"]: row["degraded"] for row in told(payload).records["SET"]}
     assert all(flagged[row["set_id"]] == row["degraded"] for row in done)
     assert payload.health.counts["DEGRADED"] >= 3
+
+
+def test_levels_that_change_nothing_are_left_out():
+    survival = with_quality(load(MINI).payload, "survival")
+    assert useful_levels(load(MINI).payload) == (0, 1, 2, 3)
+    assert useful_levels(survival) == (0, 3)
+    policy, levels = OverloadPolicy(), useful_levels(survival)
+    assert policy.finished(5, 1, 2, levels) == 3
+    assert policy.finished(5, 1, 2, levels) == 3
+    assert [policy.finished(0, 1, 2, levels) for _ in range(3)] == [3, 3, 0]
 
 
 def test_a_payload_that_is_in_time_again_searches_as_configured(recording):

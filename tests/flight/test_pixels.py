@@ -1,15 +1,22 @@
 """Raw pixels for the ground, CHECKOUT that holds them, and the self test."""
 
 from collections import Counter
+from dataclasses import fields, replace
 
 import numpy as np
 from astropy.io import fits
 
 from firmware_sim.flight.payload import Payload
+from firmware_sim.scenarios.scenario import load
 from sensorproc.downlink.dictionary import REASONS
+from sensorproc.frames import SensorFacts
 from sensorproc.ground import board
+from sensorproc.onboard.frame.binning import binned
 from sensorproc.timescales import NS_PER_S
+from tests.flight.conftest import MINI
 from tests.flight.flying import account, built, flown, told
+
+FACTS = SensorFacts(**{fact.name: getattr(load(MINI).payload.sensor, fact.name) for fact in fields(SensorFacts)})
 
 
 def test_raw_pixels_are_sent_when_asked_for(recording, tmp_path):
@@ -27,6 +34,17 @@ def test_raw_pixels_are_sent_when_asked_for(recording, tmp_path):
     assert not notes
     (image,) = [fits.getdata(tmp_path / name.removeprefix("products/")) for name in written]
     np.testing.assert_array_equal(image, recording.entries[1].read().data_dn[40:56, 30:54])
+
+
+def test_a_chip_of_the_detector_is_sent_as_the_pixels_that_hold_it(recording, tmp_path):
+    chip = {"frame": 1, "detector": 0, "x_px": 31, "y_px": 40, "nx": 24, "ny": 16}
+    commands = [{"t_s": 12.0, "do": "REQUEST_CHIP", "arguments": chip}]
+    operations = {"duration_s": 33.0, "core": "reuse", "commands": commands}
+    downlink = told(flown(recording, operations, quality="survival"))
+    written, _ = board.write_images(tmp_path, downlink)
+    (image,) = [fits.getdata(tmp_path / name.removeprefix("products/")) for name in written]
+    whole = binned(replace(recording.entries[1].read(), facts=FACTS), 2, 0.95).data_dn
+    np.testing.assert_array_equal(image, whole[20:28, 15:28])
 
 
 def test_frames_of_a_checkout_dwell_wait_for_the_ground(recording, tmp_path):

@@ -11,8 +11,9 @@ from firmware_sim.cli import main
 from firmware_sim.cost.model import load_stages
 from firmware_sim.scenarios.scenario import load
 from firmware_sim.sizing.expected import ExpectedSets, is_run, n_velocities
-from firmware_sim.sizing.ladder import RUNGS, at_rungs, losses
+from firmware_sim.sizing.ladder import RUNGS, Rung, at_rungs, losses
 from firmware_sim.sizing.limits import limits
+from firmware_sim.sizing.report import best_fitting
 from firmware_sim.sizing.sizing import size
 from sensorproc.timescales import NS_PER_S
 from tests.flight.conftest import MINI
@@ -43,11 +44,23 @@ def test_memory_is_what_a_flight_reserves(recording):
     assert {name: found.needs[name] for name in shared} == {name: payload.needs[name] for name in shared}
 
 
-def test_a_search_foretells_its_velocities(recording):
+@pytest.mark.parametrize("quality", ["full", "survival"])
+def test_a_search_foretells_its_velocities(recording, quality):
     """Body-fixed: the box around the detector's rest, without those at which an object stands still."""
-    payload, scenario = flown(recording, HALF_HOUR), load(MINI)
+    payload, scenario = flown(recording, HALF_HOUR, quality=quality), load(MINI, quality=quality)
     searched = {row["n_velocities"] for row in told(payload).records["SET"]}
     assert max(searched) == pytest.approx(n_velocities(ExpectedSets.of(scenario, None, None), scenario.payload), rel=0.1)
+
+
+def test_a_payload_of_summed_pixels_flies_in_less_memory_and_finds_what_is_bright(recording):
+    whole, coarse = (flown(recording, HALF_HOUR, quality=quality) for quality in ("full", "survival"))
+    held = "frames of all sets at hand"
+    assert coarse.needs[held] < 0.3 * whole.needs[held]
+    assert coarse.memory.peak_bytes < whole.memory.peak_bytes
+    assert coarse.image_processor.policy.work_ns[0] < whole.image_processor.policy.work_ns[0]
+    places = [{row["x_px"] for row in told(payload).records["TRACKLET"] if row["snr"] > 15.0} for payload in (whole, coarse)]
+    assert places[0]
+    assert all(min(abs(x - other) for other in places[1]) < 1.0 for x in places[0])
 
 
 def test_what_fits_does_and_the_next_does_not():
@@ -105,17 +118,17 @@ def test_the_command_answers_and_its_exit_code_says_whether_it_fits(capsys):
     assert "-1 objects" in capsys.readouterr().err
 
 
-def test_every_rung_costs_less_and_loses_more_than_the_whole():
+def test_every_rung_costs_less_than_the_whole_and_the_best_that_fits_is_named():
     """Of the largest payload, on a board that cannot keep up with all of it."""
     scenario = load("search_day")
     rungs = {rung: sized(scenario, "jetson_orin", sets, config) for rung, sets, config in at_rungs(scenario)}
     whole, *others = rungs
     assert set(losses()) == set(rungs)
     assert not rungs[whole].fits
-    for rung in others:
-        assert rungs[rung].joule < rungs[whole].joule
-        assert losses()[rung].high > losses()[whole].low
-    assert any(one.fits for one in rungs.values())
+    assert all(rungs[rung].joule < rungs[whole].joule for rung in others)
+    coarse, fine = (losses()[Rung(quality, 0)] for quality in ("survival", "full"))
+    assert coarse.low > fine.high
+    assert best_fitting(rungs) == next(rung for rung in rungs if rungs[rung].fits)
 
 
 def test_summed_pixels_are_a_smaller_frame_with_slower_stars():
@@ -123,3 +136,14 @@ def test_summed_pixels_are_a_smaller_frame_with_slower_stars():
     whole, sets = (ExpectedSets.of(one, None, None) for one in (load("geo_search_2k"), scenario))
     assert sets.n_px == whole.n_px // 4
     assert sets.drift_px == pytest.approx([0.5 * drift for drift in whole.drift_px])
+
+
+def test_frames_that_are_skipped_cost_no_work_but_their_memory(recording):
+    scenario = load("geo_search_2k")
+    sets = ExpectedSets.of(scenario, None, None)
+    half = replace(sets, step=2)
+    every, some = (sized(scenario, "host", one) for one in (sets, half))
+    assert half.n_used == 8
+    assert some.memory_bytes == every.memory_bytes
+    assert 0.3 * every.load < some.load < 0.7 * every.load
+    assert n_velocities(half, scenario.payload) == pytest.approx(n_velocities(sets, scenario.payload), rel=0.2)

@@ -11,6 +11,7 @@ import numpy as np
 from sensorproc.errors import ShapeError
 from sensorproc.flags import PixelFlag
 from sensorproc.frames import Frame, SensorFacts
+from sensorproc.onboard.frame.lost_lines import lost_lines
 from sensorproc.onboard.products import freeze
 
 MOST_DN = np.iinfo(np.uint16).max
@@ -24,25 +25,26 @@ def binned_shape(shape: tuple[int, int], n: int) -> tuple[int, int]:
 def binned(frame: Frame, n: int, saturation_fraction: float) -> Frame:
     """The frame with n x n pixels summed.
 
-    A group is as bad as its worst pixel, saturated from ``saturation_fraction`` of full well on, where that is known; one that
-    the frame's edge cuts is NO_DATA. Sums of whole numbers are kept in 16 bits: where the largest, by what is known of the full
-    well, would not fit, their lowest bits are given up, rounded. A sum that is larger still is SATURATED.
+    A group is as bad as its worst pixel: lost on the way, or saturated, from ``saturation_fraction`` of full well on, where that
+    is known; one that the frame's edge cuts is NO_DATA. Where gain and full well are known sums of whole numbers are kept in 16
+    bits: if the largest does not fit, their lowest bits are given up, rounded. A sum that is larger still is SATURATED. Else sums
+    are float32.
     """
     if n == 1:
         return frame
     facts, shift = frame.facts, _shift(frame, n)
-    flags = frame.flags
+    flags = frame.flags | lost_lines(frame.data_dn) * np.uint8(PixelFlag.NO_DATA)
     if facts.full_well_e is not None:
         limit = (facts.bias_dn or 0.0) + saturation_fraction * facts.full_well_e / (facts.gain_e_per_dn or 1.0)
         flags = flags | (frame.data_dn >= limit) * np.uint8(PixelFlag.SATURATED)
     flags = np.bitwise_or.reduce(_groups(flags, n, PixelFlag.NO_DATA.value), axis=(1, 3))
-    if frame.data_dn.dtype.kind == "f":
+    if shift is None:
         data = _groups(frame.data_dn, n).sum(axis=(1, 3), dtype=np.float32)
     else:
         sums = (_groups(frame.data_dn, n).sum(axis=(1, 3), dtype=np.uint32) + ((1 << shift) >> 1)) >> shift
         flags |= (sums > MOST_DN) * np.uint8(PixelFlag.SATURATED)
         data = np.minimum(sums, MOST_DN).astype(np.uint16)
-    unit = n * n / 2.0**shift
+    unit = n * n / 2.0 ** (shift or 0)
     rows = frame.bias_rows_dn
     if rows is not None:
         rows = (unit * np.pad(rows, (0, -len(rows) % n), "edge").reshape(-1, n).mean(axis=1)).astype(np.float32)
@@ -83,12 +85,14 @@ def _groups(image: np.ndarray, n: int, beyond: int = 0) -> np.ndarray:
     return image.reshape(-(-ny // n), n, -(-nx // n), n)
 
 
-def _shift(frame: Frame, n: int) -> int:
-    """Lowest bits that sums give up so that the largest fits 16 bits; the same for all frames of a sensor."""
-    facts, most = frame.facts, float(MOST_DN)
-    if facts.full_well_e is not None and facts.gain_e_per_dn is not None:
-        most = min((facts.bias_dn or 0.0) + facts.full_well_e / facts.gain_e_per_dn, most)
-    return max(int(np.ceil(np.log2(n * n * most / MOST_DN))), 0) if frame.data_dn.dtype.kind != "f" else 0
+def _shift(frame: Frame, n: int) -> int | None:
+    """Lowest bits that sums give up so that the largest fits 16 bits, the same for all frames of a sensor; None where it is not
+    known what that may be, or what a number is worth."""
+    facts = frame.facts
+    if frame.data_dn.dtype.kind == "f" or facts.full_well_e is None or facts.gain_e_per_dn is None:
+        return None
+    most = min((facts.bias_dn or 0.0) + facts.full_well_e / facts.gain_e_per_dn, float(MOST_DN))
+    return max(int(np.ceil(np.log2(n * n * most / MOST_DN))), 0)
 
 
 def _facts(facts: SensorFacts, n: int, unit: float) -> SensorFacts:

@@ -77,9 +77,9 @@ def accept(stack: Stack, candidates: list[Candidate], lowest_snr: float, config:
     while waiting:
         track = waiting[0]
         if _is_close(track, accepted) and track not in ahead:
-            following = [t for t in waiting[:FITS_AHEAD] if _is_close(t, accepted)]
+            following = [t for t in waiting[:FITS_AHEAD] if t not in ahead and _is_close(t, accepted)]
             refitted = each(lambda t: fit(stack, image, t.candidate, max_step=2.0), following)
-            ahead = dict(zip(following, refitted, strict=True))
+            ahead |= zip(following, refitted, strict=True)
         waiting = waiting[1:]
         if track in ahead:
             again = ahead[track]

@@ -46,6 +46,7 @@ DRIFT_SIGMAS = 1.0  # Hot pixels drift as far among the stars as the sky does ov
 # Median of a chi-squared of four degrees of freedom, and the most that the errors of images make of it where stars are alike.
 MEDIAN_CHI2, MOST_MEDIAN_CHI2 = 3.357, 6.0
 LEAST_ENERGY = 0.1  # of a usual star's, on good pixels of all frames: one that comes in over the edge has little.
+UNDERSAMPLED_PX = 0.7  # A narrower PSF [sigma] has detail that pixels cannot show: its images change with the place on a pixel.
 MOVER_SIGMAS = 5.0  # Nothing so near to an object seen to move [PSF widths] is a star.
 
 
@@ -207,9 +208,9 @@ def _is_passing(
     """Which of the stars found (m,) come, pass and go: slow objects, of which a star would take a part.
 
     They are gone from a quarter of the frames, or so faint that this cannot be told, or drift as no star of ordinary brightness.
-    Faint is what stands still of them, whatever a bright object's passing adds; most are stars. As much more as the median of
-    those that are alike varies than chance has it, all do: images of an undersampled PSF are not as exact as their noise. Where
-    most of them vary, it tells nothing but of those that drift under a sky that stays over the detector: no hot pixel does.
+    Faint is what stands still of them, whatever a bright object's passing adds; most are stars. Under a sky that drifts all
+    images of an undersampled PSF vary, as much more as the median of those that are alike does than chance has it. Where most of
+    them vary, it tells nothing but of those that drift under a sky that stays over the detector: no hot pixel does.
     """
     snr, constancy = np.zeros((2, len(found.places)))
     parts = np.zeros((len(snr), 2))
@@ -229,9 +230,10 @@ def _is_passing(
     ordinary = ~faint & (snr < ORDINARY_SNR)
     plain = np.maximum(DRIFTING_CHI2, DRIFTING_SHARE * snr**2)
     sky_stays = _sky_drift_px(frames) < DRIFT_SIGMAS * frames[0].psf_sigma_px
+    change_with_place = not sky_stays and frames[0].psf_sigma_px < UNDERSAMPLED_PX
     for alike, which, limit in ((faint, faint, PASSING_CHI2), (faint | ordinary, ordinary, plain)):
         usual = float(np.median(chi2[alike])) if alike.any() else 0.0
-        most_vary, excess = usual > MOST_MEDIAN_CHI2, max(usual / MEDIAN_CHI2, 1.0)
+        most_vary, excess = usual > MOST_MEDIAN_CHI2, max(usual / MEDIAN_CHI2, 1.0) if change_with_place else 1.0
         if sky_stays or not most_vary:
             varies = parts[:, 1] > limit if most_vary else chi2 > excess * limit
             passes |= which & varies & ((chi2 < most) | faint)

@@ -59,13 +59,45 @@ def test_a_group_is_as_bad_as_its_worst_pixel():
 
 
 def test_sums_of_a_full_converter_fit_and_those_that_should_not_be_are_saturated():
-    deep = binned(frame_of(np.full((4, 4), 65_000, np.uint16), facts=replace(FACTS, full_well_e=None)), 2, 0.95)
+    deep = binned(frame_of(np.full((4, 4), 65_000, np.uint16), facts=replace(FACTS, full_well_e=130_000.0)), 2, 1.0)
     assert (deep.data_dn == 65_000).all()
     assert deep.facts.gain_e_per_dn == 8.0
     assert not deep.flags.any()
     shallow = binned(frame_of(np.full((4, 4), 30_000, np.uint16)), 2, 1.0)  # more than full well
     assert (shallow.flags == PixelFlag.SATURATED).all()
     assert (shallow.data_dn == 65_535).all()
+
+
+@pytest.mark.parametrize(
+    "unknown", [{"gain_e_per_dn": None}, {"full_well_e": None}, {"gain_e_per_dn": None, "full_well_e": None}]
+)
+def test_where_gain_or_full_well_is_not_known_sums_are_exact(rng, unknown):
+    data = rng.integers(0, 65_000, (6, 9)).astype(np.uint16)
+    out = binned(frame_of(data, facts=replace(FACTS, **unknown)), 3, 0.95)
+    assert out.data_dn.dtype == np.float32
+    assert (out.data_dn == data.reshape(2, 3, 3, 3).sum(axis=(1, 3))).all()
+    assert out.facts.gain_e_per_dn == (None if "gain_e_per_dn" in unknown else 2.0)
+    assert out.facts.bias_dn == 900.0
+
+
+def test_what_was_lost_on_the_way_is_lost_in_the_sum(rng):
+    data = rng.integers(300, 420, (64, 64)).astype(np.uint16)
+    data[21] = 350
+    out = binned(frame_of(data), 2, 0.95)
+    assert (out.flags[10] & PixelFlag.NO_DATA.value).all()
+    assert not np.delete(out.flags, 10, axis=0).any()
+
+
+def test_maps_of_the_detector_are_summed_as_its_frames_are(rng):
+    dark, bad = rng.gamma(1.0, 2.0, (5, 6)).astype(np.float32), np.zeros((5, 6), np.uint8)
+    bad[4, 5] = PixelFlag.DEAD
+    coarse, flags = binned_maps(dark, bad, 2)
+    assert coarse.shape == flags.shape == (3, 3)
+    assert coarse[:2] == pytest.approx(dark[:4].reshape(2, 2, 3, 2).sum(axis=(1, 3)))
+    assert (np.argwhere(flags) == [[2, 2]]).all()
+    assert flags[2, 2] == PixelFlag.DEAD
+    assert binned_maps(None, None, 2) == (None, None)
+    assert binned_maps(dark, bad, 1) == (dark, bad)
 
 
 @given(st.lists(st.floats(-0.5, 0.5), min_size=16, max_size=16), st.integers(2, 4))
