@@ -11,8 +11,8 @@ from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.records import IMAGE, IMAGE_PART
 from sensorproc.downlink.telecommands import Code, Operation, Telecommand
 from sensorproc.frames import Frame
+from sensorproc.onboard.frame.binning import MOST_DN
 
-MOST_DN = np.iinfo(np.uint16).max
 MOST_PIXELS = 65_536  # of one request: half a minute of a thin link
 
 

@@ -48,10 +48,8 @@ class FrameFacts:
     @classmethod
     def of(cls, frame: Frame) -> "FrameFacts":
         """Facts of a frame as it was read."""
-        ny, nx = frame.data_dn.shape
         names = (f.name for f in fields(cls) if f.name not in ("shape", "sensor") and f.default is MISSING)
-        own = {name: getattr(frame, name) for name in names}
-        return cls(shape=(ny, nx), sensor=frame.facts, binning=frame.binning, **own)
+        return cls(shape=frame.data_dn.shape, sensor=frame.facts, **{name: getattr(frame, name) for name in ("binning", *names)})
 
     def of_repeat(self, frame: Frame) -> "FrameFacts":
         """The same of a frame whose pixels are these once more."""
