@@ -41,8 +41,12 @@ def pareto_svg(places: Sequence[Place]) -> str:
     for k in range(int(top) + 1):
         marks.append(f'<path d="M{LEFT} {py(k):.1f}H{WIDTH - RIGHT}" stroke="#d5dbe2"/>')
         marks.append(f'<text x="{LEFT - 8}" y="{py(k) + 4:.1f}" text-anchor="end">{k}</text>')
-    for n, board in enumerate(dict.fromkeys(place.board for place in places)):
+    boards = list(dict.fromkeys(place.board for place in places))
+    for n, board in enumerate(boards):
         marks += _board([place for place in places if place.board == board], COLOURS[n % len(COLOURS)], n, px, py)
+    for place in (place for place in places if place.board == boards[-1]):
+        if not any(_beats(other, place) for other in places if other.board == place.board):
+            marks.append(f'<text x="{px(place.load) + 10:.1f}" y="{py(place.loss_db) + 14:.1f}">{place.rung}</text>')
     marks.append(f'<text x="{LEFT}" y="20">SNR lost [dB] against a perfect search</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     marks.append(f'<text x="{middle}" y="{HEIGHT - 14}" text-anchor="middle">time of a set, of that between two</text>')
