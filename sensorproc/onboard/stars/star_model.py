@@ -45,7 +45,9 @@ ORDINARY_SNR, DRIFTING_CHI2, DRIFTING_SHARE = 30.0, 25.0, 0.15
 DRIFT_SIGMAS = 1.0  # Hot pixels drift as far among the stars as the sky does over the detector; less is no drift [PSF widths].
 # Median of a chi-squared of four degrees of freedom, and the most that the errors of images make of it where stars are alike.
 MEDIAN_CHI2, MOST_MEDIAN_CHI2 = 3.357, 6.0
-EDGE_ENERGY = 0.1  # of a usual star's, on good pixels of all frames: one that comes in over the edge has little.
+# A star has so much of its light on good pixels of as many frames as must have seen it, one that comes in over the edge no more;
+# and in no set is more asked for than this part of a usual star's.
+SEEN_PART, MOST_PART = 0.5, 0.3
 UNDERSAMPLED_PX = 0.7  # A narrower PSF [sigma] has detail that pixels cannot show: its images change with the place on a pixel.
 MOVER_SIGMAS = 5.0  # Nothing so near to an object seen to move [PSF widths] is a star.
 
@@ -173,7 +175,8 @@ def _new_stars(
     usable = plane.count >= config.min_overlap_frames
     weight = np.where(usable, 1.0 / np.maximum(plane.sigma_e, 1e-6) ** 2, 0.0).astype(np.float32)
     psi, phi = correlate(plane.steady_e * weight, kernel), correlate(weight, kernel * kernel)
-    enough = EDGE_ENERGY * float(np.median(phi[usable])) if usable.any() else np.inf
+    part = min(SEEN_PART * config.min_overlap_frames / len(frames), MOST_PART)
+    enough = part * float(np.median(phi[usable])) if usable.any() else np.inf
     snr = np.where(phi > enough, psi / np.sqrt(np.maximum(phi, 1e-30)), 0.0).astype(np.float32)
     radius = max(2, round(0.35 * trail.length_px))
     peaks = find_stars(snr, threshold, radius, config.max_stars)
