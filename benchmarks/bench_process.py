@@ -31,9 +31,11 @@ from sensorproc.flags import PixelFlag
 from sensorproc.frames import Frame
 from sensorproc.onboard.footprint import RAW, footprint
 from sensorproc.onboard.pipeline import process_set
+from sensorproc.onboard.products import Processed
 from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import PayloadState
 
+WHOLE = "whole set"
 Set = tuple[list[Frame], PayloadState, StarTable | None, Config]
 
 
@@ -57,7 +59,14 @@ def _now() -> Seconds:
 
 
 def run(work: Set) -> dict[str, Seconds]:
-    """Seconds by stage of one set."""
+    """Seconds by stage of one set, and of it all."""
+    spent, processed = timed(work)
+    assert len(processed.tracklets) >= 8, "the timed run must find what is there"
+    return spent
+
+
+def timed(work: Set) -> tuple[dict[str, Seconds], Processed]:
+    """The same of any set, whatever is found, and that."""
     spent: dict[str, Seconds] = {}
 
     def count(name: str, start: Seconds) -> None:
@@ -72,9 +81,8 @@ def run(work: Set) -> dict[str, Seconds]:
 
     start = _now()
     processed, _ = process_set(*work, do)
-    count("whole set", start)
-    assert len(processed.tracklets) >= 8, "the timed run must find what is there"
-    return spent
+    count(WHOLE, start)
+    return spent, processed
 
 
 def peak_bytes(work: Set) -> int:
@@ -108,8 +116,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{options.scenario}: {n_frames} x {nx} x {ny} px, {mpix:.1f} Mpix; {machine}; n = {options.runs}")
     print(f"{'stage':24s} {'CPU s':>8s} {'wall s':>8s} {'cores':>6s} {'Mpix/s':>9s} {'share':>6s}")
     for stage in sorted(cpu, key=lambda name: -cpu[name]):
-        if cpu[stage] > 0.0005 * cpu["whole set"]:
-            cores, share = cpu[stage] / wall[stage], 100 * cpu[stage] / cpu["whole set"]
+        if cpu[stage] > 0.0005 * cpu[WHOLE]:
+            cores, share = cpu[stage] / wall[stage], 100 * cpu[stage] / cpu[WHOLE]
             print(f"{stage:24s} {cpu[stage]:8.3f} {wall[stage]:8.3f} {cores:6.2f} {mpix / wall[stage]:9.1f} {share:5.1f} %")
     total, foretold = (measured + raw) / 1e6, (expected + raw) / 1e6
     print(f"peak memory {total:.0f} MB, of it {raw / 1e6:.0f} MB raw frames; predicted {foretold:.0f} MB")

@@ -54,9 +54,7 @@ class Sensor:
     ifov_arcsec: Positive | None = None
     zeropoint_mag: float | None = None  # magnitude that gives 1 e-/s
     psf_fwhm_px: Annotated[float, Field(ge=NARROWEST_PX, le=20)] | None = None
-    binning: Annotated[int, Field(ge=1, le=4)] = (
-        1  # n x n pixels are summed before the payload sees them, recorded ones as they are read
-    )
+    binning: Annotated[int, Field(ge=1, le=4)] = 1  # n x n pixels are summed, recorded ones as they are read
 
 
 @dataclass(frozen=True, config=STRICT)

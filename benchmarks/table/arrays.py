@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from sensorproc.flags import PixelFlag
 from sensorproc.frames import SensorFacts
 from sensorproc.onboard.products import Flattened, FrameFacts
 
@@ -77,12 +77,7 @@ def _add_star(light: np.ndarray, x: float, y: float, flux: float) -> None:
 
 def matched(found: np.ndarray, true: np.ndarray, radius_px: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Which of ``true`` (m, 2) places were found (m,), and the distance [px] of the nearest found place of each of these."""
-    from scipy.spatial import cKDTree
-
     if not len(found):
         return np.zeros(len(true), bool), np.empty(0)
     apart, _ = cKDTree(found).query(true, distance_upper_bound=radius_px)
     return np.isfinite(apart), apart[np.isfinite(apart)]
-
-
-DAMAGED = np.uint8(PixelFlag.COSMIC_RAY)

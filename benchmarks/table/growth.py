@@ -2,17 +2,16 @@
 
 import math
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.bench_process import Set, first_set
+from benchmarks.bench_process import WHOLE, Set, first_set, timed
 from firmware_sim.scenarios.scenario import load
 from sensorproc.onboard.pipeline import process_set
 
-SCENARIO, WHOLE = "geo_search_2k", "whole set"
+SCENARIO = "geo_search_2k"
 MOST_STARS = 5000  # registered in a frame, where it is they that are counted
 
 
@@ -77,22 +76,7 @@ def _growth(
     spent = [defaultdict(list) for _ in sets]
     for _ in range(repeats + 1):  # the first warms up
         for one, work in zip(spent, sets, strict=True):
-            for part, seconds in seconds_of(work).items():
-                one[part].append(seconds)
+            for part, (cpu_s, _) in timed(work)[0].items():
+                one[part].append(cpu_s)
     medians = {part: [statistics.median(one[part][1:]) for one in spent] for part in parts}
     return Growth(of, [float(value) for value in values], medians, most)
-
-
-def seconds_of(work: Set) -> dict[str, float]:
-    """Processor time of every stage of one run, and of all."""
-    spent: dict[str, float] = defaultdict(float)
-
-    def do(stage: Callable[..., Any], *arguments: Any) -> Any:
-        start = time.process_time()
-        result = stage(*arguments)
-        spent[stage.__name__] += time.process_time() - start
-        return result
-
-    start = time.process_time()
-    process_set(*work, do)
-    return dict(spent) | {WHOLE: time.process_time() - start}

@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.table.arrays import DAMAGED, FWHM_PX, HITS_PER_MPIX, MadeUp, made_up, matched
+from benchmarks.table.arrays import FWHM_PX, HITS_PER_MPIX, MadeUp, made_up, matched
 from benchmarks.table.case import OURS, Case, alike
 from benchmarks.table.peers import Ways, hooked, with_peers
 from sensorproc.config import Calibrate, Flatten
@@ -177,5 +177,7 @@ def _particles(frame: MadeUp) -> Case:
             assert name != OURS or recall > 0.9, said
         return said
 
-    ways = with_peers({OURS: lambda: (spikes(flat, S) & DAMAGED) != 0}, astroscrappy=("astroscrappy", by_astroscrappy))
+    ways = with_peers(
+        {OURS: lambda: (spikes(flat, S) & np.uint8(PixelFlag.COSMIC_RAY)) != 0}, astroscrappy=("astroscrappy", by_astroscrappy)
+    )
     return _case(f"particles, {HITS_PER_MPIX} a Mpix", frame, ways, judge, ("astroscrappy", 1.0 / 50.0))

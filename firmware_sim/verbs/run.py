@@ -90,7 +90,7 @@ def run(
         "costs": costs, "marking": marking, "data-mode": data_mode, "out": out,
     }  # fmt: skip
     argv = ["run", scenario, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
-    views = SetViews(flown.payload.sensor.binning)
+    views = SetViews()
     with progress("flying") as report:
         flight = fly(flown, frames, out, mark, argv, report, costs, views if flown.operations.products else ignore_set)
     facts = summary(flight, frames / "truth.json", DEMANDED_SNR)

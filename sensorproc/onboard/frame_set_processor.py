@@ -126,7 +126,7 @@ class FrameSetProcessor:
         rejections = tuple(sorted([*processed.rejections, *told_with], key=lambda r: r.frame_index))
         processed = replace(processed, rejections=rejections)
         numbers, objects = self.objects.get(detector, KnownObjects()).joined(processed)
-        rows = set_rows(processed, frames, last_ns, numbers, self.config.sensor.binning)
+        rows = set_rows(processed, frames, last_ns, numbers)
         return SearchedSet(rows, processed, len(processed.residuals), input_digest(frames), self.config.digest(), state, objects)
 
     def commit(self, searched: SearchedSet) -> None:

@@ -71,13 +71,14 @@ def set_values(processed: Processed, inputs: bytes, config_digest: bytes, taken:
     }
 
 
-def set_rows(processed: Processed, frames: Sequence[Frame], last_ns: int, objects: Sequence[int], binning: int = 1) -> Rows:
+def set_rows(processed: Processed, frames: Sequence[Frame], last_ns: int, objects: Sequence[int]) -> Rows:
     """Values of a set's records by APID, most urgent first in each; tracklets are counted from 0.
 
     ``frames`` are those that reached the payload, ``last_ns`` is the latest mid-exposure of the set, ``objects`` the numbers of
-    those that the tracklets are of. Of frames whose pixels were summed ``binning`` x ``binning`` they are told in pixels of the
-    detector: see :func:`in_detector_px`.
+    those that the tracklets are of. Of frames whose pixels were summed they are told in pixels of the detector: see
+    :func:`in_detector_px`.
     """
+    binning = frames[0].binning if frames else 1
     done = {residual.facts.index for residual in processed.residuals}
     events = [event_values(Event.of(_of_detector(rejection, binning))) for rejection in processed.rejections]
     first = min((frame.index for frame in frames), default=0)

@@ -24,11 +24,12 @@ class SetView:
     binning: int = 1
 
     @classmethod
-    def of(cls, processed: Processed, binning: int = 1) -> "SetView":
+    def of(cls, processed: Processed) -> "SetView":
         """Of a set of which a frame could be used."""
+        first = processed.residuals[0].facts
         transforms = {r.facts.index: r.registration.transform for r in processed.residuals}
         light = np.maximum(deep_image(processed.residuals), _moving_light(processed))
-        return cls(processed.detector, transforms, stretched(light), binning)
+        return cls(processed.detector, transforms, stretched(light), first.binning)
 
     def shows(self, row: Row) -> bool:
         """Whether a detection is one of this set's."""
@@ -45,7 +46,6 @@ class SetView:
 class SetViews:
     """Views of a run's first sets by number; None for a set of which no frame could be used."""
 
-    binning: int = 1
     by_set: dict[int, SetView | None] = field(default_factory=dict)
     n_more: int = 0
 
@@ -54,7 +54,7 @@ class SetViews:
         if len(self.by_set) == MOST_DRAWN:
             self.n_more += 1
             return
-        self.by_set[set_id] = SetView.of(processed, self.binning) if processed.residuals else None
+        self.by_set[set_id] = SetView.of(processed) if processed.residuals else None
 
 
 def _moving_light(processed: Processed) -> np.ndarray:

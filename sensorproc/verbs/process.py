@@ -82,7 +82,7 @@ def process(
     argv = ["process", str(recording), *(f"--{name}={value}" for name, value in said.items() if value)]
     for text in source.notes:
         note(f"using {text}")
-    views = SetViews(config.sensor.binning)
+    views = SetViews()
     with progress("processing") as report:
         onlookers = processing.Onlookers(report, views, keep_stages)
         outcome = processing.process(source, config, table, mark, out, argv, onlookers, states)
