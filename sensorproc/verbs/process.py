@@ -95,6 +95,7 @@ def process(
     if untimed:
         reasons.append(f"{untimed} detections have no time (flag NO_TIME): the recording gives none")
     reasons += [f"the recording lacks {text}" for text in outcome.missing]
+    reasons += _undersampled(outcome.decoded.tables["frames"], config.sensor.binning)
     for text in (*outcome.problems, *reasons, *outcome.decoded.notes):
         note(f"note: {text}")
     summary = _summary(outcome, out)
@@ -121,6 +122,20 @@ def _rejections(rejected: list[tuple[str, int]]) -> list[str]:
             frames_of = f"{len(found)} frames rejected: {reason} (frames {named})"
             told.append(frames_of if many else f"frame {named} rejected: {reason}")
     return told
+
+
+def _undersampled(frames: list[dict], binning: int) -> list[str]:
+    """A sentence for frames whose stars are as narrow as any PSF that is modelled; of frames whose pixels are summed."""
+    from sensorproc.onboard.stars.psf import NARROWEST_FWHM_PX
+
+    narrow = [row for row in frames if 0.0 < row["psf_fwhm_px"] < 1.02 * NARROWEST_FWHM_PX * binning]
+    if not narrow:
+        return []
+    summed = f" of {binning} x {binning} px summed" if binning > 1 else ""
+    return [
+        f"{len(narrow)} frames are undersampled: their stars are no wider than {NARROWEST_FWHM_PX:.1f} pixels{summed}, and hits "
+        "and warm pixels may pass for objects"
+    ]
 
 
 def _summary(outcome, out: Path) -> dict:  # type: ignore[no-untyped-def]

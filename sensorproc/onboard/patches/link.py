@@ -16,6 +16,7 @@ from sensorproc.onboard.threads import each
 SAME_SIZE = 2.0  # Areas may differ so many times from frame to frame.
 LINK_PX, LINK_FRACTION = 2.0, 0.1  # from a straight motion, and of a patch's size
 MOVED_SIGMAS, MOVED_FRACTION = 4.0, 0.1  # A patch must move so many PSF widths, and so much of its own size, among the stars.
+STAYS_FRACTION = 0.25  # of that, on either side: half of the way of what has moved just enough.
 AROUND_SIGMAS = 6.0  # So much of the PSF around a patch is taken out with it.
 LIGHT_HALVES = 1.3  # A patch's light reaches so many of its half-widths from its middle.
 BESIDE_SIGMAS = 12.0  # A faint track so near to it [PSF widths] is its halo.
@@ -118,7 +119,11 @@ def _longest(
 def _track(
     members: dict[int, int], patches: Sequence[Sequence[Patch]], places: list[np.ndarray], frames: list[Registered]
 ) -> BrightTrack | None:
-    """The straight line through the patches; None if it is the stars'."""
+    """The straight line through the patches; None if it is the stars'.
+
+    A star's patch that is cut, or run together with another, in some of the frames lies elsewhere in these: what moves is not in
+    half of the frames at one place.
+    """
     keys = sorted(members)
     mine = [patches[k][members[k]] for k in keys]
     t = np.array([frames[k].t_frames for k in keys])
@@ -126,7 +131,8 @@ def _track(
     variance = np.array([p.variance for p in mine]) + np.array([frames[k].rms_px ** 2 for k in keys])[:, None]
     line = straight_line(t, xy, variance)
     least = MOVED_SIGMAS * frames[0].psf_sigma_px + MOVED_FRACTION * float(np.sqrt(np.median([p.area for p in mine])))
-    if float(np.hypot(*line.motion[2:])) * float(t.max() - t.min()) < least:
+    stays = np.hypot(*(xy[:, None] - xy[None, :]).transpose(2, 0, 1)) < STAYS_FRACTION * least
+    if stays.mean(axis=1).max() >= 0.5 or float(np.hypot(*line.motion[2:])) * float(t.max() - t.min()) < least:
         return None
     everywhere = tuple(patches[k][members[k]] if k in members else None for k in range(len(frames)))
     return BrightTrack(everywhere, line)

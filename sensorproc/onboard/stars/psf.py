@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensorproc.conventions import FWHM_PER_SIGMA
 from sensorproc.onboard.kernels.psf_scan import psf_scan
 from sensorproc.onboard.products import Registered
 from sensorproc.onboard.threads import each
 
 WIDTHS = np.geomspace(0.5, 3.5, 50)  # Sigmas of the cores tried [px], 4 % apart.
+NARROWEST_FWHM_PX = FWHM_PER_SIGMA * float(WIDTHS[0])  # A narrower PSF cannot be told from this one.
 WING_RATIOS = (2.0, 2.5, 3.0, 3.6, 4.5)  # Wings tried, in widths of their core.
 MAX_WING = 0.6  # The wing holds at most this part of the light: one that holds more is the core.
 BRIGHT_SNR = 25.0  # Stars below it do not tell the width.
