@@ -223,3 +223,9 @@ def attitude_terms(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     terms[:, 0, 1], terms[:, 0, 2], terms[:, 0, 3] = -1.0, q, p
     terms[:, 1, 0], terms[:, 1, 2], terms[:, 1, 3] = 1.0, -p, q
     return terms
+
+
+def pointed(x0_px: float, y0_px: float, ifov_arcsec: float, ra_deg: float, dec_deg: float, roll_deg: float) -> Camera:
+    """A camera of parity +1 from angles in degrees."""
+    dcm = dcm_from_pointing(float(np.radians(ra_deg)), float(np.radians(dec_deg)), float(np.radians(roll_deg)))
+    return Camera(float(np.radians(ifov_arcsec / 3600.0)), x0_px, y0_px, 1, as_rows(dcm))

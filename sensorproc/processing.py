@@ -126,4 +126,5 @@ def _first_states(
 def marking_fields(mark: Marking | None, recorded_mode: str | None) -> dict[str, Any]:
     """The SET record's marking; without one, what the frames say they are still travels."""
     mode = mark.data_mode if mark else recorded_mode
-    return {"marking": mark.marking if mark else "UNSET", "data_mode": DATA_MODES.index(mode) if mode else 0}
+    known = mode if mode in DATA_MODES else "UNSET"
+    return {"marking": mark.marking if mark else "UNSET", "data_mode": DATA_MODES.index(known)}

@@ -24,7 +24,12 @@ def run_facts(recording: Recording, config: Config, argv: list[str], seeds: Sequ
         "libraries": {name: _version(name) for name in LIBRARIES},
         "machine": {"system": platform.system(), "machine": platform.machine(), "byteorder": sys.byteorder},
         "argv": argv,
-        "recording": {"path": str(recording.path), "n_frames": len(recording.entries), "notes": list(recording.notes)},
+        "recording": {
+            "path": str(recording.path),
+            "n_frames": len(recording.entries),
+            "notes": list(recording.notes),
+            "doubts": list(recording.doubts),
+        },
         "config": asdict(config),  # type: ignore[call-overload]
         "config_digest": config.digest().hex(),
         "seeds": list(seeds),

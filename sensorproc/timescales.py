@@ -14,6 +14,8 @@ EPOCH = date(1958, 1, 1)
 LAST_DAY = date(2090, 1, 1)  # 4 octets of seconds since 1958 end in 2094
 NS_PER_S = 1_000_000_000
 MINUTE_NS = 60 * NS_PER_S
+TT_AHEAD_NS = 32_184_000_000  # TT - TAI, by definition.
+GPS_BEHIND_TAI_S = 19  # TAI - GPS time, by definition.
 
 # (first UTC day, TAI - UTC in s), IERS Bulletin C. No leap second has been announced after 2017-01-01.
 LEAP_SECONDS: tuple[tuple[date, int], ...] = tuple(
@@ -77,5 +79,5 @@ def utc_from_tai_ns(tai_ns: int, decimals: int = 6) -> str:
 
 def julian_centuries_tt(tai_ns: int) -> float:
     """Julian centuries of TT since J2000.0 (2000-01-01T12:00 TT), good to a microsecond."""
-    j2000_tai_ns = (date(2000, 1, 1) - EPOCH).days * 86400 * NS_PER_S + 43200 * NS_PER_S - 32_184_000_000
+    j2000_tai_ns = (date(2000, 1, 1) - EPOCH).days * 86400 * NS_PER_S + 43200 * NS_PER_S - TT_AHEAD_NS
     return (tai_ns - j2000_tai_ns) / (36525.0 * 86400.0 * NS_PER_S)

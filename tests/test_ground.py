@@ -19,7 +19,7 @@ from unifieddatalibrary.types.observations.eo_observation_create_params import E
 from sensorproc.cli import main
 from sensorproc.errors import ReleaseError
 from sensorproc.frames import ObserverState
-from sensorproc.geometry import N_BEND, Camera, aberrate, as_rows, dcm_from_pointing, radec_from_unit
+from sensorproc.geometry import N_BEND, Camera, aberrate, as_rows, dcm_from_pointing, pointed, radec_from_unit
 from sensorproc.ground import release
 from sensorproc.ground.decode import write_products
 from sensorproc.ground.export.wcs import header
@@ -29,7 +29,6 @@ from sensorproc.ground.table_reader import read_table
 from sensorproc.onboard.records import camera_values
 from sensorproc.onboard.sky.earth_velocity import earth_velocity_km_s
 from sensorproc.recording import open_recording
-from sensorproc.recording.headers import pointed
 from sensorproc.recording.writer import write_frame
 from sensorproc.timescales import tai_ns_from_utc
 

@@ -11,9 +11,9 @@ from astropy.io import fits
 from sensorproc.errors import InputError
 from sensorproc.flags import PixelFlag
 from sensorproc.frames import ObserverState, SensorFacts
+from sensorproc.geometry import pointed
 from sensorproc.recording import open_recording, pad, ser
-from sensorproc.recording.entry import garbled_rows, lost_blocks, make_frame
-from sensorproc.recording.headers import pointed
+from sensorproc.recording.pixels import garbled_rows, lost_blocks, make_frame
 from sensorproc.recording.writer import write_frame
 from sensorproc.timescales import tai_ns_from_utc, utc_from_tai_ns
 

@@ -10,7 +10,7 @@ from sensorproc.config import Config
 from sensorproc.frames import SensorFacts
 from sensorproc.onboard.pipeline import process_set
 from sensorproc.onboard.state import PayloadState
-from sensorproc.recording.entry import make_frame
+from sensorproc.recording.pixels import make_frame
 from sensorproc.scoring.figures.intervals import poisson_interval
 from tests.skies.cases import BODY_FIXED, EMPTY, START, Case, render
 

@@ -19,8 +19,8 @@ from sensorproc.catalog.stars import shipped
 from sensorproc.config import to_toml
 from sensorproc.errors import UsageError
 from sensorproc.frames import Frame, ObserverState, SensorFacts
-from sensorproc.recording.entry import make_frame
-from sensorproc.recording.headers import pointed
+from sensorproc.geometry import pointed
+from sensorproc.recording.pixels import make_frame
 from sensorproc.recording.writer import write_frame
 from sensorproc.timescales import NS_PER_S
 

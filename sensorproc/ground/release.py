@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from sensorproc.downlink.dictionary import DATA_MODES
 from sensorproc.errors import ReleaseError
 
 MARKING = re.compile(r"[A-Z][A-Z0-9 ,/.()-]{0,31}")
@@ -26,6 +27,10 @@ def check_mode(mark: Marking | None, recorded_mode: str | None) -> None:
     ReleaseError
         If they would be.
     """
+    if mark is not None and mark.data_mode == "REAL" and recorded_mode is not None and recorded_mode not in DATA_MODES:
+        raise ReleaseError(
+            "a DATAMODE card of the frames names no mode, or another than the next: they cannot be released as REAL"
+        )
     if mark is not None and mark.data_mode == "REAL" and recorded_mode is not None:
         raise ReleaseError(
             f"the frames say they are {recorded_mode}: they cannot be released as REAL; give --data-mode {recorded_mode}"

@@ -1,23 +1,30 @@
 """What a recording holds: entries that know their time and shape without reading pixels, and the problems met."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from sensorproc.flags import PixelFlag
-from sensorproc.frames import Frame, SensorFacts
-from sensorproc.onboard.products import freeze
+from sensorproc.frames import Frame
 from sensorproc.onboard.star_table import StarTable
-from sensorproc.recording.headers import NOT_REAL
+from sensorproc.recording.header.mode import NOT_REAL, UNKNOWN_MODE
+from sensorproc.timescales import NS_PER_S, tai_ns_from_utc
 
-ZERO_RUN_PX = 16  # so many zeros in a row, above a bias, are lost data and not dark sky
+UNTIMED_TAI_NS = tai_ns_from_utc("1972-01-01T00:00:00")  # frames without a time count seconds from here, and say so
+NO_TIME = "time of exposure (frames counted as one second apart)"
+NO_POINTING = "pointing (no sky positions without a plate solution)"
+NO_OBSERVER = "observer position (no sensor state in messages)"
+NO_EXPOSURE = "exposure time (taken as 0 s)"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One frame, not yet read. ``read`` returns (data, keyword arguments of :class:`Frame`)."""
+    """One frame, not yet read: its time, where it comes from and how to read it.
+
+    ``used`` says of each fact which card it is from, ``doubts`` what contradicts or was not understood, in sentences;
+    ``calibration`` is what else than the sky it shows; ``instrument`` who took it, empty where it does not say.
+    """
 
     source: str
     shape: tuple[int, int]
@@ -27,6 +34,11 @@ class Entry:
     has_time: bool
     read: Callable[[], Frame]
     data_mode: str | None = None  # where the file says that its pixels are not, or not all, of the real sky
+    instrument: str = ""
+    calibration: str | None = None
+    cadence_s: float | None = None
+    used: dict[str, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     def frame(self, index: int) -> Frame:
         """The frame with its index in the recording.
@@ -36,7 +48,17 @@ class Entry:
         InputError
             If its pixels cannot be read.
         """
-        return replace(self.read(), index=index)
+        read = self.read()
+        lacking = read.missing + (() if self.has_time else (NO_TIME,))
+        return replace(
+            read, index=index, detector=self.detector, source=self.source, t_mid_tai_ns=self.t_mid_tai_ns,
+            exposure_s=self.exposure_s, has_time=self.has_time, missing=lacking,
+        )  # fmt: skip
+
+
+def untimed_ns(order: int) -> int:
+    """TAI [ns] that stands for the unknown time of the ``order``-th frame."""
+    return UNTIMED_TAI_NS + order * NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -50,7 +72,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Recording:
-    """Entries in time order, what went wrong, and what lay beside the frames."""
+    """Entries in time order, what went wrong, what lay beside the frames, and what was doubtful about their headers."""
 
     path: Path
     entries: tuple[Entry, ...]
@@ -59,12 +81,14 @@ class Recording:
     dark_e_s: np.ndarray | None = None
     bad: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def data_mode(self) -> str | None:
-        """What the frames say they are: SIMULATED, EXERCISE or TEST; None if none says so. The first in this order wins."""
+        """What the frames say they are: SIMULATED, EXERCISE or TEST, or UNKNOWN where one says none of these; None if none says
+        anything. The first in this order wins."""
         said = {entry.data_mode for entry in self.entries}
-        return next((mode for mode in NOT_REAL if mode in said), None)
+        return next((mode for mode in (*NOT_REAL, UNKNOWN_MODE) if mode in said), None)
 
     @property
     def cadence_s(self) -> float | None:
@@ -72,92 +96,3 @@ class Recording:
         times = [e.t_mid_tai_ns for e in self.entries if e.detector == self.entries[0].detector]
         steps = np.diff(np.array(times, dtype=np.int64))
         return float(np.median(steps)) * 1e-9 if len(steps) and np.median(steps) > 0 else None
-
-
-def make_frame(
-    data: np.ndarray,
-    source: str,
-    t_mid_tai_ns: int,
-    exposure_s: float,
-    facts: SensorFacts = SensorFacts(),
-    overscan_columns: slice | None = None,
-    **rest: object,
-) -> Frame:
-    """A frame from pixels: casts once, flags converter saturation, lost blocks, non-finite values and overscan."""
-    data = np.ascontiguousarray(data)
-    flags = np.zeros(data.shape, np.uint8)
-    if data.dtype.kind in "iu" and data.dtype.itemsize <= 2 and data.min(initial=0) >= 0:
-        flags[data == np.iinfo(data.dtype).max] |= PixelFlag.SATURATED.value
-        data = data.astype(np.uint16)
-    else:
-        with np.errstate(over="ignore"):  # what does not fit becomes infinite, and infinite is NO_DATA
-            data = data.astype(np.float32)
-        flags[~np.isfinite(data)] |= PixelFlag.NO_DATA.value
-        data = np.nan_to_num(data, nan=0.0, posinf=0.0, neginf=0.0)
-    flags[lost_blocks(data)] |= PixelFlag.NO_DATA.value
-    flags[garbled_rows(data)] |= PixelFlag.NO_DATA.value
-    bias_rows = None
-    if overscan_columns is not None:
-        columns = data[:, overscan_columns].astype(np.float32)
-        # the first rows and columns of a readout settle: a running median over rows is immune to both
-        level = np.median(columns, axis=1)
-        bias_rows = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(level, 15, "edge"), 31), axis=1)
-        bias_rows = bias_rows.astype(np.float32)
-        flags[:, overscan_columns] |= PixelFlag.NO_DATA.value
-        freeze(bias_rows)
-    freeze(data, flags)
-    return Frame(
-        index=0,
-        source=source,
-        data_dn=data,
-        flags=flags,
-        t_mid_tai_ns=t_mid_tai_ns,
-        exposure_s=exposure_s,
-        facts=facts,
-        bias_rows_dn=bias_rows,
-        **{"detector": 0, **rest},  # type: ignore[arg-type]
-    )
-
-
-def lost_blocks(data: np.ndarray) -> np.ndarray:
-    """Mask of runs of zeros along rows in a frame whose normal level is well above zero."""
-    zero = data == 0
-    if not zero.any() or np.median(data[::4, ::4]) < 20:
-        return np.zeros(data.shape, bool)
-    padded = np.pad(zero, ((0, 0), (1, 1))).astype(np.int8)
-    edges = np.diff(padded, axis=1)
-    rows, starts = np.nonzero(edges == 1)
-    _, ends = np.nonzero(edges == -1)
-    lost = np.zeros(data.shape, bool)
-    for row, start, end in zip(rows, starts, ends, strict=True):
-        if end - start >= min(ZERO_RUN_PX, data.shape[1]):
-            lost[row, start:end] = True
-    return lost
-
-
-def garbled_rows(data: np.ndarray) -> np.ndarray:
-    """Mask (ny,) of rows whose level jumps out of the smooth run of rows around them: damaged in transmission.
-
-    A star, even a bleeding one, moves the median of a row little.
-    """
-    level = np.median(data, axis=1)
-    if len(level) < 32:
-        return np.zeros(len(level), bool)
-    smooth = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(level, 10, "edge"), 21), axis=1)
-    jump = np.abs(level - smooth)
-    garbled = jump > np.maximum(30.0 * np.median(jump), 0.25 * np.abs(smooth) + 16.0)
-    return garbled | (np.roll(garbled, 1) | np.roll(garbled, -1)) & (jump > 5.0 * np.median(jump))
-
-
-def pad(frame: Frame, shape: tuple[int, int]) -> Frame:
-    """The frame enlarged to ``shape`` at its far edges, the new pixels NO_DATA."""
-    ny, nx = frame.data_dn.shape
-    if (ny, nx) == shape:
-        return frame
-    extra = ((0, shape[0] - ny), (0, shape[1] - nx))
-    data = np.pad(frame.data_dn, extra)
-    flags = np.pad(frame.flags, extra, constant_values=int(PixelFlag.NO_DATA))
-    bias = frame.bias_rows_dn
-    bias = None if bias is None else np.pad(bias, (0, shape[0] - ny), "edge")
-    freeze(data, flags, *([] if bias is None else [bias]))
-    return replace(frame, data_dn=data, flags=flags, bias_rows_dn=bias)

@@ -61,7 +61,7 @@ def _chain() -> tuple[str, bool, str]:
     from sensorproc.config import Config
     from sensorproc.onboard.pipeline import process_set
     from sensorproc.onboard.state import PayloadState
-    from sensorproc.recording.entry import make_frame
+    from sensorproc.recording.pixels import make_frame
 
     yy, xx = np.mgrid[0:128, 0:128]
     noise = np.random.default_rng(1)

@@ -60,6 +60,7 @@ def process(
     """
     from sensorproc import processing, state_file
     from sensorproc.config import Config, load, with_quality
+    from sensorproc.errors import InputError
     from sensorproc.ground import release
     from sensorproc.onboard.frame.binning import binned_shape
     from sensorproc.recording import open_recording, sidecar
@@ -96,14 +97,14 @@ def process(
         reasons.append(f"{untimed} detections have no time (flag NO_TIME): the recording gives none")
     reasons += [f"the recording lacks {text}" for text in outcome.missing]
     reasons += _undersampled(outcome.decoded.tables["frames"], config.sensor.binning)
-    for text in (*outcome.problems, *reasons, *outcome.decoded.notes):
+    for text in (*source.doubts, *outcome.problems, *reasons, *outcome.decoded.notes):
         note(f"note: {text}")
     summary = _summary(outcome, out)
     if json:
         emit_json(summary)
     else:
         print(_text(summary))
-    return 0
+    return 0 if outcome.n_processed else InputError.exit_code
 
 
 def _rejections(rejected: list[tuple[str, int]]) -> list[str]:

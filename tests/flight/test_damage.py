@@ -18,7 +18,7 @@ from sensorproc.downlink.dictionary import REASONS
 from sensorproc.errors import InputError
 from sensorproc.frames import SensorFacts
 from sensorproc.ground import board
-from sensorproc.recording.entry import make_frame
+from sensorproc.recording.pixels import make_frame
 from sensorproc.timescales import NS_PER_S
 from tests.flight.conftest import MINI
 from tests.flight.flying import account, flown, told

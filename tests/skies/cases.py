@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from sensorproc.frames import SensorFacts
-from sensorproc.recording.entry import make_frame
+from sensorproc.recording.pixels import make_frame
 from sensorproc.recording.writer import write_frame
 from sensorproc.timescales import tai_ns_from_utc
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sensorproc.frames import Frame, SensorFacts
-from sensorproc.recording.entry import make_frame
+from sensorproc.recording.pixels import make_frame
 from tests.skies.cases import BODY_FIXED, START, Case, render
 
 
