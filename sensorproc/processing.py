@@ -17,7 +17,7 @@ from sensorproc.downlink.formatter import Formatter
 from sensorproc.errors import InputError
 from sensorproc.frame_sets import FrameSets, calibrated, frame_sets, read_frames, unopened
 from sensorproc.ground.decode import Decoded, write_products
-from sensorproc.ground.release import Marking, check_mode
+from sensorproc.ground.release import Marking, carried, check_mode
 from sensorproc.onboard.frame_set_processor import FrameSetProcessor, OnSetDone, ignore_set, in_order
 from sensorproc.onboard.records import TakenSet
 from sensorproc.onboard.stage import call
@@ -127,4 +127,4 @@ def marking_fields(mark: Marking | None, recorded_mode: str | None) -> dict[str,
     """The SET record's marking; without one, what the frames say they are still travels."""
     mode = mark.data_mode if mark else recorded_mode
     known = mode if mode in DATA_MODES else "UNSET"
-    return {"marking": mark.marking if mark else "UNSET", "data_mode": DATA_MODES.index(known)}
+    return {"marking": carried(mark.marking) if mark else "UNSET", "data_mode": DATA_MODES.index(known)}

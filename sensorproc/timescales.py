@@ -29,6 +29,8 @@ LEAP_SECONDS: tuple[tuple[date, int], ...] = tuple(
 )
 _FIRST_DAYS = [day for day, _ in LEAP_SECONDS]
 _STARTS_TAI_S = [(day - EPOCH).days * 86400 + offset for day, offset in LEAP_SECONDS]
+FIRST_TAI_NS = _STARTS_TAI_S[0] * NS_PER_S  # 1972-01-01 UTC
+LAST_TAI_NS = ((LAST_DAY - EPOCH).days * 86400 + LEAP_SECONDS[-1][1]) * NS_PER_S
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?Z?\s*")
 
 

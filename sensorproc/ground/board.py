@@ -7,8 +7,8 @@ import numpy as np
 
 from sensorproc.downlink.dictionary import reason_name
 from sensorproc.downlink.telecommands import Code, Mode, Operation, Stage
+from sensorproc.ground.gate import utc
 from sensorproc.ground.reader import Downlink
-from sensorproc.timescales import utc_from_tai_ns
 
 Row = dict[str, Any]
 
@@ -19,7 +19,7 @@ def health(downlink: Downlink) -> list[Row]:
     for record in sorted(downlink.records["HEALTH"], key=lambda r: r["t_tai_ns"]):
         row = dict(record)
         row["mode"] = _name(Mode, row["mode"])
-        rows.append({"set_id": row.pop("set_id"), "time_utc": utc_from_tai_ns(row.pop("t_tai_ns"))} | row)
+        rows.append({"set_id": row.pop("set_id"), "time_utc": utc(row.pop("t_tai_ns"))} | row)
     return rows
 
 
@@ -27,7 +27,7 @@ def acks(downlink: Downlink) -> list[Row]:
     """One row per answer to a telecommand, in the order in which they were given."""
     return [
         {
-            "time_utc": utc_from_tai_ns(record["t_tai_ns"]),
+            "time_utc": utc(record["t_tai_ns"]),
             "request": record["request"],
             "operation": _name(Operation, record["operation"]),
             "stage": _name(Stage, record["stage"]),
@@ -44,7 +44,7 @@ def dwells(downlink: Downlink) -> list[Row]:
     rows = []
     for record in sorted(downlink.records["DWELL"], key=lambda r: (r["dwell"], r["detector"])):
         row = dict(record)
-        row["time_utc"] = utc_from_tai_ns(row.pop("t_start_tai_ns"))
+        row["time_utc"] = utc(row.pop("t_start_tai_ns"))
         row["outcome"] = "done" if row.pop("is_done") else "missed"
         row["reason"] = reason_name(row["reason"]) if row["reason"] else ""
         rows.append(row)
@@ -74,7 +74,7 @@ def write_images(folder: Path, downlink: Downlink) -> tuple[list[str], list[str]
         hdu = fits.PrimaryHDU(np.frombuffer(data, ">u2").reshape(ny, nx).astype(np.uint16))
         hdu.header["FRAME"], hdu.header["DETECTOR"] = frame, first["detector"]
         hdu.header["X0"], hdu.header["Y0"] = (first["x_px"], "0-based column of the first pixel"), (first["y_px"], "row")
-        hdu.header["DATE-AVG"] = (utc_from_tai_ns(first["t_mid_tai_ns"]), "UTC, mid-exposure")
+        hdu.header["DATE-AVG"] = (utc(first["t_mid_tai_ns"]), "UTC, mid-exposure")
         hdu.writeto(folder / name, overwrite=True)
         written.append(f"products/{name}")
     return written, notes

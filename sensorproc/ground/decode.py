@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from sensorproc.downlink.dictionary import Apid, FrameStatus
-from sensorproc.errors import ReleaseError, UsageError
+from sensorproc.errors import InputError, UsageError
 from sensorproc.ground import board, observations
-from sensorproc.ground.export import ds9, oem, tables, tdm, udl
+from sensorproc.ground.evidence import demand_evidence
+from sensorproc.ground.export import ds9, tables
+from sensorproc.ground.gate import gated
+from sensorproc.ground.messages import MESSAGES, write_messages
 from sensorproc.ground.observations import Row
 from sensorproc.ground.reader import Downlink, Gaps, read
 from sensorproc.ground.release import Marking
 from sensorproc.ground.table_columns import COLUMNS
-from sensorproc.timescales import utc_from_tai_ns
 
 FORMATS = ("ecsv", "tdm", "oem", "udl", "ds9", "wcs")
-MESSAGES = ("tdm", "oem", "udl")
-EPHEMERIS = "observer.oem"
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,23 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
     ------
     UsageError
         If a format is unknown.
+    InputError
+        If there is no intact packet; nothing is touched then.
+    ReleaseError
+        If nothing that arrived permits to release it under the marking.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise UsageError(f"format {', '.join(unknown)}: choose from {', '.join(FORMATS)}")
-    downlink = read(data)
+    downlink, wrong = gated(read(data))
+    if not sum(downlink.gaps.received.values()):
+        raise InputError(f"holds no intact packet ({downlink.gaps.n_bytes_skipped} bytes read)")
+    covers = demand_evidence(downlink, mark) if mark is not None and set(formats) & set(MESSAGES) else None
     rows = {
         name: getattr(observations, name)(downlink) for name in ("detections", "tracklets", "frames", "housekeeping", "events")
     }
     of_board = {name: getattr(board, name)(downlink) for name in ("health", "dwells", "acks")}
     rows |= {name: table for name, table in of_board.items() if table}  # frames replayed on the ground have no board
-    _refuse_contradiction(rows["housekeeping"], mark)
     products = out / "products"
     products.mkdir(parents=True, exist_ok=True)
     remove_earlier(out)
@@ -62,20 +68,17 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
     if "wcs" in formats:
         written += _write_wcs(products, downlink)
     images, incomplete = board.write_images(products, downlink)
-    messages, notes = _write_messages(products, downlink, rows["detections"], mark, formats)
+    messages: list[str] = []
+    notes: list[str] = []
+    if mark is not None and covers is not None:
+        messages, notes = write_messages(products, downlink, mark, covers, formats)
+    elif set(formats) & set(MESSAGES):
+        notes = ["no TDM, OEM or UDL written: give --marking and --data-mode"]
     if downlink.gaps.n_conflicts:
         notes.append(
             f"{downlink.gaps.n_conflicts} packets not used: they repeat counts with other content; is this two recordings?"
         )
-    return Decoded(rows, downlink.gaps, tuple(written + images + messages), tuple(notes + incomplete))
-
-
-def _refuse_contradiction(housekeeping: list[Row], mark: Marking | None) -> None:
-    """Packets that say how they are marked cannot be released under anything else."""
-    carried = {(row["marking"], row["data_mode"]) for row in housekeeping}
-    if mark is not None and any(a not in ("UNSET", mark.marking) or b not in ("UNSET", mark.data_mode) for a, b in carried):
-        said = ", ".join(f"{marking} {mode}" for marking, mode in sorted(carried))
-        raise ReleaseError(f"the packets are marked {said}; they cannot be released as {mark.marking} {mark.data_mode}")
+    return Decoded(rows, downlink.gaps, tuple(written + images + messages), tuple(wrong + notes + incomplete))
 
 
 def remove_earlier(out: Path) -> None:
@@ -135,54 +138,6 @@ def _write_wcs(products: Path, downlink: Downlink) -> list[str]:
         name = f"{record['frame']:04d}_{record['detector']}.wcs" if several else f"{record['frame']:04d}.wcs"
         (folder / name).write_bytes(wcs.header(record).tostring(sep="", endcard=True, padding=True).encode("ascii"))
     return ["products/wcs/"]
-
-
-def _write_messages(
-    products: Path, downlink: Downlink, detections: list[Row], mark: Marking | None, formats: tuple[str, ...]
-) -> tuple[list[str], list[str]]:
-    asked = [name for name in MESSAGES if name in formats]
-    if not asked:
-        return [], []
-    if mark is None:
-        return [], ["no TDM, OEM or UDL written: give --marking and --data-mode"]
-    frames = {(r["detector"], r["frame"]): _with_status(r) for r in downlink.records["FRAME"]}
-    timed = [r for r in detections if frames.get((r["detector"], r["frame"]), {"has_time": True})["has_time"]]
-    placed = [r for r in timed if r["ra_deg"] == r["ra_deg"]]
-    notes = []
-    if len(placed) < len(detections):
-        notes.append(f"{len(detections) - len(placed)} detections without a time or sky position are in no message")
-    if not placed:
-        return [], [*notes, "no TDM, OEM or UDL written: no detection has a sky position"]
-    created = utc_from_tai_ns(max(r["t_mid_tai_ns"] for r in downlink.records["DETECTION"]), 0)
-    states = [frame for frame in frames.values() if frame["has_observer"] and frame["has_time"]]
-    ephemeris = EPHEMERIS if states and "oem" in formats else ""
-    tracks: dict[int, list[Row]] = {}
-    for row in placed:
-        if row["tracklet_id"] >= 0:
-            tracks.setdefault(row["tracklet_id"], []).append(row)
-    written = []
-    if "tdm" in formats and tracks:
-        exposures = {i: _exposure(rows[0], frames) for i, rows in tracks.items()}
-        (products / "tracklets.tdm").write_text(tdm.tdm(tracks, exposures, mark, created, ephemeris), "ascii")
-        written.append("products/tracklets.tdm")
-    if ephemeris:
-        (products / EPHEMERIS).write_text(oem.oem(states, mark, created), "ascii")
-        written.append(f"products/{EPHEMERIS}")
-    if "udl" in formats:
-        (products / "eoobservations.json").write_text(udl.to_json(udl.eo_observations(placed, frames, mark)), "utf-8")
-        written.append("products/eoobservations.json")
-    return written, notes
-
-
-def _exposure(row: Row, frames: dict[tuple[int, int], Row]) -> float:
-    frame = frames.get((row["detector"], row["frame"]))
-    return frame["exposure_ns"] * 1e-9 if frame else 0.0
-
-
-def _with_status(record: Row) -> Row:
-    status = record["status"]
-    extra = {"has_observer": bool(status & FrameStatus.HAS_OBSERVER), "has_time": bool(status & FrameStatus.HAS_TIME)}
-    return record | extra | {"time_utc": utc_from_tai_ns(record["t_mid_tai_ns"])}
 
 
 COMMENTS = (

@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 
 from sensorproc.conventions import FWHM_PER_SIGMA
-from sensorproc.downlink.dictionary import DATA_MODES, NOT_OF_FRAMES, ORIGINS, REASONS, FrameStatus, Severity, reason_name
+from sensorproc.downlink.dictionary import NOT_OF_FRAMES, ORIGINS, REASONS, FrameStatus, Severity, reason_name
 from sensorproc.downlink.records import NO_SET
 from sensorproc.flags import DetectionFlag, names
 from sensorproc.geometry import dcm_from_quaternion, radec_from_unit, tangent_axes
+from sensorproc.ground.evidence import said_marking
+from sensorproc.ground.gate import utc
 from sensorproc.ground.reader import Downlink
 from sensorproc.ground.sun import phase_angle_deg
 from sensorproc.theory import snr_streak
-from sensorproc.timescales import utc_from_tai_ns
 
 Row = dict[str, Any]
 NAN = float("nan")
@@ -27,15 +28,16 @@ LIMIT_SNR = 5.0
 
 def detections(downlink: Downlink) -> list[Row]:
     """One row per object per frame, by detector, frame, tracklet and place."""
-    rows = [_detection(record) for record in downlink.records["DETECTION"]]
+    rows = [detection(record) for record in downlink.records["DETECTION"]]
     return sorted(rows, key=lambda r: (r["detector"], r["frame"], r["tracklet_id"] < 0, r["tracklet_id"], r["x_px"]))
 
 
-def _detection(record: Row) -> Row:
+def detection(record: Row) -> Row:
+    """Row of one DETECTION record."""
     flags = record["flags"]
     has_sky, has_mag = not flags & DetectionFlag.NO_SKY, not flags & DetectionFlag.NO_PHOTOMETRY
     row = {key: record[key] for key in ("detector", "frame")}
-    row["time_utc"] = utc_from_tai_ns(record["t_mid_tai_ns"])
+    row["time_utc"] = "nan" if flags & DetectionFlag.NO_TIME else utc(record["t_mid_tai_ns"])
     for key in ("tracklet_id", "x_px", "y_px", "sigma_x_px", "sigma_y_px", "flux_e", "sigma_flux_e", "snr", "log10_pfa"):
         row[key] = record[key]
     row["kind"] = "streak" if record["kind"] else "point"
@@ -74,9 +76,10 @@ def frames(downlink: Downlink) -> list[Row]:
     for record, turn_arcsec_s in zip(records, _turns(records), strict=True):
         status = FrameStatus(record["status"])
         row = {"detector": record["detector"], "frame": record["frame"]}
-        row["time_utc"] = utc_from_tai_ns(record["t_mid_tai_ns"])
-        row["exposure_s"] = record["exposure_ns"] * 1e-9
-        reason = reason_name(reasons.get((record["detector"], record["frame"]), 0))
+        row["time_utc"] = utc(record["t_mid_tai_ns"]) if status & FrameStatus.HAS_TIME else "nan"
+        row["exposure_s"] = record["exposure_ns"] * 1e-9 or NAN
+        code = reasons.get((record["detector"], record["frame"]))
+        reason = "reason not received" if code is None else reason_name(code)
         row["status"] = "processed" if status & FrameStatus.PROCESSED else f"rejected: {reason}"
         row["sky"] = "stars" if status & FrameStatus.STAR_SOLUTION else "header" if status & FrameStatus.HAS_SKY else "none"
         row["unsolved"] = reason_name(record["unsolved"]) if record["unsolved"] else ""
@@ -150,8 +153,7 @@ def housekeeping(downlink: Downlink) -> list[Row]:
     rows = []
     for key in sorted(by_set):
         row = dict(by_set[key])
-        row["marking"] = row["marking"].rstrip(b"\0").decode("ascii", "replace")
-        row["data_mode"] = DATA_MODES[row["data_mode"]] if row["data_mode"] < len(DATA_MODES) else "UNSET"
+        row["marking"], row["data_mode"] = said_marking(row)
         for name in ("state_digest", "config_digest", "input_digest"):
             row[name] = f"{row[name]:016x}"
         row.pop("phase")
@@ -165,7 +167,7 @@ def events(downlink: Downlink) -> list[Row]:
     for record in sorted(downlink.records["EVENT"], key=lambda r: (r["detector"], r["frame"])):
         severity = Severity(record["severity"]).name if record["severity"] in list(Severity) else "UNKNOWN"
         reason = reason_name(record["reason"])
-        row = {"time_utc": utc_from_tai_ns(record["t_mid_tai_ns"]), "severity": severity, "event": reason}
+        row = {"time_utc": utc(record["t_mid_tai_ns"]), "severity": severity, "event": reason}
         row |= {key: record[key] for key in ("detector", "frame", "value_1", "value_2")}
         rows.append(row)
     return rows

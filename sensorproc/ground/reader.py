@@ -14,14 +14,17 @@ from sensorproc.downlink.packets import (
     COUNT_BYTES,
     CRC_BYTES,
     OVERHEAD_BYTES,
+    P_FIELD,
     PRIMARY_BYTES,
     SEQUENCE_COUNTS,
     TIME_BYTES,
     apid_of,
     is_intact,
+    tai_ns_from_cuc,
 )
 from sensorproc.downlink.records import RECORDS, SET
 
+Record = dict[str, Any]
 TELEMETRY_WITH_TIME = 0x0800  # version 0, telemetry, secondary header present
 UNSEGMENTED = 0xC000
 
@@ -48,9 +51,9 @@ class Gaps:
 
 @dataclass
 class Downlink:
-    """Records by type name, in order of arrival, and the gap report."""
+    """Records by type name, in order of arrival, and the gap report. SET records know the time of their packet."""
 
-    records: dict[str, list[dict[str, Any]]]
+    records: dict[str, list[Record]]
     gaps: Gaps
 
 
@@ -79,7 +82,11 @@ def read(data: bytes) -> Downlink:
         content[apid, count] = raw
         seen[apid].append(count)
         kind = RECORDS[Apid(apid)]
-        records[kind.name] += kind.unpack(raw[PRIMARY_BYTES + TIME_BYTES + COUNT_BYTES : -CRC_BYTES])
+        new = kind.unpack(raw[PRIMARY_BYTES + TIME_BYTES + COUNT_BYTES : -CRC_BYTES])
+        if kind is SET:
+            time = tai_ns_from_cuc(raw[PRIMARY_BYTES : PRIMARY_BYTES + TIME_BYTES])
+            new = [record | {"t_packet_tai_ns": time} for record in new]
+        records[kind.name] += new
     _report(gaps, seen, records[SET.name])
     return Downlink(records, gaps)
 
@@ -90,6 +97,8 @@ def packet_size(data: bytes, position: int) -> int | None:
         return None
     word, sequence, length = struct.unpack_from(">HHH", data, position)
     if word & 0xF800 != TELEMETRY_WITH_TIME or sequence & UNSEGMENTED != UNSEGMENTED:
+        return None
+    if data[position + PRIMARY_BYTES] != P_FIELD:
         return None
     kind = RECORDS.get(word & APID_MASK)  # type: ignore[call-overload]
     size = PRIMARY_BYTES + length + 1

@@ -1,4 +1,4 @@
-"""A look at the headers of a FITS file before a library trusts their sizes: an axis below nothing, or a billion axes, has no end."""
+"""The sizes in a FITS file, before a library trusts them: an axis below nothing, or a billion axes, have no end."""
 
 import re
 from typing import IO

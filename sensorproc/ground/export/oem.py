@@ -1,5 +1,6 @@
 """Orbit Ephemeris Message, KVN (CCSDS 502.0-B-3), of the observer: where the sensor was at every mid-exposure."""
 
+from sensorproc.ground.export.tdm import LONGEST_COMMENT, marked
 from sensorproc.ground.observations import Row
 from sensorproc.ground.release import Marking
 
@@ -9,8 +10,8 @@ def oem(states: list[Row], mark: Marking, created_utc: str) -> str:
     rows = sorted({row["time_utc"]: row for row in states}.values(), key=lambda r: r["time_utc"])
     lines = [
         "CCSDS_OEM_VERS = 3.0",
-        f"COMMENT DATA MODE {mark.data_mode}",
-        f"CLASSIFICATION = {mark.marking}",
+        *marked(mark),
+        *([f"CLASSIFICATION = {mark.marking}"] if len(mark.marking) <= LONGEST_COMMENT else []),
         f"CREATION_DATE = {created_utc}",
         f"ORIGINATOR = {mark.originator}",
         "META_START",

@@ -4,38 +4,48 @@ The book has no keyword for uncertainty, sensor position or marking: sigmas and 
 path into the OEM named by EPHEMERIS_NAME_1.
 """
 
+from textwrap import wrap
+
 from sensorproc.ground.observations import Row
 from sensorproc.ground.release import Marking
 
 STATEMENT = "Directions are geometric in GCRS axes: annual aberration removed, light time not removed."
 
 
-def tdm(tracks: dict[int, list[Row]], exposures: dict[int, float], mark: Marking, created_utc: str, ephemeris: str) -> str:
-    """Message text. ``tracks``: detections with a sky position by tracklet; ``exposures``: seconds by tracklet."""
+LONGEST_COMMENT = 200  # characters: a line of KVN has at most 254
+
+
+def tdm(tracks: dict[str, tuple[list[Row], float | None]], mark: Marking, created_utc: str, ephemeris: str) -> str:
+    """Message text. ``tracks``: observations by name of the tracklet, and their exposure time [s], None where it is not known."""
     lines = [
         "CCSDS_TDM_VERS = 2.0",
-        f"COMMENT MARKING {mark.marking} DATA MODE {mark.data_mode}",
+        *marked(mark),
         f"COMMENT {STATEMENT}",
         f"CREATION_DATE = {created_utc}",
         f"ORIGINATOR = {mark.originator}",
         f"MESSAGE_ID = {created_utc.replace(':', '').replace('-', '')}",
     ]
-    for tracklet_id in sorted(tracks):
-        lines += _segment(tracklet_id, tracks[tracklet_id], exposures[tracklet_id], mark, ephemeris)
+    for name in sorted(tracks):
+        rows, exposure_s = tracks[name]
+        lines += _segment(name, rows, exposure_s, mark, ephemeris)
     return "\n".join(lines) + "\n"
 
 
-def _segment(tracklet_id: int, rows: list[Row], exposure_s: float, mark: Marking, ephemeris: str) -> list[str]:
+def marked(mark: Marking) -> list[str]:
+    """Comments that say marking and data mode."""
+    return [f"COMMENT {line}" for line in wrap(f"MARKING {mark.marking} DATA MODE {mark.data_mode}", LONGEST_COMMENT)]
+
+
+def _segment(name: str, rows: list[Row], exposure_s: float | None, mark: Marking, ephemeris: str) -> list[str]:
     rows = sorted(rows, key=lambda r: r["time_utc"])
     has_mag = all(row["mag"] == row["mag"] for row in rows)
     start, stop = rows[0]["time_utc"], rows[-1]["time_utc"]
-    stamp = start[:19].replace("-", "").replace(":", "").replace("T", "_")
     lines = [
         "META_START",
-        f"COMMENT MARKING {mark.marking} DATA MODE {mark.data_mode}",
+        *marked(mark),
         f"COMMENT SIGMA_RA_COSDEC_ARCSEC {_mean(rows, 'sigma_ra_arcsec'):.3f}",
         f"COMMENT SIGMA_DEC_ARCSEC {_mean(rows, 'sigma_dec_arcsec'):.3f}",
-        f"TRACK_ID = {stamp}-{tracklet_id:04d}",
+        f"TRACK_ID = {name}",
         f"DATA_TYPES = ANGLE_1,ANGLE_2{',MAG' if has_mag else ''}",
         "TIME_SYSTEM = UTC",
         f"START_TIME = {start}",
@@ -46,7 +56,7 @@ def _segment(tracklet_id: int, rows: list[Row], exposure_s: float, mark: Marking
         "PATH = 2,1",
         *([f"EPHEMERIS_NAME_1 = {ephemeris}"] if ephemeris else []),
         "TIMETAG_REF = RECEIVE",
-        f"INTEGRATION_INTERVAL = {exposure_s:.6f}",
+        *([f"INTEGRATION_INTERVAL = {exposure_s:.6f}"] if exposure_s is not None else []),
         "INTEGRATION_REF = MIDDLE",
         "ANGLE_TYPE = RADEC",
         "REFERENCE_FRAME = ICRF",

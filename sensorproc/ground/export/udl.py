@@ -7,17 +7,9 @@ from sensorproc.ground.observations import Row
 from sensorproc.ground.release import Marking
 
 
-def eo_observations(detections: list[Row], frames: dict[tuple[int, int], Row], mark: Marking) -> list[dict[str, Any]]:
-    """Records for ``createBulk``. ``frames`` are FRAME records by (detector, frame), for exposure and sensor state."""
-    by_track: dict[int, list[Row]] = {}
-    for row in detections:
-        by_track.setdefault(row["tracklet_id"], []).append(row)
-    return [
-        _observation(row, by_track[row["tracklet_id"]], frames.get((row["detector"], row["frame"])), mark) for row in detections
-    ]
-
-
-def _observation(row: Row, track: list[Row], frame: Row | None, mark: Marking) -> dict[str, Any]:
+def observation(row: Row, track: dict[str, Any], exposure_s: float | None, observer: Row | None, mark: Marking) -> dict[str, Any]:
+    """One record for ``createBulk``; ``track`` says to which track it belongs. Exposure and observer are left out where they are
+    not known."""
     record: dict[str, Any] = {
         "classificationMarking": mark.marking,
         "dataMode": mark.data_mode,
@@ -34,21 +26,17 @@ def _observation(row: Row, track: list[Row], frame: Row | None, mark: Marking) -
         "origSensorId": f"{mark.source}-{row['detector']}",
         "descriptor": "mid-exposure; GCRS axes, annual aberration removed, light time not removed; RA sigma on the sky",
     }
-    if row["tracklet_id"] >= 0:
-        times = sorted(r["time_utc"] for r in track)
-        place = "FIRST" if row["time_utc"] == times[0] else "LAST" if row["time_utc"] == times[-1] else "IN"
-        record |= {"trackId": f"{mark.source}-{row['tracklet_id']}", "obPosition": place if len(times) > 1 else "SINGLE"}
-    else:
-        record["obPosition"] = "SINGLE"
+    record |= track
     if row["mag"] == row["mag"]:
         record |= {"mag": row["mag"], "magUnc": row["sigma_mag"]}
-    record["solarPhaseAngle"] = row["phase_deg"]
-    if frame is not None:
-        record["expDuration"] = frame["exposure_ns"] * 1e-9
-        if frame["has_observer"]:
-            record |= {f"sen{a}": frame[f"pos_{a}_km"] for a in "xyz"}
-            record |= {f"senvel{a}": frame[f"vel_{a}_km_s"] for a in "xyz"}
-            record["senReferenceFrame"] = "GCRF"
+    if row["phase_deg"] == row["phase_deg"]:
+        record["solarPhaseAngle"] = row["phase_deg"]
+    if exposure_s is not None:
+        record["expDuration"] = exposure_s
+    if observer is not None:
+        record |= {f"sen{a}": observer[f"pos_{a}_km"] for a in "xyz"}
+        record |= {f"senvel{a}": observer[f"vel_{a}_km_s"] for a in "xyz"}
+        record["senReferenceFrame"] = "GCRF"
     record["eoobservationDetails"] = {"ccdObjPosX": row["x_px"], "ccdObjPosY": row["y_px"], "snrEst": row["snr"]}
     return record
 
