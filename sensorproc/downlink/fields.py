@@ -70,6 +70,12 @@ class RecordType:
             raise PacketError(f"{self.name} record: fields differ: {sorted(self.names ^ set(values))}")
         return np.array([tuple(f.encode(values[f.name]) for f in self.fields)], self.dtype).tobytes()
 
+    def stamped(self, record: bytes, name: str, value: Any) -> bytes:
+        """A packed record with one field set anew."""
+        row = np.frombuffer(record, self.dtype).copy()
+        row[name] = next(field for field in self.fields if field.name == name).encode(value)
+        return row.tobytes()
+
     def unpack(self, data: bytes) -> list[dict[str, Any]]:
         """All records in ``data``, whose length must be a multiple of the record size."""
         if len(data) % self.size_bytes:

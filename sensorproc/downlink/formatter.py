@@ -11,7 +11,8 @@ from typing import Any
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.packets import OVERHEAD_BYTES, build, capacity
 from sensorproc.downlink.priority import Queued, fit
-from sensorproc.downlink.records import RECORDS, SET
+from sensorproc.downlink.records import RECORDS, RELEASE_ID, SET
+from sensorproc.downlink.release_id import release_id
 
 LAST_SET_COPIES = 2
 URGENCY = {Apid.EVENT: 0, Apid.HEALTH: 0, Apid.DWELL: 0, Apid.TRACKLET: 1, Apid.DETECTION: 2, Apid.FRAME: 3}
@@ -50,7 +51,8 @@ class Formatter:
         budget_bytes : int, optional
             For this set, instead of the formatter's own.
         """
-        queue = [packet for apid in URGENCY for packet in self._queued(apid, records.get(int(apid), ()), tai_ns)]
+        marked = _marked(records, release_id(housekeeping["marking"], housekeeping["data_mode"]))
+        queue = [packet for apid in URGENCY for packet in self._queued(apid, marked.get(int(apid), ()), tai_ns)]
         n_closing = 1 + LAST_SET_COPIES * is_last
         reserved = (1 + n_closing) * (OVERHEAD_BYTES + SET.size_bytes)
         kept, n_dropped = fit(queue, self.budget_bytes_per_set if budget_bytes is None else budget_bytes, reserved)
@@ -107,3 +109,12 @@ class Formatter:
     @staticmethod
     def _totals(sent: dict[int, int]) -> dict[str, int]:
         return {f"total_{kind.name.lower()}": sent[int(kind.apid)] for kind in RECORDS.values()}
+
+
+def _marked(records: Mapping[int, Sequence[bytes]], number: int) -> dict[int, Sequence[bytes]]:
+    """The records, those that may be released with the number of the marking under which they were made."""
+    kinds = {apid: RECORDS[Apid(apid)] for apid in records}
+    return {
+        apid: [kinds[apid].stamped(r, RELEASE_ID, number) for r in some] if RELEASE_ID in kinds[apid].names else some
+        for apid, some in records.items()
+    }

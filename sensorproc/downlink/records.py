@@ -6,6 +6,7 @@ from sensorproc.downlink.fields import Field, RecordType
 BENDS = tuple(f"bend_{k:02d}" for k in range(16))  # fields of the camera's distortion
 PIXEL = 2.0**-18  # +-8192 px in steps of 4e-6 px
 TURN = 2.0**-32  # 0.30 mas
+RELEASE_ID = "release_id"  # of FRAME and DETECTION records: the formatter sets it, who knows the marking
 
 
 def _common() -> list[Field]:
@@ -14,6 +15,10 @@ def _common() -> list[Field]:
         Field("detector", "u1", None, "", "0-based detector number"),
         Field("t_mid_tai_ns", "u8", None, "ns", "mid-exposure, TAI since 1958-01-01"),
     ]
+
+
+def _release_id() -> Field:
+    return Field(RELEASE_ID, "u2", None, "", "of the set's marking and data mode: first bytes of SHA-256 over them")
 
 
 SET = RecordType(
@@ -137,6 +142,7 @@ FRAME = RecordType(
         Field("psf_fwhm_px", "u2", 2.0**-12, "px", "measured on stars, pixel included"),
         Field("trail_x_px", "i2", 2.0**-6, "px", "star trail during the exposure"),
         Field("trail_y_px", "i2", 2.0**-6, "px", "star trail during the exposure"),
+        _release_id(),
     ],
 )
 
@@ -165,6 +171,7 @@ DETECTION = RecordType(
         Field("mag", "i2", 0.001, "mag", "see flag NO_PHOTOMETRY"),
         Field("sigma_mag", "u2", 0.001, "mag", ""),
         Field("flags", "u2", None, "", "DetectionFlag bits"),
+        _release_id(),
     ],
 )
 

@@ -10,7 +10,7 @@ from sensorproc.errors import InputError, UsageError
 from sensorproc.ground import board, observations
 from sensorproc.ground.evidence import demand_evidence
 from sensorproc.ground.export import ds9, tables
-from sensorproc.ground.gate import gated
+from sensorproc.ground.gate import gated, is_time
 from sensorproc.ground.messages import MESSAGES, write_messages
 from sensorproc.ground.observations import Row
 from sensorproc.ground.reader import Downlink, Gaps, read
@@ -103,7 +103,7 @@ def gap_report(gaps: Gaps) -> str:
         Apid(apid).name: {
             "expected": gaps.expected[apid],
             "received": gaps.received[apid],
-            "missing_packets": gaps.missing[apid],
+            "missing_packets": [[counts.start, counts.stop - 1] for counts in gaps.missing[apid]],  # first and last
         }
         for apid in sorted(gaps.expected)
     }
@@ -126,7 +126,7 @@ def _write_regions(products: Path, detections: list[Row]) -> list[str]:
 
 
 def _write_wcs(products: Path, downlink: Downlink) -> list[str]:
-    solved = [r for r in downlink.records["FRAME"] if r["status"] & FrameStatus.HAS_SKY]
+    solved = [r for r in downlink.records["FRAME"] if r["status"] & FrameStatus.HAS_SKY and is_time(r["t_mid_tai_ns"])]
     if not solved:
         return []
     from sensorproc.ground.export import wcs  # astropy: only where there is something to write

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sensorproc.downlink.dictionary import DATA_MODES
 from sensorproc.downlink.records import NO_SET
+from sensorproc.downlink.release_id import release_id
 from sensorproc.errors import ReleaseError
 from sensorproc.ground.reader import Downlink, Record
 from sensorproc.ground.release import Marking, carried
@@ -22,17 +23,18 @@ UNSET, UNKNOWN = "UNSET", "UNKNOWN"
 
 @dataclass(frozen=True)
 class Cover:
-    """The frames that one SET record speaks for, and when the last of them was."""
+    """The frames that one SET record speaks for, when the last of them was, and what ties their records to its marking."""
 
-    detector: int
     first: int
     last: int
     t_last_tai_ns: int
+    release_id: int
 
-    def holds(self, detector: int, frame: int, t_mid_tai_ns: int) -> bool:
-        """Whether a frame of this time is one of them."""
-        before = self.t_last_tai_ns - t_mid_tai_ns
-        return detector == self.detector and self.first <= frame <= self.last and -SAME_TIME_NS <= before <= LONGEST_SET_NS
+    def holds(self, record: Record) -> bool:
+        """Whether a record is of one of these frames, and was made under the SET's marking."""
+        before = self.t_last_tai_ns - record["t_mid_tai_ns"]
+        is_its = self.first <= record["frame"] <= self.last and -SAME_TIME_NS <= before <= LONGEST_SET_NS
+        return is_its and record["release_id"] == self.release_id
 
 
 Covers = Callable[[Record], Cover | None]
@@ -64,8 +66,7 @@ def demand_evidence(downlink: Downlink, mark: Marking) -> Covers:
     covers = _covers(downlink)
 
     def of(record: Record) -> Cover | None:
-        place = record["detector"], record["frame"], record["t_mid_tai_ns"]
-        return next((cover for cover in covers.get(record["detector"], ()) if cover.holds(*place)), None)
+        return next((cover for cover in covers.get(record["detector"], ()) if cover.holds(record)), None)
 
     return of
 
@@ -89,5 +90,6 @@ def _covers(downlink: Downlink) -> dict[int, list[Cover]]:
         last = first + record["n_frames"] - 1
         t_last = times.get((record["detector"], last), t_set)
         if abs(t_last - t_set) <= SAME_TIME_NS:
-            found.setdefault(record["detector"], {})[Cover(record["detector"], first, last, t_set)] = None
+            cover = Cover(first, last, t_set, release_id(record["marking"], record["data_mode"]))
+            found.setdefault(record["detector"], {})[cover] = None
     return {detector: list(covers) for detector, covers in found.items()}

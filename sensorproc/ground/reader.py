@@ -4,6 +4,7 @@ Packets are found by resynchronisation: at every position the header must name a
 whole records, and the CRC over that length must be right. Otherwise one byte is skipped.
 """
 
+import itertools
 import struct
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,14 +32,14 @@ UNSEGMENTED = 0xC000
 
 @dataclass
 class Gaps:
-    """What did not arrive: per APID, absolute packet counts; bytes that belong to no packet; duplicates;
+    """What did not arrive: per APID, ranges of absolute packet counts; bytes that belong to no packet; duplicates;
     packets that repeat a count with other content (a second recording in the same stream), which are not used.
 
     ``is_exact``: the recording's last set was heard of, so nothing can be missing behind what is reported."""
 
     expected: dict[int, int] = field(default_factory=dict)
     received: dict[int, int] = field(default_factory=dict)
-    missing: dict[int, list[int]] = field(default_factory=dict)
+    missing: dict[int, list[range]] = field(default_factory=dict)
     n_bytes_skipped: int = 0
     n_duplicates: int = 0
     n_conflicts: int = 0
@@ -46,7 +47,7 @@ class Gaps:
 
     @property
     def n_missing(self) -> int:
-        return sum(len(counts) for counts in self.missing.values())
+        return sum(len(counts) for ranges in self.missing.values() for counts in ranges)
 
 
 @dataclass
@@ -128,4 +129,10 @@ def _report(gaps: Gaps, seen: dict[int, list[int]], sets: list[dict[str, Any]]) 
         arrived = set(counts)
         gaps.expected[apid] = total
         gaps.received[apid] = len(arrived)
-        gaps.missing[apid] = [count for count in range(total) if count not in arrived]
+        gaps.missing[apid] = _between(sorted(arrived), total)
+
+
+def _between(arrived: list[int], total: int) -> list[range]:
+    """The counts from 0 to ``total`` that are not among those that arrived: as many ranges as there are gaps, however long."""
+    ends = [-1, *arrived, total]
+    return [range(a + 1, b) for a, b in itertools.pairwise(ends) if b > a + 1]

@@ -8,7 +8,7 @@ column without another word.
 from collections.abc import Mapping, Sequence
 
 from sensorproc.downlink.fields import RecordType
-from sensorproc.downlink.records import ACK, BENDS, DETECTION, DWELL, EVENT, FRAME, HEALTH, SET, TRACKLET
+from sensorproc.downlink.records import ACK, BENDS, DETECTION, DWELL, EVENT, FRAME, HEALTH, RELEASE_ID, SET, TRACKLET
 
 WHEN = "time_utc"
 
@@ -34,7 +34,7 @@ COLUMNS = {
         DETECTION,
         first=("detector", "frame", WHEN),
         last=("phase_deg", "flags"),
-        becomes={"t_mid_tai_ns": (), "corr_xy": (), "ra_turn": ("ra_deg",), "dec_turn": ("dec_deg",)},
+        becomes={"t_mid_tai_ns": (), "corr_xy": (), "ra_turn": ("ra_deg",), "dec_turn": ("dec_deg",), RELEASE_ID: ()},
     ),
     "tracklets": derived(
         TRACKLET,
@@ -44,7 +44,7 @@ COLUMNS = {
     "frames": derived(
         FRAME,
         first=("detector", "frame", WHEN, "exposure_s", "status", "sky", "unsolved", "ra_deg", "dec_deg", "roll_deg"),
-        becomes=dict.fromkeys(("t_mid_tai_ns", "exposure_ns", *_CAMERA, *_OBSERVER), ())
+        becomes=dict.fromkeys(("t_mid_tai_ns", "exposure_ns", *_CAMERA, *_OBSERVER, RELEASE_ID), ())
         | {
             "sigma_turn_x_arcsec": ("sigma_arcsec", "sigma_turn_x_arcsec"),
             "sigma_scale": ("turn_arcsec_s", "ifov_arcsec"),

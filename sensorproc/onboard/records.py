@@ -10,7 +10,7 @@ import numpy as np
 
 from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.downlink.dictionary import ORIGINS, Apid, FrameStatus, Severity, reason_code
-from sensorproc.downlink.records import BENDS, FRAME, NO_SET, RECORDS, TRACKLET
+from sensorproc.downlink.records import BENDS, FRAME, NO_SET, RECORDS, RELEASE_ID, TRACKLET
 from sensorproc.events import Event
 from sensorproc.frames import Frame, Rejection
 from sensorproc.geometry import BEND_DEGREES, N_BEND, Camera, quaternion, to_binned_px
@@ -114,6 +114,8 @@ def in_detector_px(rows: Rows, binning: int) -> Rows:
 def _in_detector_px(apid: Apid, values: Values, n: int) -> Values:
     out = dict(values)
     for field in RECORDS[apid].fields:
+        if field.name == RELEASE_ID:
+            continue
         name, value = field.name, values[field.name]
         if name in BENDS:
             out[name] = value / n ** (BEND_DEGREES[BENDS.index(name)] - 1)
@@ -134,12 +136,20 @@ def _of_detector(rejection: Rejection, n: int) -> Rejection:
 
 def packed(rows: Rows, first_id: int) -> dict[int, list[bytes]]:
     """Records of a set by APID; its tracklets are counted from ``first_id``."""
-    return {apid: [RECORDS[Apid(apid)].pack(_numbered(values, first_id)) for values in of_kind] for apid, of_kind in rows.items()}
+    return {
+        apid: [RECORDS[Apid(apid)].pack(_unmarked(Apid(apid), _numbered(values, first_id))) for values in of_kind]
+        for apid, of_kind in rows.items()
+    }
 
 
 def _numbered(values: Values, first_id: int) -> Values:
     known = values.get("tracklet_id", NO_TRACKLET)
     return values if known == NO_TRACKLET else values | {"tracklet_id": known + first_id}
+
+
+def _unmarked(apid: Apid, values: Values) -> Values:
+    """With what the formatter sets."""
+    return values | {RELEASE_ID: 0} if RELEASE_ID in RECORDS[apid].names else values
 
 
 def moved(rows: Rows, d_frame: int, d_ns: int) -> Rows:
