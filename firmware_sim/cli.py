@@ -12,6 +12,7 @@ app = App(
     help="The simulated sky and payload processor.",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
 )
 VERBS = {
     "simulate": "Render a scenario: frames and their truth.",
@@ -27,8 +28,3 @@ for verb, text in VERBS.items():
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     return dispatch(app, "firmware-sim", sys.argv[1:] if argv is None else argv)
-
-
-def run() -> None:
-    """Entry point of the console script."""
-    sys.exit(main())

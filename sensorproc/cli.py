@@ -7,14 +7,16 @@ from cyclopts.exceptions import CycloptsError
 
 from sensorproc import __version__
 from sensorproc.errors import SensorprocError
+from sensorproc.verbs.start import INTERRUPTED
 
-USAGE, INPUT, INTERRUPTED = 2, 4, 75
+USAGE, INPUT = 2, 4
 
 app = App(
     name="sensorproc",
     help="Detections from space-surveillance frames, on board and in replay.",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
 )
 VERBS = {
     "process": "The onboard chain on recorded frames, then downlink and decode.",
@@ -76,5 +78,5 @@ def dispatch(app: App, name: str, tokens: list[str]) -> int:
 
 
 def run() -> None:
-    """Entry point of the console script."""
+    """The command with its exit code, as a script."""
     sys.exit(main())

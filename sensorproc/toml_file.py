@@ -25,7 +25,7 @@ def read_toml(path: Path | Traversable, shown: str | None = None) -> dict[str, A
         raise InputError(f"{shown or path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError([f"{shown or path}: not a UTF-8 text file"]) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not TOML, a number of thousands of digits, or nested without end
         raise ConfigError([f"{shown or path}: not valid TOML: {error}"]) from None
 
 

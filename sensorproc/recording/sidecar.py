@@ -1,7 +1,6 @@
 """What may lie beside the frames: ``meta.json``, a star table, a bad-pixel list. All optional, all CSV or JSON."""
 
 import csv
-import gzip
 import io
 import json
 from pathlib import Path
@@ -13,6 +12,7 @@ from sensorproc.errors import InputError
 from sensorproc.flags import PixelFlag
 from sensorproc.geometry import unit_from_radec
 from sensorproc.onboard.star_table import StarTable
+from sensorproc.recording.files import content
 from sensorproc.timescales import tai_ns_from_utc
 
 STAR_TABLES = ("catalog.csv", "catalog.csv.gz")
@@ -32,7 +32,7 @@ def meta(folder: Path) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(path.read_text("utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON ({error})") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: want a JSON object")
@@ -44,6 +44,8 @@ def meta(folder: Path) -> dict[str, Any]:
             tai_ns_from_utc(text)
         except InputError as error:
             raise InputError(f"{path}: times_utc: {error}") from None
+        if ":" not in text:
+            raise InputError(f"{path}: times_utc: {text!r} is a day without a clock")
     return values
 
 
@@ -94,13 +96,15 @@ def calibration(folder: Path, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
 
 def _records(path: Path) -> list[dict[str, str]]:
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        text = content(path).decode("utf-8")
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: unreadable ({error})") from None
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     delimiter = "," if lines and "," in lines[0] else " "
-    return list(csv.DictReader(io.StringIO("\n".join(lines)), delimiter=delimiter))
+    try:
+        return list(csv.DictReader(io.StringIO("\n".join(lines)), delimiter=delimiter))
+    except csv.Error as error:
+        raise InputError(f"{path}: not a table ({error})") from None
 
 
 def _columns(path: Path, wanted: tuple[str, ...]) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ def load_truth(path: Path, sequence: int | None = None) -> Truth:
             _ = float(target["snr"]), target["id"], list(target["flags"])
     except InputError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: not a truth file of a known form ({type(error).__name__}: {error})") from None
     if not truth.frames:
         raise InputError(f"{path}: truth of no frame")
@@ -58,7 +59,7 @@ def load_truth(path: Path, sequence: int | None = None) -> Truth:
 
 def _truth(path: Path, sequence: int | None) -> Truth:
     if path.is_dir():
-        return Truth([_satnet(_read(file)) for file in sorted(path.glob("*.json"))])
+        return Truth([_satnet(_read(file)) for file in sorted(path.glob("*.json"), key=_number_key)])
     values = _read(path)
     if isinstance(values, list):
         return Truth(_spotgeo(path, values, sequence))
@@ -88,14 +89,19 @@ def _facts(values: Row, frames: list[Row]) -> Row:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no readable truth ({error})") from None
+
+
+def _number_key(path: Path) -> list[tuple[int, str]]:
+    """f2.json before f10.json."""
+    return [(int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def _satnet(values: Row) -> list[Row]:
     """Targets of a SatNet annotation; its centres are fractions of the frame, x = x_center W - 0.5."""
     data = values["data"]
-    width, height = data["file"].get("width") or data["sensor"]["width"], data["sensor"]["height"]
+    width, height = data["file"].get("width") or data["sensor"]["width"], data["file"].get("height") or data["sensor"]["height"]
     targets = []
     for i, item in enumerate(data["objects"]):
         x0, x1 = (item[f"x_{end}"] * width - 0.5 for end in ("start", "end"))
