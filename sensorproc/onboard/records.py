@@ -12,6 +12,7 @@ from sensorproc.conventions import ARCSEC_PER_RAD, FWHM_PER_SIGMA
 from sensorproc.downlink.dictionary import ORIGINS, Apid, FrameStatus, Severity, reason_code
 from sensorproc.downlink.records import BENDS, FRAME, NO_SET, RECORDS, RELEASE_ID, TRACKLET
 from sensorproc.events import Event
+from sensorproc.flags import DetectionFlag
 from sensorproc.frames import Frame, Rejection
 from sensorproc.geometry import BEND_DEGREES, N_BEND, Camera, quaternion, to_binned_px
 from sensorproc.onboard.products import FrameFacts, Measurement, Processed, Residual, Tracklet
@@ -310,7 +311,7 @@ def tracklet_values(t: Tracklet, tracklet_id: int, object_id: int) -> Values:
         "epoch_frame": t.epoch_frame,
         "first_frame": t.members[0].frame_index,
         "last_frame": t.members[-1].frame_index,
-        "n_frames": len(t.members),
+        "n_frames": sum(not m.flags & DetectionFlag.NOT_SEEN for m in t.members),
         "x_px": t.x_px,
         "y_px": t.y_px,
         "vx_px_frame": t.vx_px_frame,

@@ -1,6 +1,8 @@
 """What became of every target in every frame set: one row each, with its SNR over the set and its errors."""
 
+import itertools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -118,9 +120,25 @@ def _rate(seen: list[tuple[int, Row]]) -> float:
 
 
 def spans(housekeeping: list[Row], n_frames: int) -> list[tuple[int, int]]:
-    """(first frame, number of frames) of every set: up to the next set's first, for unreadable frames count too."""
-    firsts = sorted(row["first_frame"] for row in housekeeping if row["first_frame"] < n_frames)
-    return [(first, stop - first) for first, stop in zip(firsts, [*firsts, n_frames][1:], strict=True)] if firsts else []
+    """(first frame, number of frames) of every set: up to the next set's first, for unreadable frames count too.
+
+    Where frames of half a set and more lie in none, sets have been lost: they are as large as the largest that is there, and
+    what was to be found in them was not.
+    """
+    known = {row["first_frame"]: row.get("n_frames", 0) for row in housekeeping if row["first_frame"] < n_frames}
+    usual = max(known.values(), default=0) or n_frames
+    ends = [*sorted(known), n_frames]
+    found = list(_lost(0, ends[0], usual)) if 2 * ends[0] >= usual else []
+    for first, stop in itertools.pairwise(ends):
+        n = known[first] or stop - first
+        is_lost = 2 * (stop - first - n) >= usual
+        found += [(first, n), *_lost(first + n, stop, usual)] if is_lost else [(first, stop - first)]
+    return found
+
+
+def _lost(first: int, stop: int, usual: int) -> Iterator[tuple[int, int]]:
+    """Sets of frames that lie in none."""
+    return ((k, min(usual, stop - k)) for k in range(first, stop, usual))
 
 
 def n_found(rows: list[Row], at_least_snr: float) -> tuple[int, int]:

@@ -62,3 +62,23 @@ def test_a_target_is_judged_where_it_is_clear_of_the_edge():
     assert (edge_only["n_held"], edge_only["is_found"]) == (0, False)
     assert n_found([whole, edge_only], 9.0) == (1, 2)
     assert spans([{"first_frame": 5}, {"first_frame": 0}], 12) == [(0, 5), (5, 7)]
+
+
+@pytest.mark.parametrize(
+    ("there", "n_frames", "want"),
+    [
+        ([0, 8, 16, 24], 32, [0, 8, 16, 24]),
+        ([0, 8, 16], 32, [0, 8, 16, 24]),
+        ([0, 8, 24], 32, [0, 8, 16, 24]),
+        ([8, 16, 24], 32, [0, 8, 16, 24]),
+        ([16], 32, [0, 8, 16, 24]),
+        ([], 32, [0]),
+        ([0, 8, 16, 24], 34, [0, 8, 16, 24]),
+        ([2, 10, 18], 26, [2, 10, 18]),
+    ],
+)
+def test_a_set_that_is_lost_is_demanded(there, n_frames, want):
+    """A flight that loses a set must not score better: its targets count as not found."""
+    found = spans([{"first_frame": first, "n_frames": 8} for first in there], n_frames)
+    assert [first for first, _ in found] == want
+    assert sum(n for _, n in found) == n_frames - found[0][0]
