@@ -24,11 +24,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from sensorproc.conventions import FWHM_PER_SIGMA
+from sensorproc.conventions import FWHM_PER_SIGMA, MOST_PX_A_SIDE
 from sensorproc.errors import ConfigError
 from sensorproc.toml_file import read_named
 
-STRICT = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -36,6 +36,7 @@ SMALLEST_MESH_PX = 8  # Of so many pixels a side a median still tells the sky.
 SHORTEST_STREAK_PX = 8  # Shorter ones are points to all that looks for them.
 NARROWEST_PX = 0.8  # Light of a point, full width at half maximum, that templates can hold.
 Count = Annotated[int, Field(ge=1)]
+Side = Annotated[int, Field(ge=1, le=MOST_PX_A_SIDE)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -44,7 +45,7 @@ class Sensor:
 
     name: str = "unnamed"
     n_detectors: Annotated[int, Field(ge=1, le=16)] = 1
-    shape_px: tuple[Count, Count] | None = None  # (ny, nx) of one detector
+    shape_px: tuple[Side, Side] | None = None  # (ny, nx) of one detector
     cadence_s: Positive | None = None
     exposure_s: Positive | None = None
     gain_e_per_dn: Positive | None = None
@@ -52,7 +53,7 @@ class Sensor:
     bias_dn: NotNegative | None = None
     full_well_e: Positive | None = None
     ifov_arcsec: Positive | None = None
-    zeropoint_mag: float | None = None  # magnitude that gives 1 e-/s
+    zeropoint_mag: Annotated[float, Field(ge=-10, le=32)] | None = None  # magnitude that gives 1 e-/s
     psf_fwhm_px: Annotated[float, Field(ge=NARROWEST_PX, le=20)] | None = None
     binning: Annotated[int, Field(ge=1, le=4)] = 1  # n x n pixels are summed, recorded ones as they are read
 
@@ -152,7 +153,7 @@ class Search:
 
     false_alarms_per_set: Fraction = 0.01  # expected, all centres together
     box_px_frame: Annotated[float, Field(gt=0, le=16)] = 8.0  # both axes, around each centre
-    max_smear_px: Annotated[float, Field(gt=0, le=12)] = 4.0  # velocity step times span of the set
+    max_smear_px: Annotated[float, Field(ge=0.1, le=12)] = 4.0  # velocity step times span of the set
     clip_snr: Positive = 7.5  # of the filtered images that are summed
     grid_margin: NotNegative = 1.0  # grid sums are walked uphill from the lowest candidate's SNR minus this
     margin_snr: NotNegative = 0.0  # above the threshold that the expected false alarms ask for

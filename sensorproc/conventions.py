@@ -36,6 +36,7 @@ FWHM_TO_SIGMA = 0.42466  # rounded, and kept so: products hold its bits
 ARCSEC_PER_RAD = math.degrees(1.0) * 3600.0
 FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 FITS_ORIGIN = 1  # FITS pixel coordinate of the centre of the first pixel
+MOST_PX_A_SIDE = 8191  # of a detector: places beyond it do not fit the packets
 EARTH_RATE_RAD_S = 7.292115e-5  # inertial rotation rate of the Earth, IERS 2010 table 1.2
 SPEED_OF_LIGHT_KM_S = 299792.458
 SUN_COLOUR = 0.82  # BP-RP of the Sun [mag] (Casagrande & VandenBerg 2018)

@@ -1,5 +1,7 @@
 """Configuration: presets, all mistakes at once, digests."""
 
+import math
+
 import pytest
 
 from sensorproc import config
@@ -64,3 +66,25 @@ def test_summed_pixels_leave_lengths_of_the_sky_what_they_are():
     assert seen.streaks.min_length_px == given.streaks.min_length_px // 2
     assert 1.2 < seen.sensor.psf_fwhm_px < 2.4
     assert config.Config().as_read_out() == config.Config()
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        *(("sensor", key, v) for key in ("zeropoint_mag", "gain_e_per_dn", "bias_dn") for v in (math.nan, math.inf, -math.inf)),
+        *(("search", key, v) for key in ("box_px_frame", "max_smear_px", "false_alarms_per_set") for v in (math.nan, math.inf)),
+        ("search", "max_smear_px", 0.001), ("sensor", "shape_px", (9000, 64)), ("sensor", "shape_px", (64, 8192)),
+        ("sensor", "zeropoint_mag", 1e30), ("sensor", "zeropoint_mag", -40.0),
+    ],
+)  # fmt: skip
+def test_what_no_product_could_hold_is_refused_before_the_run(section, key, value):
+    with pytest.raises(ConfigError, match=key):
+        config.parse({section: {key: value}})
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100000, "[sensor]\nn_detectors = " + "9" * 5000, "a = 1\n" * 2, "\0", "[a"])
+def test_a_hostile_file_is_one_line(tmp_path, text):
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"a\.toml") as caught:
+        config.load(tmp_path / "a.toml")
+    assert len(str(caught.value).splitlines()) == 1

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sensorproc.conventions import MOST_PX_A_SIDE
 from sensorproc.errors import InputError
 from sensorproc.recording import files, fits, images, ser, sidecar
 from sensorproc.recording.entry import Entry, Problem, Recording
@@ -14,7 +15,6 @@ from sensorproc.recording.stamps import finer
 FITS_MAGIC = b"SIMPLE  ="
 SUFFIXES = (".fits", ".fit", ".fts", ".fz", ".ser", ".png", ".tif", ".tiff")
 PACKED_SUFFIXES = (".gz", ".bz2")
-MOST_PX_A_SIDE = 8191  # places beyond it do not fit the packets
 
 
 def open_recording(path: str | Path) -> Recording:
