@@ -28,7 +28,7 @@ from sensorproc.conventions import FWHM_PER_SIGMA, MOST_PX_A_SIDE
 from sensorproc.errors import ConfigError
 from sensorproc.toml_file import read_named
 
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False)
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -39,7 +39,7 @@ Count = Annotated[int, Field(ge=1)]
 Side = Annotated[int, Field(ge=1, le=MOST_PX_A_SIDE)]
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Sensor:
     """Facts about the payload. None means: take it from the recording, else estimate it or say it is missing."""
 
@@ -58,7 +58,7 @@ class Sensor:
     binning: Annotated[int, Field(ge=1, le=4)] = 1  # n x n pixels are summed, recorded ones as they are read
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class FrameSet:
     """How a recording is cut into sets."""
 
@@ -67,7 +67,7 @@ class FrameSet:
     max_size_difference: Annotated[float, Field(ge=0, le=0.2)] = 0.02  # smaller frames are padded with NO_DATA
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Calibrate:
     """Counts to electrons."""
 
@@ -76,7 +76,7 @@ class Calibrate:
     max_covered_fraction: Annotated[float, Field(ge=0, le=0.4)] = 0.08  # of a side, that a cover no header speaks of may hide
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Flatten:
     """Background and noise maps."""
 
@@ -87,7 +87,7 @@ class Flatten:
     dark_error: NotNegative = 0.03  # relative, of a calibrated dark signal, taken as noise
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Register:
     """Stars and the transformation between frames."""
 
@@ -102,7 +102,7 @@ class Register:
     max_slew_px: Positive = 60.0  # star trail of one exposure by the recorded attitude; longer is a slew, not an observation
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Solve:
     """Plate solution: the header's pointing refined on stars, or the pointing found from them alone."""
 
@@ -117,7 +117,7 @@ class Solve:
     min_matched: Annotated[int, Field(ge=4)] = 6
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Stars:
     """Removal of everything that stands still among the stars."""
 
@@ -129,7 +129,7 @@ class Stars:
     saturated_reach_px: Annotated[int, Field(ge=0, le=200)] = 10  # around a saturated pixel, to which its charge may run
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class CosmicRays:
     """Rejection of pixels that are sharper than light."""
 
@@ -137,7 +137,7 @@ class CosmicRays:
     sharpness_margin: Annotated[float, Field(gt=0, lt=1)] = 0.45  # of the PSF's own neighbour ratio
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Movers:
     """Objects of a stare so slow that they look like stars, told by the motion of their centroids."""
 
@@ -147,7 +147,7 @@ class Movers:
     floor_px: Positive = 0.15  # per-frame centroid error that registration and blends cause, where too few stars tell
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Search:
     """Velocity shift-and-add."""
 
@@ -168,7 +168,7 @@ class Search:
     max_speed_px_frame: Positive = 80.0
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Patches:
     """Objects that are wider than points or saturated, found as patches of bright pixels."""
 
@@ -176,7 +176,7 @@ class Patches:
     max_per_frame: Count = 40  # the largest are kept
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Streaks:
     """Streaks in single frames."""
 
@@ -189,7 +189,7 @@ class Streaks:
     max_per_frame: Count = 12  # of streaks reported
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Accept:
     """The tests that a fitted candidate must pass to be a track."""
 
@@ -205,7 +205,7 @@ class Accept:
     duplicate_px: Positive = 3.0  # rms distance of two tracks that are one object's
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Measure:
     """Measurement of what was found."""
 
@@ -213,7 +213,7 @@ class Measure:
     extended_ratio: Annotated[float, Field(gt=1)] = 1.5  # of PSF widths: EXTENDED where the wider one fits better
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Downlink:
     """Packets."""
 
@@ -221,7 +221,7 @@ class Downlink:
     budget_bytes_per_set: Annotated[int, Field(ge=0)] = 0  # 0: unlimited
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Release:
     """Markings. They have no default: without them no observation message is written."""
 
@@ -231,14 +231,14 @@ class Release:
     originator: str = "SENSORPROC"
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Compute:
     """How the machine is used; results do not depend on it."""
 
     n_threads: Annotated[int, Field(ge=1, le=64)] = 2  # that share the work of one process
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Config:
     """The whole configuration; :func:`load` reads one."""
 
