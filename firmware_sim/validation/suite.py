@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass as checked
 
 from firmware_sim.scenarios.scenario import Scenario, load
 from firmware_sim.validation.digest import files_digest
-from sensorproc.config import STRICT, describe
+from sensorproc.config import CHECKED, describe
 from sensorproc.errors import ConfigError
 from sensorproc.scoring.verdict.gates import Gate, parse_gates
 from sensorproc.toml_file import read_named
@@ -26,7 +26,7 @@ FIELDS = 24  # starting times of successive seeds: other stars for a camera held
 FIELD_MINUTES = 7.0  # from one to the next: the orbit turns 1.75 deg
 
 
-@checked(frozen=True, config=STRICT)
+@checked(frozen=True, config=CHECKED)
 class Case:
     """One scenario with ``n_seeds`` skies; ``over`` replaces values of its file. Loss is counted from the search limit, or
     from that of a search which must learn the detector's pattern from the very set (``own_pattern``)."""
@@ -39,7 +39,7 @@ class Case:
     own_pattern: bool = False
 
 
-@checked(frozen=True, config=STRICT)
+@checked(frozen=True, config=CHECKED)
 class _Zoo:
     """Instruments of the zoo, each a case, from number ``first`` on."""
 
@@ -52,7 +52,7 @@ class _Zoo:
         return [Case(name, name, self.n_seeds, own_pattern=True) for name in names]
 
 
-@checked(frozen=True, config=STRICT)
+@checked(frozen=True, config=CHECKED)
 class _File:
     """A suite of its own cases and gates, of a ``zoo``, or ``like`` a shipped one with so many ``times`` its skies."""
 

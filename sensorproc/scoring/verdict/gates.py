@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from sensorproc.config import STRICT, describe
+from sensorproc.config import CHECKED, describe
 from sensorproc.errors import ConfigError
 from sensorproc.scoring.figures.intervals import CONFIDENCE, Estimate
 from sensorproc.scoring.figures.metrics import METRICS, OF_BOTH, OF_SETS, OF_TARGETS, estimate, select
@@ -15,7 +15,7 @@ from sensorproc.scoring.truth import Row
 from sensorproc.toml_file import read_toml
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Gate:
     """A figure that must lie between two values. ``where`` selects targets, or the sets of a figure of sets."""
 
@@ -30,14 +30,14 @@ class Gate:
         return f"{self.metric}[{condition(self.where)}]" if self.where else self.metric
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Gates:
     """A file of gates."""
 
     gate: Annotated[list[Gate], Field(min_length=1)]
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=CHECKED)
 class Verdict:
     """A gate judged."""
 
