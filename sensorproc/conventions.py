@@ -38,5 +38,6 @@ FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
 FITS_ORIGIN = 1  # FITS pixel coordinate of the centre of the first pixel
 MOST_PX_A_SIDE = 8191  # of a detector: places beyond it do not fit the packets
 EARTH_RATE_RAD_S = 7.292115e-5  # inertial rotation rate of the Earth, IERS 2010 table 1.2
+OBSERVER_KM = (6000.0, 2e6)  # from the Earth's centre, of an observer around it
 SPEED_OF_LIGHT_KM_S = 299792.458
 SUN_COLOUR = 0.82  # BP-RP of the Sun [mag] (Casagrande & VandenBerg 2018)

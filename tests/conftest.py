@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,10 @@ from firmware_sim.scene.render import Renderer  # noqa: E402
 from firmware_sim.scene.settings.scene import Sensor  # noqa: E402
 from sensorproc.catalog.stars import shipped  # noqa: E402
 from sensorproc.cli import main  # noqa: E402
+from sensorproc.frames import ObserverState  # noqa: E402
+from sensorproc.geometry import pointed  # noqa: E402
+from sensorproc.recording import open_recording  # noqa: E402
+from sensorproc.recording.writer import write_frame  # noqa: E402
 from tests.skies import cases  # noqa: E402
 
 
@@ -40,6 +45,20 @@ def runs(recordings, tmp_path_factory):
         arguments = ["process", str(recordings / name), "-o", str(folder / name), "--marking", "U", "--data-mode", "SIMULATED"]
         assert main(arguments) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def pointed_run(recordings, tmp_path_factory):
+    """The sidereal case with a pointing in its headers, so that messages can be written."""
+    folder = tmp_path_factory.mktemp("pointed")
+    camera = pointed(111.5, 95.5, 6.0, 40.0, 10.0, 30.0)
+    observer = ObserverState((42164.0, 0.0, 0.0), (0.0, 3.0747, 0.0))
+    for entry in open_recording(recordings / "SIDEREAL").entries:
+        path = folder / entry.source.split("[")[0]
+        write_frame(path, replace(entry.frame(0), camera=camera, observer=observer))
+    out = folder / "out"
+    assert main(["process", str(folder), "-o", str(out), "--marking", "U", "--data-mode", "TEST"]) == 0
+    return out
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 from typing import get_origin, get_type_hints
 
 import ccsds_ndm
@@ -18,8 +17,7 @@ from unifieddatalibrary.types.observations.eo_observation_create_params import E
 
 from sensorproc.cli import main
 from sensorproc.errors import ReleaseError
-from sensorproc.frames import ObserverState
-from sensorproc.geometry import N_BEND, Camera, aberrate, as_rows, dcm_from_pointing, pointed, radec_from_unit
+from sensorproc.geometry import N_BEND, Camera, aberrate, as_rows, dcm_from_pointing, radec_from_unit
 from sensorproc.ground import release
 from sensorproc.ground.decode import write_products
 from sensorproc.ground.export.wcs import header
@@ -28,25 +26,9 @@ from sensorproc.ground.sun import phase_angle_deg, sun_direction
 from sensorproc.ground.table_reader import read_table
 from sensorproc.onboard.records import camera_values
 from sensorproc.onboard.sky.earth_velocity import earth_velocity_km_s
-from sensorproc.recording import open_recording
-from sensorproc.recording.writer import write_frame
 from sensorproc.timescales import tai_ns_from_utc
 
 MARK = Marking("U", "TEST", "SENSOR-1", "TEAM")
-
-
-@pytest.fixture(scope="module")
-def pointed_run(recordings, tmp_path_factory):
-    """The sidereal case with a pointing in its headers, so that messages can be written."""
-    folder = tmp_path_factory.mktemp("pointed")
-    camera = pointed(111.5, 95.5, 6.0, 40.0, 10.0, 30.0)
-    observer = ObserverState((42164.0, 0.0, 0.0), (0.0, 3.0747, 0.0))
-    for entry in open_recording(recordings / "SIDEREAL").entries:
-        path = folder / entry.source.split("[")[0]
-        write_frame(path, replace(entry.frame(0), camera=camera, observer=observer))
-    out = folder / "out"
-    assert main(["process", str(folder), "-o", str(out), "--marking", "U", "--data-mode", "TEST"]) == 0
-    return out
 
 
 def test_tables_are_valid_ecsv(runs):

@@ -5,6 +5,8 @@ A frame whose SET is lost is released under nothing: absence of evidence permits
 may get one on the ground, but never as REAL.
 """
 
+import itertools
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -64,9 +66,17 @@ def demand_evidence(downlink: Downlink, mark: Marking) -> Covers:
         if any(a != b and a not in unsaid for a, b in zip(said, asked, strict=True)):
             raise ReleaseError(_contradiction(said, mark))
     covers = _covers(downlink)
+    reached = {detector: list(itertools.accumulate((c.last for c in some), max)) for detector, some in covers.items()}
 
     def of(record: Record) -> Cover | None:
-        return next((cover for cover in covers.get(record["detector"], ()) if cover.holds(record)), None)
+        some, frame = covers.get(record["detector"], []), record["frame"]
+        # back from the last one that begins before the frame, as long as one of those before reaches it: a day has thousands
+        for k in range(bisect_right(some, frame, key=lambda cover: cover.first) - 1, -1, -1):
+            if reached[record["detector"]][k] < frame:
+                return None
+            if some[k].holds(record):
+                return some[k]
+        return None
 
     return of
 
@@ -80,7 +90,8 @@ def _contradiction(said: tuple[str, str], mark: Marking) -> str:
 
 
 def _covers(downlink: Downlink) -> dict[int, list[Cover]]:
-    """Covers by detector. One whose last frame arrived with another time than the SET's is of another recording."""
+    """Covers by detector, in order of their first frames. One whose last frame arrived with another time than the SET's is of
+    another recording."""
     times = {(r["detector"], r["frame"]): r["t_mid_tai_ns"] for r in downlink.records["FRAME"]}
     found: dict[int, dict[Cover, None]] = {}
     for record in downlink.records["SET"]:
@@ -92,4 +103,4 @@ def _covers(downlink: Downlink) -> dict[int, list[Cover]]:
         if abs(t_last - t_set) <= SAME_TIME_NS:
             cover = Cover(first, last, t_set, release_id(record["marking"], record["data_mode"]))
             found.setdefault(record["detector"], {})[cover] = None
-    return {detector: list(covers) for detector, covers in found.items()}
+    return {detector: sorted(covers, key=lambda cover: cover.first) for detector, covers in found.items()}

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from sensorproc.conventions import OBSERVER_KM
 from sensorproc.downlink.dictionary import FrameStatus
 from sensorproc.downlink.records import BENDS, RECORDS
 from sensorproc.flags import DetectionFlag
@@ -19,7 +20,6 @@ TIMES = ("t_mid_tai_ns", "t_tai_ns", "t_start_tai_ns")
 CAMERA = (*(f"q_{a}" for a in "wxyz"), "ifov_rad", "x0_px", "y0_px", *BENDS, *(f"sigma_turn_{a}_arcsec" for a in "xyz"))
 OBSERVER = (*(f"pos_{a}_km" for a in "xyz"), *(f"vel_{a}_km_s" for a in "xyz"))
 LARGEST_IFOV_RAD = 0.1
-OBSERVER_KM = (6000.0, 2e6)
 LARGEST_PLACE_PX = 8191.99  # what does not fit the packets' pixels stands at their end
 LARGEST_SIGMA_PX = 1e4
 DIMMEST_MAG, LARGEST_SIGMA_MAG = 32.7, 65.5  # ends of the packets' magnitudes

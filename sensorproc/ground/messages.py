@@ -37,9 +37,6 @@ def write_messages(
     products: Path, downlink: Downlink, mark: Marking, covers: Covers, formats: tuple[str, ...]
 ) -> tuple[list[str], list[str]]:
     """Write the messages that are asked for; which were written, and what to say of what was left out."""
-    asked = [name for name in MESSAGES if name in formats]
-    if not asked:
-        return [], []
     frames = {(r["detector"], r["frame"]): r for r in downlink.records["FRAME"]}
     found, notes = _observations(downlink, frames, covers)
     if not found:

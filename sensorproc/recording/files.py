@@ -28,17 +28,20 @@ def number_key(name: str) -> tuple[Any, ...]:
 
 def is_packed(path: Path) -> bool:
     """Whether a file is packed as a whole (gzip, bzip2)."""
-    with path.open("rb") as file:
-        start = file.read(3)
-    return any(start.startswith(magic) for magic, _ in PACKED)
+    return _unpacker(path) is not None
 
 
 def unpacked(path: Path) -> IO[bytes]:
     """A file to read, unpacked on the way if it is packed."""
+    opener = _unpacker(path)
+    return opener(path, "rb") if opener else path.open("rb")
+
+
+def _unpacker(path: Path) -> Any:
+    """What opens a packed file, None where it is not packed."""
     with path.open("rb") as file:
         start = file.read(3)
-    opener: Any = next((opener for magic, opener in PACKED if start.startswith(magic)), None)
-    return opener(path, "rb") if opener else path.open("rb")
+    return next((opener for magic, opener in PACKED if start.startswith(magic)), None)
 
 
 def head(path: Path) -> bytes:

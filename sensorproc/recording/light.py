@@ -24,8 +24,8 @@ COLOUR_AXES = ("RGB", "COLOR", "COLOUR", "CHANNEL", "BAND")
 
 @dataclass(frozen=True)
 class Light:
-    """One array that is a frame: its HDU, the plane of a cube (None: it has no third axis; ``planes`` are summed where they are
-    colours), the HDUs of its masks."""
+    """One array that is a frame: its HDU, the plane of a cube that is time, how many ``colours`` are added (0: it has none), the
+    HDUs of its masks."""
 
     hdu: int
     shape: tuple[int, int]

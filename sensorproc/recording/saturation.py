@@ -2,10 +2,8 @@
 
 import numpy as np
 
-PILE_PX, PILE_RATIO = (
-    5,
-    2.0,
-)  # So many pixels at one highest number, so many times those just below it, are a converter's ceiling.
+PILE_PX = 5  # So many pixels at one highest number,
+PILE_RATIO = 2.0  # so many times those just below it, are a converter's ceiling.
 JUST_BELOW = 0.02  # Part of the range that is just below.
 MOST_SATURATED = 0.1  # More of a frame at one number is no saturation.
 

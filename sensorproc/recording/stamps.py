@@ -42,16 +42,15 @@ def _of_detector(entries: Sequence[Entry]) -> tuple[list[int], float] | None:
     if cadence_s == round(cadence_s):
         return None  # steps of whole seconds tell nothing of the part
     seconds = (starts - starts[0]) / NS_PER_S
-    k = (
-        np.arange(len(entries))
-        if _fits(seconds, np.arange(len(entries)), cadence_s)
-        else np.round(seconds / cadence_s).astype(int)
-    )
+    k = np.arange(len(entries))
+    if not _fits(seconds, k, cadence_s):  # some are missing
+        k = np.round(seconds / cadence_s).astype(int)
     if not _fits(seconds, k, cadence_s) or (np.diff(k) < 1).any():
         return None
     low, high = (seconds - k * cadence_s).max(), (seconds - k * cadence_s).min() + 1.0
     first = 0.5 * (low + high)
-    times = [int(starts[0]) + round((first + n * cadence_s + 0.5 * entries[0].exposure_s) * NS_PER_S) for n in k.tolist()]
+    steps = (first + k * cadence_s).tolist()
+    times = [int(starts[0]) + round((step + 0.5 * e.exposure_s) * NS_PER_S) for step, e in zip(steps, entries, strict=True)]
     return times, 0.5 * float(high - low)
 
 

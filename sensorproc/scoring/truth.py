@@ -2,13 +2,13 @@
 
 import json
 import math
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sensorproc.errors import InputError
+from sensorproc.recording.files import number_key
 
 Row = dict[str, Any]
 FACTS = ("exposure_s", "cadence_s", "hits_per_frame", "stars_per_mpix", "seed")
@@ -59,7 +59,7 @@ def load_truth(path: Path, sequence: int | None = None) -> Truth:
 
 def _truth(path: Path, sequence: int | None) -> Truth:
     if path.is_dir():
-        return Truth([_satnet(_read(file)) for file in sorted(path.glob("*.json"), key=_number_key)])
+        return Truth([_satnet(_read(file)) for file in sorted(path.glob("*.json"), key=lambda file: number_key(file.name))])
     values = _read(path)
     if isinstance(values, list):
         return Truth(_spotgeo(path, values, sequence))
@@ -91,11 +91,6 @@ def _read(path: Path) -> Any:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no readable truth ({error})") from None
-
-
-def _number_key(path: Path) -> list[tuple[int, str]]:
-    """f2.json before f10.json."""
-    return [(int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def _satnet(values: Row) -> list[Row]:

@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,14 +14,10 @@ from sensorproc.downlink.packets import CRC_BYTES, OVERHEAD_BYTES, apid_of, buil
 from sensorproc.downlink.records import RECORDS
 from sensorproc.errors import InputError
 from sensorproc.flags import DetectionFlag
-from sensorproc.frames import ObserverState
-from sensorproc.geometry import pointed
 from sensorproc.ground.decode import write_products
 from sensorproc.ground.reader import packet_size, read
 from sensorproc.ground.release import Marking
 from sensorproc.ground.table_reader import read_table
-from sensorproc.recording import open_recording
-from sensorproc.recording.writer import write_frame
 
 MARK = Marking("U", "TEST", "SENSOR-1", "TEAM")
 NUMBERS = {
@@ -38,15 +33,9 @@ EXTREMES = [
 
 
 @pytest.fixture(scope="module")
-def downlink(recordings, tmp_path_factory):
-    """Packets of a set that is placed on the sky, with an observer: all messages can be written."""
-    folder = tmp_path_factory.mktemp("gate")
-    camera = pointed(111.5, 95.5, 6.0, 40.0, 10.0, 30.0)
-    observer = ObserverState((42164.0, 0.0, 0.0), (0.0, 3.0747, 0.0))
-    for entry in open_recording(recordings / "SIDEREAL").entries:
-        write_frame(folder / entry.source.split("[")[0], replace(entry.frame(0), camera=camera, observer=observer))
-    assert main(["process", str(folder), "-o", str(folder / "out"), "--marking", "U", "--data-mode", "TEST"]) == 0
-    data, at, parts = (folder / "out" / "downlink.bin").read_bytes(), 0, []
+def downlink(pointed_run):
+    """Packets of a set that is placed on the sky, with an observer: all messages can be written; and an event."""
+    data, at, parts = (pointed_run / "downlink.bin").read_bytes(), 0, []
     while at < len(data):
         size = packet_size(data, at)
         parts.append(data[at : at + size])

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from sensorproc.conventions import ARCSEC_PER_RAD
+
 SECONDS = {
     "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3,
     "milliseconds": 1e-3, "us": 1e-6, "usec": 1e-6, "microsecond": 1e-6, "microseconds": 1e-6, "ns": 1e-9, "min": 60.0,
@@ -17,8 +19,8 @@ SECONDS = {
 }  # fmt: skip
 ARCSECONDS = {
     '"': 1.0, "arcsec": 1.0, "arcsecs": 1.0, "arcsecond": 1.0, "arcseconds": 1.0, "asec": 1.0, "mas": 1e-3, "arcmin": 60.0,
-    "'": 60.0, "deg": 3600.0, "degree": 3600.0, "degrees": 3600.0, "rad": 206264.80624709636, "urad": 0.20626480624709636,
-    "mrad": 206.26480624709636,
+    "'": 60.0, "deg": 3600.0, "degree": 3600.0, "degrees": 3600.0, "rad": ARCSEC_PER_RAD, "urad": 1e-6 * ARCSEC_PER_RAD,
+    "mrad": 1e-3 * ARCSEC_PER_RAD,
 }  # fmt: skip
 MILLIMETRES = {"mm": 1.0, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "cm": 10.0, "m": 1e3}
 NO_UNITS: Mapping[str, float] = MappingProxyType({})

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sensorproc.conventions import ARCSEC_PER_RAD
 from sensorproc.frames import SensorFacts
 from sensorproc.recording.header.cards import ARCSECONDS, MILLIMETRES, Card, Cards
 from sensorproc.recording.header.found import Found, Said
@@ -27,7 +28,6 @@ HIGHEST_GAIN = 50.0  # e-/DN: what is more and does not say that it is a gain is
 ELECTRONS_PER_DN = re.compile(r"(photo)?e(-|lectrons?)?\s*(/|per)\s*(adu|dn|counts?|digital number)s?", re.IGNORECASE)
 DN_PER_ELECTRON = re.compile(r"(adu|dn|counts?)s?\s*(/|per)\s*(photo)?e(-|lectrons?)?", re.IGNORECASE)
 SAME = 0.05  # Facts that differ by no more agree.
-ARCSEC_PER_RAD_MM = 206264.80624709636
 LARGEST_IFOV_ARCSEC = 36000.0
 MEANINGS = {
     "gain_e_per_dn": "gain (taken as 1 e-/DN, fluxes are in DN)",
@@ -125,4 +125,4 @@ def _scale(cards: Cards) -> Found[float] | None:
     binning = cards.number("XBINNING") or 1.0
     if size[0].key in UNBINNED_UM and binning > 1.0:  # XPIXSZ is of the pixels as they are read out
         pixel_mm, source = pixel_mm * binning, f"{source}, XBINNING = {binning:g}"
-    return Found(ARCSEC_PER_RAD_MM * pixel_mm / focal[1], source)
+    return Found(ARCSEC_PER_RAD * pixel_mm / focal[1], source)

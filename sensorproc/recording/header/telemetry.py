@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
+from sensorproc.conventions import OBSERVER_KM
 from sensorproc.frames import AttitudeSample, ObserverState
 from sensorproc.recording.header.cards import Cards
 from sensorproc.recording.header.found import Found
 
-SANE_RADIUS_KM = (6000.0, 2e6)  # of an observer around the Earth
 SANE_SPEED_KM_S = 20.0
 STATES = (
     (("SAT_X", "SAT_Y", "SAT_Z"), ("SAT_VX", "SAT_VY", "SAT_VZ")),
@@ -25,7 +25,7 @@ def observer(cards: Cards) -> Found[ObserverState] | None:
         if all(value is not None for value in values):
             p, v = np.array(values[:3], float), np.array(values[3:], float)
             radius, speed = float(np.hypot.reduce(p)), float(np.hypot.reduce(v))
-            if SANE_RADIUS_KM[0] < radius < SANE_RADIUS_KM[1] and speed <= SANE_SPEED_KM_S:
+            if OBSERVER_KM[0] < radius < OBSERVER_KM[1] and speed <= SANE_SPEED_KM_S:
                 return Found(ObserverState(tuple(p.tolist()), tuple(v.tolist())), f"{position[0]} ... {velocity[-1]}")
     return None
 
