@@ -14,7 +14,7 @@ SCIENCE = ("SCI", "SCIENCE", "IMAGE", "IMG", "DATA", "PRIMARY", "LIGHT")
 MASKS = ("MASK", "MSK", "BPM", "DQ", "DATA_QUALITY", "FLAGS", "BADPIX")  # not zero where a pixel is not to be used
 NO_FRAMES = (
     *MASKS, "ERR", "ERROR", "VAR", "VARIANCE", "STD", "STDDEV", "UNCERT", "UNC", "NOISE", "RMS", "SIGMA", "WEIGHT", "WHT", "WT",
-    "IVAR", "CAT", "CATALOG", "BKG", "BACKGROUND", "SKY", "PSF", "EXP", "EXPMAP", "CONFIDENCE", "CONF", "CON", "CTX", "SEG",
+    "IVAR", "CAT", "CATALOG", "BKG", "BACKGROUND", "SKY", "PSF", "EXPMAP", "CONFIDENCE", "CONF", "CON", "CTX", "SEG",
     "DARK", "BIAS", "FLAT", "PREVIEW", "THUMB", "THUMBNAIL",
 )  # fmt: skip
 HDUCLASSES = {"ERROR": "ERR", "QUALITY": "DQ", "MASK": "MASK", "VARIANCE": "VAR", "DATA": "SCI"}  # of HDUCLAS2, HDUCLAS1

@@ -61,6 +61,12 @@ def test_extensions_of_their_own_times_or_detectors_are_frames(tmp_path, rng):
     assert len(open_recording(tmp_path).entries) == 4
 
 
+@pytest.mark.parametrize("name", ["EXP", "EXP_", "SCI_", "IM", "CCD", "AMP", "SEG_A"])
+def test_numbered_extensions_of_a_name_are_frames(tmp_path, rng, name):
+    write(tmp_path / "a.fits", *(image(sky(rng), f"{name}{k}", **{"DATE-OBS": f"2024-03-05T12:00:0{k}"}) for k in range(4)))
+    assert len(open_recording(tmp_path).entries) == 4
+
+
 @pytest.mark.parametrize("n", [3, 4])
 @pytest.mark.parametrize("axis", [None, "RGB", "COLOR"])
 def test_colours_are_one_frame(tmp_path, rng, n, axis):
