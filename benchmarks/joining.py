@@ -16,6 +16,7 @@ from sensorproc import processing
 from sensorproc.ground.table_reader import read_table
 from sensorproc.onboard.sky.joining import UNKNOWN
 from sensorproc.recording import open_recording
+from sensorproc.run_folder.building import building
 from sensorproc.scoring.fates import by_set, read_run, spans
 from sensorproc.scoring.figures.intervals import wilson
 from sensorproc.scoring.truth import load_truth
@@ -30,7 +31,8 @@ def joins(case_name: str, k: int, n_sets: int, folder: Path) -> tuple[int, int, 
     scenario = scenario_of(case, place, 1, k)
     scenario = scenario.with_scene(n_frames=n_sets * scenario.payload.frame_set.max_frames)
     simulate(scenario, folder / "rec")
-    processing.process(open_recording(folder / "rec"), scenario.payload, None, None, folder / "run", ["joining"])
+    with building(folder / "run", {}) as made:
+        processing.process(open_recording(folder / "rec"), scenario.payload, None, None, made)
     run, truth = read_run(folder / "run"), load_truth(folder / "rec" / "truth.json")
     fates = by_set(run["detections"], truth, spans(run["housekeeping"], len(truth)), run["tracklets"])
     numbers = {row["tracklet_id"]: row["object_id"] for row in read_table(folder / "run" / "tracklets.ecsv")}

@@ -35,6 +35,7 @@ from firmware_sim.validation.task import limit_snr
 from sensorproc.config import with_quality
 from sensorproc.processing import process
 from sensorproc.recording import Problem, Recording, open_recording
+from sensorproc.run_folder.building import building
 from sensorproc.scoring.fates import fates_and_sets, read_run
 from sensorproc.scoring.figures.intervals import Estimate
 from sensorproc.scoring.figures.limits import search_loss
@@ -76,7 +77,8 @@ def sky(case: Case, place: int, k: int) -> dict[Rung, Run]:
             step = frame_step(rung.level)
             config = degraded(with_quality(scenario.payload, rung.quality), rung.level)
             start = time.process_time()
-            process(every(open_recording(folder / "rec"), step), config, None, None, folder / "run", ["quality_ladder"])
+            with building(folder / "run", {}) as made:
+                process(every(open_recording(folder / "rec"), step), config, None, None, made)
             spent = time.process_time() - start
             rows, sets = fates_and_sets(read_run(folder / "run"), truth, {"limit_snr": limit})
             targets = [Seen(row["snr"], limit, row["n_held"] >= 0.5 * row["n_frames"] / step) for row in rows]

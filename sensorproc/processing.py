@@ -6,7 +6,6 @@ Runs as fast as the machine goes. Bad files and bad frames become events; the re
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -25,7 +24,8 @@ from sensorproc.onboard.star_table import StarTable
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Recording
 from sensorproc.review.stages import StageKeeper
-from sensorproc.run_facts import run_facts, write_run
+from sensorproc.run_folder.building import Building
+from sensorproc.run_folder.facts import recording_facts
 
 Progress = Callable[[str, int, int], None]
 NEW_PAYLOAD: Mapping[int, PayloadState] = MappingProxyType({})  # One that has learnt nothing yet.
@@ -55,11 +55,11 @@ class Onlookers:
 
 
 def process(
-    recording: Recording, config: Config, table: StarTable | None, mark: Marking | None, out: Path, argv: list[str],
+    recording: Recording, config: Config, table: StarTable | None, mark: Marking | None, run: Building,
     onlookers: Onlookers | None = None, states: Mapping[int, PayloadState] = NEW_PAYLOAD,
 ) -> Outcome:  # fmt: skip
-    """Process a recording into ``out``. Pixels are kept for one set at a time. ``states`` by detector are those of an earlier
-    recording; calibration that comes with the recording takes the place of theirs.
+    """Process a recording into the folder of a run that is being built. Pixels are kept for one set at a time. ``states`` by
+    detector are those of an earlier recording; calibration that comes with the recording takes the place of theirs.
 
     Raises
     ------
@@ -70,9 +70,8 @@ def process(
     """
     onlookers = onlookers or Onlookers()
     check_mode(mark, recording.data_mode)
-    out.mkdir(parents=True, exist_ok=True)
-    run = run_facts(recording, config, argv) | {"state_in": {str(k): state.digest().hex() for k, state in states.items()}}
-    write_run(out, run | {"status": "running"})
+    run.facts |= recording_facts(recording, config)
+    run.facts["state_in"] = {str(k): state.digest().hex() for k, state in states.items()}
     formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set)
     sky = Sky(table if table is not None else recording.stars, config.solve)
     sets = frame_sets(recording, config)
@@ -96,7 +95,7 @@ def process(
         searched = processor.search(items, frames, kept.do if kept else call, lost)
         processor.commit(searched)
         inputs.update(searched.inputs)
-        if kept and not kept.write(out / "stages" / f"set_{k:04d}.fits", searched.processed):
+        if kept and not kept.write(run.folder / "stages" / f"set_{k:04d}.fits", searched.processed):
             problems.append(f"set {k}: nothing to keep, it was rejected as a whole")
         taken = TakenSet(k, entries[0][0], len(entries))
         last_ns = max(entry.t_mid_tai_ns for _, entry in entries)
@@ -109,10 +108,9 @@ def process(
         raise InputError("\n".join(problems) or f"{recording.path}: no frame could be read")
     onlookers.progress("set", len(sets), len(sets))
     data = b"".join(stream)
-    (out / "downlink.bin").write_bytes(data)
-    decoded = write_products(data, out, mark)
-    run |= {"status": "finished", "input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
-    write_run(out, run)
+    (run.folder / "downlink.bin").write_bytes(data)
+    decoded = write_products(data, run.folder, mark)
+    run.facts |= {"input_sha256": inputs.hexdigest(), "problems": problems, "notes": list(decoded.notes)}
     return Outcome(decoded, len(sets), n_read, n_processed, tuple(problems), tuple(missing), processor.states)
 
 

@@ -21,6 +21,7 @@ from sensorproc.processing import Onlookers, process
 from sensorproc.recording import open_recording
 from sensorproc.review import view
 from sensorproc.review.report import write_report
+from sensorproc.run_folder.building import Building
 from sensorproc.scoring.frames import score
 from sensorproc.scoring.truth import load_truth
 from tests.skies import cases
@@ -51,7 +52,8 @@ def test_a_long_recording_is_held_a_set_at_a_time_and_drawn_to_a_limit(recording
         alive.append(sum(one() is not None for one in seen))
 
     config = parse({"frame_set": {"max_frames": 2}})
-    outcome = process(open_recording(recordings / "EMPTY"), config, None, None, tmp_path, [], Onlookers(on_set_done=see))
+    made = Building(tmp_path, tmp_path)
+    outcome = process(open_recording(recordings / "EMPTY"), config, None, None, made, Onlookers(on_set_done=see))
     assert outcome.n_sets == len(seen) == 4
     assert max(alive) <= 2
     write_report(tmp_path / "report.html", "four sets", outcome, views)

@@ -52,7 +52,7 @@ def test_help_is_quick_and_loads_nothing_heavy():
         (["config", "check", "absent.toml"], 4, "no such file"),
         (["config", "init", "absent"], 2, "choose from"),
         (["process", "absent", "-o", "x", "--data-mode", "PRETEND"], 2, "data"),
-        (["score", "absent", "--truth", "absent.json"], 4, "no readable table"),
+        (["score", "absent", "--truth", "absent.json"], 4, "holds no run"),
     ],
 )
 def test_mistakes_are_one_line_and_a_code(capsys, arguments, code, words):
@@ -181,11 +181,29 @@ def test_an_output_path_that_is_a_file(capsys, recordings, tmp_path):
     assert "file" in err
 
 
-def test_what_an_earlier_run_left_is_removed(capsys, recordings, tmp_path):
+def test_what_an_earlier_run_left_is_replaced_and_what_others_put_there_stays(capsys, recordings, runs, tmp_path):
+    out = tmp_path / "out"
+    assert (
+        run(capsys, "decode", runs / "SIDEREAL" / "downlink.bin", "-o", out, "--marking", "U", "--data-mode", "SIMULATED")[0] == 0
+    )
+    assert (out / "products" / "ds9" / "0000.reg").exists()
+    for name in ("notes.txt", "products/mine.txt", "own/deep.ecsv"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text(name)
+    assert run(capsys, "process", recordings / "EMPTY", "-o", out)[0] == 0
+    assert not (out / "products" / "ds9" / "0000.reg").exists()
+    for name in ("notes.txt", "products/mine.txt", "own/deep.ecsv"):
+        assert (out / name).read_text() == name
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_no_run_wrote_is_in_the_way(capsys, recordings, tmp_path):
     (tmp_path / "products").mkdir()
     (tmp_path / "products" / "tracklets.tdm").write_text("old")
-    assert run(capsys, "process", recordings / "EMPTY", "-o", tmp_path)[0] == 0
-    assert not (tmp_path / "products" / "tracklets.tdm").exists()
+    code, _, err = run(capsys, "process", recordings / "EMPTY", "-o", tmp_path)
+    assert code == 2
+    assert "tracklets.tdm" in err
+    assert (tmp_path / "products" / "tracklets.tdm").read_text() == "old"
 
 
 def test_packets_are_not_released_under_another_marking(capsys, runs, tmp_path):

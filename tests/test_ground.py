@@ -93,7 +93,7 @@ def test_a_bent_field_keeps_its_places():
     dcm = dcm_from_pointing(4.0, -0.6, 2.0)
     camera = Camera(2e-5, 511.5, 383.5, -1, as_rows(dcm), tuple(np.float32(bends).tolist()))
     record = camera_values(camera) | {"t_mid_tai_ns": tai_ns_from_utc("2026-05-01T00:00:00"), "nx": 1024, "ny": 768}
-    wcs = WCS(header(record))
+    wcs = WCS(header(record, "U", "TEST"))
     x, y = (g.ravel() for g in np.meshgrid(np.linspace(0, 1023, 9), np.linspace(0, 767, 9)))
     at_rest = aberrate(camera.los_icrs(x, y), -earth_velocity_km_s(record["t_mid_tai_ns"]))
     ra, dec = np.degrees(radec_from_unit(at_rest))
@@ -138,9 +138,9 @@ def test_wcs_and_table_differ_by_the_aberration_of_the_day(pointed_run):
 def test_regions_are_one_based(pointed_run):
     rows = [r for r in read_table(pointed_run / "detections.ecsv") if r["frame"] == 0]
     text = (pointed_run / "products" / "ds9" / "0000.reg").read_text().splitlines()
-    assert text[1] == "image"
-    x = float(text[2].split("(")[1].split(",")[0])
-    middle = x if text[2].startswith("circle") else 0.5 * (x + float(text[2].split(",")[2]))
+    assert text[1:3] == ["# marking U, data mode TEST", "image"]
+    x = float(text[3].split("(")[1].split(",")[0])
+    middle = x if text[3].startswith("circle") else 0.5 * (x + float(text[3].split(",")[2]))
     assert middle == pytest.approx(rows[0]["x_px"] + 1, abs=0.01)
 
 

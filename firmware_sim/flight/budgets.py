@@ -8,8 +8,9 @@ from firmware_sim.flight.payload import Payload
 from firmware_sim.flight.radio_ledger import BITS_PER_BYTE
 from sensorproc.timescales import NS_PER_S
 
-DEADLINES = ("what", "n", "allowed_s", "p50_s", "p90_s", "p95_s", "p99_s", "p99_9_s", "max_s", "margin", "n_missed")
-BUDGET = ("what", "unit", "used", "allowed", "margin")
+SECONDS = ("allowed_s", "p50_s", "p90_s", "p95_s", "p99_s", "p99_9_s", "max_s")
+DEADLINES = {"what": "string", "n": "int64", **dict.fromkeys((*SECONDS, "margin"), "float64"), "n_missed": "int64"}
+BUDGET = {"what": "string", "unit": "string", **dict.fromkeys(("used", "allowed", "margin"), "float64")}
 Row = dict[str, Any]
 
 

@@ -142,6 +142,16 @@ def remarks(facts: Facts) -> list[str]:
     return lines + ([f"never clear of the edge, or never lit: {', '.join(absent)}"] if absent else [])
 
 
+def shortfalls(facts: Facts) -> list[str]:
+    """What the flight did not do that it was to do: a line each, none of a good one."""
+    lost = {reason: n for reason, n in facts["dwells"].items() if reason != "done"}
+    why = ", ".join(f"{n} {reason}" for reason, n in lost.items())
+    return [
+        *([f"{facts['n_slips']} deadlines missed"] if facts["n_slips"] else []),
+        *([f"{sum(lost.values())} of {facts['n_sets']} sets lost: {why}"] if lost else []),
+    ]
+
+
 def _target_lines(targets: list[Facts]) -> list[str]:
     """A line per target, its sets taken together, brightest first."""
     by_id: dict[int, list[Facts]] = {}

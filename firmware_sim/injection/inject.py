@@ -18,7 +18,6 @@ from firmware_sim.scene.camera.readout import MOST_DN
 from firmware_sim.scene.kernels.deposit import deposit
 from firmware_sim.scene.objects.drawn import TRIES
 from firmware_sim.scene.truth import EDGE_PX
-from sensorproc.errors import UsageError
 from sensorproc.recording import Entry, Recording
 from sensorproc.recording.fits import header_of
 from sensorproc.recording.open import frames_folder
@@ -35,17 +34,13 @@ TEXT_CARDS = ("COMMENT", "HISTORY", "")
 def inject(
     recording: Recording, injection: Injection, out: Path, progress: Progress = lambda stage, done, total: None
 ) -> list[str]:
-    """Write the recording with its targets to ``out``: frames, what lay beside them, ``truth.json``. Returns remarks.
+    """Write the recording with its targets to a new folder: frames, what lay beside them, ``truth.json``. Returns remarks.
 
     Raises
     ------
-    UsageError
-        If ``out`` holds files.
     InputError
         If a frame cannot be read, or stars are needed to move with and cannot be matched.
     """
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} holds files; choose a new folder")
     rng = np.random.default_rng([injection.seed, 7])
     sky, remarks = look(recording, injection)
     targets = [*injection.target, *drawn(injection, sky, rng)]

@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import json
-import re
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -17,7 +16,6 @@ from firmware_sim.scene.render import Renderer
 from firmware_sim.scene.truth import frame_truth, scene_truth
 from sensorproc.catalog.stars import shipped
 from sensorproc.config import to_toml
-from sensorproc.errors import UsageError
 from sensorproc.frames import Frame, ObserverState, SensorFacts
 from sensorproc.geometry import pointed
 from sensorproc.recording.pixels import make_frame
@@ -28,10 +26,9 @@ Progress = Callable[[str, int, int], None]
 
 
 def simulate(scenario: Scenario, folder: Path, progress: Progress = lambda stage, done, total: None) -> None:
-    """Render a scenario into a folder: ``frames/*.fits``, ``badpix.csv.gz``, ``payload.toml``, ``truth.json``."""
+    """Render a scenario into a new folder: ``frames/*.fits``, ``badpix.csv.gz``, ``payload.toml``, ``truth.json``."""
     frames = folder / "frames"
-    frames.mkdir(parents=True, exist_ok=True)
-    _remove_earlier(frames, scenario.name)
+    frames.mkdir(parents=True)
     renderer = Renderer(scenario.scene, shipped())
     truth = []
     for index, exposure in enumerate(renderer.exposures()):
@@ -68,19 +65,8 @@ def _cards(scenario: Scenario) -> dict[str, Any]:
     return {"DATAMODE": "SIMULATED", **overscan}
 
 
-def _remove_earlier(frames: Path, name: str) -> None:
-    """Make room for a recording where an earlier one of this scenario lay; anything else is not ours to delete."""
-    ours = [path for path in frames.iterdir() if re.fullmatch(rf"{re.escape(name)}_\d{{4}}\.fits", path.name)]
-    others = sorted({path.name for path in frames.iterdir()} - {path.name for path in ours})
-    if others:
-        raise UsageError(f"{frames} holds other files ({', '.join(others[:3])}); choose another folder")
-    for path in ours:
-        path.unlink()
-
-
 def _write_bad_pixels(path: Path, renderer: Renderer) -> None:
     """The payload's calibration: hot pixels with their dark rate and dead columns, not all and not exact; no file if empty."""
-    path.unlink(missing_ok=True)
     if not renderer.chip.calibration:
         return
     text = io.StringIO()

@@ -16,6 +16,7 @@ from firmware_sim.validation.suite import Case, scenario_of
 from sensorproc import processing as replay
 from sensorproc.config import Config, merged, parse
 from sensorproc.recording import open_recording
+from sensorproc.run_folder.building import building
 from sensorproc.scoring.fates import fates_and_sets, read_run
 from sensorproc.scoring.truth import load_truth
 from sensorproc.theory import sampled_sigma, search_curvatures, static_sky_loss, threshold
@@ -34,7 +35,8 @@ def _flown(case: Case, place: int, run_seed: int, k: int, over: dict[str, Any], 
     scenario = scenario_of(case, place, run_seed, k)
     simulate(scenario, folder / "rec")
     config: Config = parse(merged(asdict(scenario.payload), over))  # type: ignore[call-overload]
-    replay.process(open_recording(folder / "rec"), config, None, None, folder / "run", ["validate"])
+    with building(folder / "run", {}) as run:
+        replay.process(open_recording(folder / "rec"), config, None, None, run)
     truth = load_truth(folder / "rec" / "truth.json")
     rest = json.loads((folder / "rec" / "truth.json").read_text("utf-8"))["rest_px_frame"]
     about = {"case": case.name, "seed": k, "preset": case.preset or "", "limit_snr": limit_snr(scenario.scene, config, rest)}

@@ -21,13 +21,16 @@ def calibrate(*, out: Annotated[Path, Parameter(name=["--out", "-o"])], json: bo
     from platform import processor, python_version
 
     from firmware_sim.cost import calibrate as measured
+    from sensorproc.run_folder.building import building
+    from sensorproc.run_folder.facts import program_facts
 
-    out.mkdir(parents=True, exist_ok=True)
     profile = measured.measured_profile()
     with progress("measuring") as report:
         stages = measured.fitted(profile, report)
-    measured.write_profile(out / "host.toml", profile)
-    measured.write_stages(out / "stages.toml", stages, f"Python {python_version()} on {processor() or 'this processor'}")
+    by = f"Python {python_version()} on {processor() or 'this processor'}"
+    with building(out, program_facts(["calibrate"])) as made:
+        measured.write_profile(made.folder / "host.toml", profile)
+        measured.write_stages(made.folder / "stages.toml", stages, by)
     if json:
         emit_json({"profile": profile, "stages": stages})
         return 0

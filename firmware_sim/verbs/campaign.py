@@ -39,19 +39,22 @@ def campaign(
     from firmware_sim.scenarios.simulate import simulate
     from sensorproc.errors import UsageError
     from sensorproc.recording import open_recording
+    from sensorproc.run_folder.building import building
+    from sensorproc.run_folder.facts import program_facts
 
     flown = load(scenario)
     if not 1 <= n_each <= 10_000 or seed < 0:
         raise UsageError(f"--n-each {n_each} --seed {seed}: want 1 to 10000 faults of a kind, and a seed of 0 or more")
-    out.mkdir(parents=True, exist_ok=True)
-    frames = recording or out / "recording"
-    if recording is None:
-        with progress("rendering") as report:
-            simulate(flown, frames, report)
-    with progress("flying") as report:
-        rows = flights.campaign(open_recording(frames), flown, n_each, seed, report)
-    text = flights.table(rows)
-    (out / "campaign.md").write_text(text + "\n", "utf-8")
+    argv = ["campaign", scenario, f"--n-each={n_each}", f"--seed={seed}"]
+    with building(out, program_facts(argv), (recording,)) as made:
+        frames = recording or made.folder / "recording"
+        if recording is None:
+            with building(frames, program_facts(argv)) as rendered, progress("rendering") as report:
+                simulate(flown, rendered.folder, report)
+        with progress("flying") as report:
+            rows = flights.campaign(open_recording(frames), flown, n_each, seed, report)
+        text = flights.table(rows)
+        (made.folder / "campaign.md").write_text(text + "\n", "utf-8")
     if json:
         emit_json(rows)
     else:

@@ -25,6 +25,7 @@ def run(
     costs: Path | None = None,
     marking: str = "U",
     data_mode: Literal["TEST", "SIMULATED", "EXERCISE"] = "SIMULATED",
+    accept_losses: bool = False,
     json: bool = False,
 ) -> int:
     """Render a scenario, fly it through the simulated payload, downlink it, decode it and compare it with the truth.
@@ -57,14 +58,17 @@ def run(
         classification marking of the products.
     data_mode
         data mode of the products; simulated frames are never REAL.
+    accept_losses
+        exit 0 although deadlines were missed or sets lost, which is 6 otherwise.
     json
         print the summary as JSON.
     """
     from json import dumps
 
+    from firmware_sim.board.memory import BudgetError
     from firmware_sim.board.processor_profile import load_profile
     from firmware_sim.flight.fly import fly
-    from firmware_sim.flight.review import remarks, summary, text, write_flight_report
+    from firmware_sim.flight.review import remarks, shortfalls, summary, text, write_flight_report
     from firmware_sim.scenarios.scenario import load, with_board, with_faults, with_seed
     from firmware_sim.scenarios.simulate import simulate
     from sensorproc.errors import UsageError
@@ -72,6 +76,8 @@ def run(
     from sensorproc.onboard.frame_set_processor import ignore_set
     from sensorproc.review.picture import write_picture
     from sensorproc.review.view import SetViews
+    from sensorproc.run_folder.building import building
+    from sensorproc.run_folder.facts import program_facts
 
     board: dict[str, Any] = {"processor": processor, "link_bit_s": link_bit_s, "memory_bytes": memory_bytes}
     if recording is not None and seed is not None:
@@ -80,10 +86,6 @@ def run(
     load_profile(flown.board.processor)  # a mistake is told before the sky is rendered
     given = flown.payload.release
     mark = release.check(marking, data_mode, given.source, given.originator)
-    frames = recording or out / "recording"
-    if recording is None:
-        with progress("rendering") as report:
-            simulate(flown, frames, report)
     options = {
         "recording": recording, "preset": preset, "quality": quality, "seed": seed, "processor": processor,
         "link-bit-s": link_bit_s, "memory-bytes": memory_bytes, "inject": inject,
@@ -91,18 +93,27 @@ def run(
     }  # fmt: skip
     argv = ["run", scenario, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
     views = SetViews()
-    with progress("flying") as report:
-        flight = fly(flown, frames, out, mark, argv, report, costs, views if flown.operations.products else ignore_set)
-    facts = summary(flight, frames / "truth.json", DEMANDED_SNR)
-    write_flight_report(out / "report.html", flight, facts, views)
-    (out / "summary.json").write_text(dumps(plain(facts), indent=1) + "\n", "utf-8")
-    seen = [view for _, view in sorted(views.by_set.items()) if view]
-    if seen:
-        write_picture(out / "picture.jpg", seen[0], flight.outcome.decoded.tables["detections"])
+    with building(out, program_facts(argv), (recording, costs)) as made:
+        frames = recording or made.folder / "recording"
+        if recording is None:
+            with building(frames, program_facts(argv)) as rendered, progress("rendering") as report:
+                simulate(flown, rendered.folder, report)
+        with progress("flying") as report:
+            flight = fly(flown, frames, made, mark, report, costs, views if flown.operations.products else ignore_set)
+        facts = summary(flight, frames / "truth.json", DEMANDED_SNR)
+        write_flight_report(made.folder / "report.html", flight, facts, views)
+        (made.folder / "summary.json").write_text(dumps(plain(facts), indent=1) + "\n", "utf-8")
+        decoded = flight.outcome.decoded
+        seen = [view for _, view in sorted(views.by_set.items()) if view]
+        if seen:
+            write_picture(made.folder / "picture.jpg", seen[0], decoded.tables["detections"], str(decoded.stated))
     for line in (*flight.outcome.problems, *flight.outcome.decoded.notes, *remarks(facts)):
         note(f"note: {line}")
     if json:
         emit_json(facts)
     else:
         print(text(facts, out))
-    return 0
+    failures = shortfalls(facts)
+    for line in failures:
+        note(f"flight: {line}")
+    return BudgetError.exit_code if failures and not accept_losses else 0

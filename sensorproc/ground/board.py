@@ -51,7 +51,7 @@ def dwells(downlink: Downlink) -> list[Row]:
     return rows
 
 
-def write_images(folder: Path, downlink: Downlink) -> tuple[list[str], list[str]]:
+def write_images(folder: Path, downlink: Downlink, marks: dict[str, str]) -> tuple[list[str], list[str]]:
     """FITS files of the raw pixels that arrived whole, and a note for each that did not."""
     parts: dict[tuple[int, int], list[Row]] = {}
     for record in downlink.records["IMAGE"]:
@@ -75,6 +75,7 @@ def write_images(folder: Path, downlink: Downlink) -> tuple[list[str], list[str]
         hdu.header["FRAME"], hdu.header["DETECTOR"] = frame, first["detector"]
         hdu.header["X0"], hdu.header["Y0"] = (first["x_px"], "0-based column of the first pixel"), (first["y_px"], "row")
         hdu.header["DATE-AVG"] = (utc(first["t_mid_tai_ns"]), "UTC, mid-exposure")
+        hdu.header.update(marks)
         hdu.writeto(folder / name, overwrite=True)
         written.append(f"products/{name}")
     return written, notes

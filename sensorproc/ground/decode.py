@@ -8,7 +8,7 @@ from typing import Any
 from sensorproc.downlink.dictionary import Apid, FrameStatus
 from sensorproc.errors import InputError, UsageError
 from sensorproc.ground import board, observations
-from sensorproc.ground.evidence import demand_evidence
+from sensorproc.ground.evidence import UNKNOWN, Stated, demand_evidence, stated
 from sensorproc.ground.export import ds9, tables
 from sensorproc.ground.gate import gated, is_time
 from sensorproc.ground.messages import MESSAGES, write_messages
@@ -28,10 +28,17 @@ class Decoded:
     gaps: Gaps
     written: tuple[str, ...]
     notes: tuple[str, ...]
+    stated: Stated
+
+    @classmethod
+    def nothing(cls) -> "Decoded":
+        """What is known of a downlink that was not decoded."""
+        names = ("detections", "tracklets", "frames", "housekeeping", "events")
+        return cls({name: [] for name in names}, read(b"").gaps, (), (), Stated(UNKNOWN, UNKNOWN))
 
 
 def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[str, ...] = FORMATS) -> Decoded:
-    """Decode a downlink into ``out``.
+    """Decode a downlink into ``out``, a folder without products.
 
     Raises
     ------
@@ -54,20 +61,20 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
     }
     of_board = {name: getattr(board, name)(downlink) for name in ("health", "dwells", "acks")}
     rows |= {name: table for name, table in of_board.items() if table}  # frames replayed on the ground have no board
+    marks = stated(downlink, mark)
     products = out / "products"
     products.mkdir(parents=True, exist_ok=True)
-    remove_earlier(out)
     written = []
     if "ecsv" in formats:
         for name, table in rows.items():
-            tables.write_table(out / f"{name}.ecsv", table, COLUMNS[name], COMMENTS)
+            tables.write_table(out / f"{name}.ecsv", table, COLUMNS[name], (*COMMENTS, str(marks)))
             written.append(f"{name}.ecsv")
     (out / "gaps.json").write_text(gap_report(downlink.gaps), "utf-8")
     if "ds9" in formats:
-        written += _write_regions(products, rows["detections"])
+        written += _write_regions(products, rows["detections"], marks)
     if "wcs" in formats:
-        written += _write_wcs(products, downlink)
-    images, incomplete = board.write_images(products, downlink)
+        written += _write_wcs(products, downlink, marks)
+    images, incomplete = board.write_images(products, downlink, {"MARKING": marks.marking, "DATAMODE": marks.data_mode})
     messages: list[str] = []
     notes: list[str] = []
     if mark is not None and covers is not None:
@@ -78,23 +85,7 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
         notes.append(
             f"{downlink.gaps.n_conflicts} packets not used: they repeat counts with other content; is this two recordings?"
         )
-    return Decoded(rows, downlink.gaps, tuple(written + images + messages), tuple(wrong + notes + incomplete))
-
-
-def remove_earlier(out: Path) -> None:
-    """A folder holds one run: what an earlier one left would be taken for this one's."""
-    of_run = ("*.ecsv", "gaps.json", "report.html", "summary.json", "picture.jpg", "timeline.json")
-    messages = (
-        "products/*.tdm",
-        "products/*.oem",
-        "products/*.json",
-        "products/*/*.reg",
-        "products/*/*.wcs",
-        "products/images/*.fits",
-    )
-    for pattern in (*of_run, *messages):
-        for path in out.glob(pattern):
-            path.unlink()
+    return Decoded(rows, downlink.gaps, tuple(written + images + messages), tuple(wrong + notes + incomplete), marks)
 
 
 def gap_report(gaps: Gaps) -> str:
@@ -112,7 +103,7 @@ def gap_report(gaps: Gaps) -> str:
     return json.dumps(report, indent=1) + "\n"
 
 
-def _write_regions(products: Path, detections: list[Row]) -> list[str]:
+def _write_regions(products: Path, detections: list[Row], marks: Stated) -> list[str]:
     by_frame: dict[tuple[int, int], list[Row]] = {}
     for row in detections:
         by_frame.setdefault((row["detector"], row["frame"]), []).append(row)
@@ -121,11 +112,11 @@ def _write_regions(products: Path, detections: list[Row]) -> list[str]:
     folder.mkdir(exist_ok=True)
     for (detector, frame), rows in sorted(by_frame.items()):
         name = f"{frame:04d}_{detector}.reg" if several else f"{frame:04d}.reg"
-        (folder / name).write_text(ds9.regions(rows), "utf-8")
+        (folder / name).write_text(ds9.regions(rows, str(marks)), "utf-8")
     return ["products/ds9/"] if by_frame else []
 
 
-def _write_wcs(products: Path, downlink: Downlink) -> list[str]:
+def _write_wcs(products: Path, downlink: Downlink, marks: Stated) -> list[str]:
     solved = [r for r in downlink.records["FRAME"] if r["status"] & FrameStatus.HAS_SKY and is_time(r["t_mid_tai_ns"])]
     if not solved:
         return []
@@ -136,7 +127,8 @@ def _write_wcs(products: Path, downlink: Downlink) -> list[str]:
     several = len({r["detector"] for r in downlink.records["FRAME"]}) > 1
     for record in solved:
         name = f"{record['frame']:04d}_{record['detector']}.wcs" if several else f"{record['frame']:04d}.wcs"
-        (folder / name).write_bytes(wcs.header(record).tostring(sep="", endcard=True, padding=True).encode("ascii"))
+        header = wcs.header(record, marks.marking, marks.data_mode)
+        (folder / name).write_bytes(header.tostring(sep="", endcard=True, padding=True).encode("ascii"))
     return ["products/wcs/"]
 
 

@@ -39,6 +39,17 @@ class Cover:
         return is_its and record["release_id"] == self.release_id
 
 
+@dataclass(frozen=True)
+class Stated:
+    """The marking and data mode that stand on every product of a downlink."""
+
+    marking: str
+    data_mode: str
+
+    def __str__(self) -> str:
+        return f"marking {self.marking}, data mode {self.data_mode}"
+
+
 Covers = Callable[[Record], Cover | None]
 
 
@@ -46,6 +57,17 @@ def said_marking(record: Record) -> tuple[str, str]:
     """Marking, as it is carried, and data mode of a SET record."""
     mode = record["data_mode"]
     return record["marking"].rstrip(b"\0").decode("ascii", "replace"), DATA_MODES[mode] if mode < len(DATA_MODES) else UNKNOWN
+
+
+def stated(downlink: Downlink, mark: Marking | None) -> Stated:
+    """What all SET records that arrived say together: where they say nothing, what the ground gives; UNKNOWN where none came."""
+    said = {said_marking(record) for record in downlink.records["SET"]}
+    if mark is not None:
+        given = carried(mark.marking), mark.data_mode
+        said = {tuple(g if s == UNSET else s for s, g in zip(one, given, strict=True)) for one in said}  # type: ignore[misc]
+        said = {(mark.marking if marking == given[0] else marking, mode) for marking, mode in said}
+    markings, modes = (sorted({one[k] for one in said}) or [UNKNOWN] for k in (0, 1))
+    return Stated(" | ".join(markings), " | ".join(modes))
 
 
 def demand_evidence(downlink: Downlink, mark: Marking) -> Covers:

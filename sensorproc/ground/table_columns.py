@@ -1,4 +1,4 @@
-"""Columns of the ground's tables, derived from the fields of the records they are made of.
+"""Columns of the ground's tables with their types, derived from the fields of the records they are made of.
 
 A table has its record's fields in their order, but for those that come first or last for the reader's sake, those that become
 something else (raw angles degrees, counts of time UTC), and those that only the decoder needs. A field added to a record is a
@@ -11,6 +11,11 @@ from sensorproc.downlink.fields import RecordType
 from sensorproc.downlink.records import ACK, BENDS, DETECTION, DWELL, EVENT, FRAME, HEALTH, RELEASE_ID, SET, TRACKLET
 
 WHEN = "time_utc"
+Columns = dict[str, str]  # datatype by name
+TEXT = (
+    *(WHEN, "kind", "flags", "origin", "status", "sky", "unsolved", "marking", "data_mode", "mode", "operation", "stage", "code"),
+    *("state_digest", "config_digest", "input_digest", "outcome", "reason", "severity", "event"),
+)
 
 
 def derived(
@@ -18,12 +23,14 @@ def derived(
     first: Sequence[str] = (),
     last: Sequence[str] = (),
     becomes: Mapping[str, Sequence[str]] | None = None,
-) -> list[str]:
-    """Column names of a record's table: ``first``, the other fields in their order, ``last``; ``becomes`` gives the columns that
+) -> Columns:
+    """Columns of a record's table: ``first``, the other fields in their order, ``last``; ``becomes`` gives the columns that
     stand in a field's place, none for one that is left out."""
     becomes = becomes or {}
     named = [name for field in record.fields for name in becomes.get(field.name, (field.name,))]
-    return [*first, *(name for name in named if name not in (*first, *last)), *last]
+    datatypes = {field.name: "int64" if field.scale is None and field.code[0] in "iu" else "float64" for field in record.fields}
+    names = [*first, *(name for name in named if name not in (*first, *last)), *last]
+    return {name: "string" if name in TEXT else datatypes.get(name, "float64") for name in names}
 
 
 _CAMERA = ("ifov_rad", "x0_px", "y0_px", "parity", *BENDS, "nx", "ny")  # what the WCS products tell

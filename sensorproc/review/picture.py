@@ -15,8 +15,8 @@ FINE = 4  # bits of sub-pixel drawing
 JPEG_QUALITY = 88
 
 
-def write_picture(path: Path, view: SetView, detections: list[Row]) -> None:
-    """JPEG of a set's stack with its tracklets, cut to where they are."""
+def write_picture(path: Path, view: SetView, detections: list[Row], stated: str) -> None:
+    """JPEG of a set's stack with its tracklets, cut to where they are, and its marking."""
     tracks: dict[int, list[tuple[float, float]]] = {}
     for row in detections:
         if row["tracklet_id"] >= 0 and view.shows(row):
@@ -28,6 +28,8 @@ def write_picture(path: Path, view: SetView, detections: list[Row]) -> None:
     image = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
     for n, track in enumerate(tracks[i] for i in sorted(tracks)):
         _draw(image, [((x - x0) * scale, (y - y0) * scale) for x, y in track], COLOURS[n % len(COLOURS)])
+    place = (8, image.shape[0] - 10)
+    cv2.putText(image, stated, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
     ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     assert ok
     path.write_bytes(data.tobytes())

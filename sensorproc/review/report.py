@@ -26,6 +26,7 @@ def write_report(path: Path, title: str, outcome: Outcome, views: SetViews, sect
         f"<h1>{html.escape(title)}</h1>",
         f"<p class='lead'>{outcome.n_frames} frames, {outcome.n_processed} processed, {len(tables['tracklets'])} tracklets,"
         f" {len(streaks)} single-frame streaks.</p>",
+        f"<p class='note'>{html.escape(str(outcome.decoded.stated))}</p>",
     ]
     parts += sections
     for k, view in sorted(views.by_set.items()):

@@ -13,6 +13,8 @@ from sensorproc.scoring.truth import Row
 from sensorproc.scoring.verdict.baseline import compare
 from sensorproc.scoring.verdict.gates import Gate, judge
 
+SIMULATED = "data mode SIMULATED"  # of every suite
+
 
 def write_judgement(result: Row, gates: Sequence[Gate], old: Row | None, out: Path) -> Row:
     """Write ``result.json``, ``report.md``, ``junit.xml`` and plots, and return what is to be said; ``failed`` lists all
@@ -30,7 +32,7 @@ def write_judgement(result: Row, gates: Sequence[Gate], old: Row | None, out: Pa
     changes = compare(old, result) if old else []
     (out / "report.md").write_text(to_markdown(rows, sets, verdicts, changes), "utf-8")
     (out / "junit.xml").write_text(to_junit(result["suite"], rows, sets, verdicts, changes), "utf-8")
-    write_plots(out, rows)
+    write_plots(out, rows, SIMULATED)
     return {
         **{key: result[key] for key in ("suite", "seed", "n_skies", "n_finished")},
         "n_targets": len(rows),
@@ -47,9 +49,9 @@ def _finite(row: Row) -> Row:
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
 
 
-def write_plots(folder: Path, rows: list[Row]) -> None:
-    """Completeness along every axis that the rows have."""
+def write_plots(folder: Path, rows: list[Row], stated: str) -> None:
+    """Completeness along every axis that the rows have, with the marking of the data."""
     folder.mkdir(parents=True, exist_ok=True)
     for axis in AXES:
         if bins(axis, rows):
-            (folder / f"completeness_{axis}.svg").write_text(completeness_svg(axis, rows), "utf-8")
+            (folder / f"completeness_{axis}.svg").write_text(completeness_svg(axis, rows, stated), "utf-8")

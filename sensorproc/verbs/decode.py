@@ -41,9 +41,13 @@ def decode(
     json
         print the summary as JSON.
     """
+    from hashlib import sha256
+
     from sensorproc.errors import InputError, ReleaseError
     from sensorproc.ground import release
     from sensorproc.ground.decode import FORMATS, MESSAGES, write_products
+    from sensorproc.run_folder.building import building
+    from sensorproc.run_folder.facts import program_facts
 
     formats = tuple(name.strip() for name in format.split(",") if name.strip())
     mark = release.check(marking, data_mode, source, originator)
@@ -52,10 +56,15 @@ def decode(
         raise ReleaseError(f"format {format}: messages need --marking and --data-mode, which have no default")
     if not downlink.is_file():
         raise InputError(f"{downlink}: no such file")
-    try:
-        decoded = write_products(downlink.read_bytes(), out, mark, formats)
-    except InputError as error:
-        raise InputError(f"{downlink}: {error}") from None
+    data = downlink.read_bytes()
+    argv = ["decode", str(downlink), f"--format={format}"]
+    about = {"downlink": {"path": str(downlink), "n_bytes": len(data), "sha256": sha256(data).hexdigest()}}
+    with building(out, program_facts(argv) | about, (downlink,)) as run:
+        try:
+            decoded = write_products(data, run.folder, mark, formats)
+        except InputError as error:
+            raise InputError(f"{downlink}: {error}") from None
+        run.facts["notes"] = list(decoded.notes)
     gaps = decoded.gaps
     for text in decoded.notes:
         note(f"note: {text}")

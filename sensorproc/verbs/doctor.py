@@ -21,9 +21,9 @@ def doctor(*, json: bool = False) -> int:
 
 
 def _libraries() -> tuple[str, bool, str]:
-    from sensorproc.run_facts import LIBRARIES, _version
+    from sensorproc.run_folder.facts import LIBRARIES, library_version
 
-    versions = {name: _version(name) for name in LIBRARIES}
+    versions = {name: library_version(name) for name in LIBRARIES}
     text = ", ".join(f"{name} {found}" for name, found in versions.items())
     return "libraries", "absent" not in versions.values(), text
 

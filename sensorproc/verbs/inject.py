@@ -38,6 +38,8 @@ def inject(
     from firmware_sim.injection.settings import load_injection
     from sensorproc.errors import UsageError
     from sensorproc.recording import open_recording
+    from sensorproc.run_folder.building import building
+    from sensorproc.run_folder.facts import program_facts
 
     if seed is not None and seed < 0:
         raise UsageError(f"--seed {seed}: want 0 or more")
@@ -46,8 +48,10 @@ def inject(
     source = open_recording(recording)
     for problem in source.problems:
         note(f"note: {problem.reason}")
-    with progress("injecting") as report:
-        remarks = write(source, injection, out, report)
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} holds files; choose a new folder")
+    with building(out, program_facts(["inject", str(recording), str(targets)])) as run, progress("injecting") as report:
+        remarks = write(source, injection, run.folder, report)
     for remark in remarks:
         note(f"note: {remark}")
     n = len(injection.target) + sum(group.n for group in injection.drawn)

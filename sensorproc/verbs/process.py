@@ -66,6 +66,8 @@ def process(
     from sensorproc.recording import open_recording, sidecar
     from sensorproc.review.report import write_report
     from sensorproc.review.view import SetViews
+    from sensorproc.run_folder.building import building
+    from sensorproc.run_folder.facts import program_facts
 
     config = with_quality(load(payload) if payload else Config(), quality)
     given = config.release
@@ -84,12 +86,13 @@ def process(
     for text in source.notes:
         note(f"using {text}")
     views = SetViews()
-    with progress("processing") as report:
-        onlookers = processing.Onlookers(report, views, keep_stages)
-        outcome = processing.process(source, config, table, mark, out, argv, onlookers, states)
+    with building(out, program_facts(argv), (recording, stars, calibration, state_in)) as run:
+        with progress("processing") as report:
+            onlookers = processing.Onlookers(report, views, keep_stages)
+            outcome = processing.process(source, config, table, mark, run, onlookers, states)
+        write_report(run.folder / "report.html", source.path.name, outcome, views)
     if state_out:
         state_file.write_states(state_out, outcome.states, config.sensor.binning)
-    write_report(out / "report.html", source.path.name, outcome, views)
     rejected = [row for row in outcome.decoded.tables["events"] if row["severity"].startswith("WARNING")]
     reasons = _rejections([(row["event"], row["frame"]) for row in rejected if row["event"] != "UNREADABLE"])
     untimed = sum("NO_TIME" in row["flags"] for row in outcome.decoded.tables["detections"])

@@ -1,7 +1,7 @@
 """``sensorproc score``: a run against truth."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -58,6 +58,7 @@ def score(
     import json as json_module
     from dataclasses import asdict
 
+    from sensorproc.run_folder.manifest import demand_whole
     from sensorproc.scoring.challenges import challenge_figures
     from sensorproc.scoring.fates import fates_and_sets, read_run
     from sensorproc.scoring.figures.metrics import METRICS, estimate
@@ -69,6 +70,7 @@ def score(
     from sensorproc.scoring.verdict.gates import judge, load_gates
     from sensorproc.verbs.console import plain
 
+    facts = demand_whole(run)
     tables = read_run(run)
     detections = tables["detections"]
     known = load_truth(truth, sequence)
@@ -93,9 +95,9 @@ def score(
     if junit:
         junit.write_text(to_junit(run.resolve().name, fates, per_set, verdicts, []), "utf-8")
     if plots:
-        write_plots(plots, fates)
+        write_plots(plots, fates, _stated(tables["housekeeping"]))
     if gallery:
-        _write_gallery(gallery, recording, run, fates, per_set, known, detections)
+        _write_gallery(gallery, recording or _recording_of(run, facts), fates, per_set, known, detections)
     if json and not written:
         emit_json(result)
     elif not json:
@@ -106,19 +108,25 @@ def score(
     return ACCURACY_FAILED if failed else 0
 
 
-def _write_gallery(folder: Path, given: Path | None, run: Path, fates: list, sets: list, truth, detections: list) -> None:  # type: ignore[no-untyped-def]
-    import json as json_module
+def _stated(housekeeping: list[dict[str, Any]]) -> str:
+    """What the sets of a run say of their marking and data mode."""
+    said = sorted({f"marking {row['marking']}, data mode {row['data_mode']}" for row in housekeeping})
+    return "; ".join(said) or "marking unknown"
 
+
+def _recording_of(run: Path, facts: dict[str, Any]) -> Path:
     from sensorproc.errors import InputError
+
+    path = facts.get("recording", {}).get("path")
+    if path is None:
+        raise InputError(f"{run}: its run.json names no recording (it was made from packets); give --recording")
+    return Path(path)
+
+
+def _write_gallery(folder: Path, recording: Path, fates: list, sets: list, truth, detections: list) -> None:  # type: ignore[no-untyped-def]
     from sensorproc.recording import open_recording
     from sensorproc.review.gallery import false_alarms, worst_misses, write_gallery
 
-    path = given
-    if path is None:
-        try:
-            path = Path(json_module.loads((run / "run.json").read_text("utf-8"))["recording"]["path"])
-        except (OSError, ValueError, KeyError):
-            raise InputError(f"{run}: no run.json that names its recording; give --recording") from None
     items = worst_misses(fates, sets, truth, MOST_SHOWN) + false_alarms(detections, sets, MOST_SHOWN)
-    for problem in write_gallery(folder, open_recording(path), items):
+    for problem in write_gallery(folder, open_recording(recording), items):
         note(f"note: {problem}")

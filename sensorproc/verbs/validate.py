@@ -52,6 +52,8 @@ def validate(
     from firmware_sim.validation.suite import load_suite
     from firmware_sim.validation.worst import write_worst
     from sensorproc.errors import UsageError
+    from sensorproc.run_folder.building import adding, building
+    from sensorproc.run_folder.facts import program_facts
     from sensorproc.scoring.judgement import write_judgement
     from sensorproc.scoring.verdict.baseline import demand_comparable, load_result
 
@@ -63,8 +65,7 @@ def validate(
         demand_comparable(old, {"suite": chosen.name, "suite_digest": chosen.digest, "seed": seed})
     todo = tasks(chosen, seed, over, out)
     part, total = _shard(shard)
-    out.mkdir(parents=True, exist_ok=True)
-    with progress(f"validate {chosen.name}") as report:
+    with adding(out, shared=shard is not None), progress(f"validate {chosen.name}") as report:
         problems = run_tasks(todo[part::total], seed, over, jobs, report)
     for problem in problems:
         note(f"sensorproc: {problem}")
@@ -72,8 +73,9 @@ def validate(
         print(f"shard {shard}: {len(todo[part::total]) - len(problems)} of {len(todo)} skies in {out}; judge without --shard")
         return DEFECT if problems else 0
     result = gather(todo, chosen, seed, over)
-    verdict = write_judgement(result, chosen.gates, old, out)
-    write_worst(out / "worst", chosen, seed, result)
+    with building(out, program_facts(["validate", f"--suite={suite}", f"--seed={seed}"])) as run:
+        verdict = write_judgement(result, chosen.gates, old, run.folder)
+        write_worst(run.folder / "worst", chosen, seed, result)
     if json:
         emit_json(verdict)
     else:

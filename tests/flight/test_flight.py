@@ -29,7 +29,7 @@ MINI = Path(__file__).parent / "mini.toml"
 
 
 def fly(tmp_path, mini, *options):
-    assert main(["run", str(MINI), "-o", str(tmp_path), "--recording", str(mini / "recording"), *options]) == 0
+    assert main(["run", str(MINI), "-o", str(tmp_path), "--recording", str(mini / "recording"), "--accept-losses", *options]) == 0
     return json.loads((tmp_path / "summary.json").read_text())
 
 
@@ -41,7 +41,7 @@ def test_what_is_there_is_found(mini_summary):
 def test_the_same_seed_gives_the_same_bytes(mini, tmp_path):
     assert main(["run", str(MINI), "-o", str(tmp_path / "a")]) == 0
     assert (tmp_path / "a" / "downlink.bin").read_bytes() == (mini / "downlink.bin").read_bytes()
-    for path in sorted((mini / "recording").rglob("*.*")):
+    for path in sorted({*(mini / "recording").rglob("*.*")} - {mini / "recording" / "run.json"}):
         assert (tmp_path / "a" / "recording" / path.relative_to(mini / "recording")).read_bytes() == path.read_bytes(), path.name
     assert main(["run", str(MINI), "-o", str(tmp_path / "b"), "--seed", "6"]) == 0
     assert (tmp_path / "b" / "downlink.bin").read_bytes() != (mini / "downlink.bin").read_bytes()
@@ -104,9 +104,7 @@ def test_what_does_not_fit_is_refused_before_start(mini, tmp_path, capsys):
     printed = capsys.readouterr().err
     assert "frames of all sets at hand" in printed
     assert "20.0 MB" in printed
-    assert not (tmp_path / "downlink.bin").exists()
-    assert json.loads((tmp_path / "run.json").read_text())["status"] == "refused"
-    assert "--memory-bytes=20000000" in json.loads((tmp_path / "run.json").read_text())["argv"]
+    assert not list(tmp_path.iterdir())
 
 
 def board_with(recording, **changes):
@@ -205,7 +203,7 @@ def test_a_damaged_recording_gives_the_ground_what_process_gives(mini, tmp_path)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["n_processed"] == 15
     assert summary["n_found"] == 4
-    payload = ["--payload", str(tmp_path / "rec" / "payload.toml")]
+    payload = ["--payload", str(tmp_path / "rec" / "payload.toml"), "--marking", "U", "--data-mode", "SIMULATED"]
     assert sensorproc(["process", str(tmp_path / "rec"), "-o", str(tmp_path / "ground"), *payload]) == 0
     for name in ("detections", "tracklets", "frames", "events"):
         assert (tmp_path / "out" / f"{name}.ecsv").read_text() == (tmp_path / "ground" / f"{name}.ecsv").read_text()

@@ -30,7 +30,7 @@ def test_raw_pixels_are_sent_when_asked_for(recording, tmp_path):
     downlink = told(payload)
     codes = [row["code"] for row in board.acks(downlink) if row["stage"] in ("FAILED", "REJECTED")]
     assert codes == ["OUT_OF_RANGE", "NOT_AVAILABLE"]
-    written, notes = board.write_images(tmp_path, downlink)
+    written, notes = board.write_images(tmp_path, downlink, {"MARKING": "U", "DATAMODE": "SIMULATED"})
     assert not notes
     (image,) = [fits.getdata(tmp_path / name.removeprefix("products/")) for name in written]
     np.testing.assert_array_equal(image, recording.entries[1].read().data_dn[40:56, 30:54])
@@ -41,7 +41,7 @@ def test_a_chip_of_the_detector_is_sent_as_the_pixels_that_hold_it(recording, tm
     commands = [{"t_s": 12.0, "do": "REQUEST_CHIP", "arguments": chip}]
     operations = {"duration_s": 33.0, "core": "reuse", "commands": commands}
     downlink = told(flown(recording, operations, quality="survival"))
-    written, _ = board.write_images(tmp_path, downlink)
+    written, _ = board.write_images(tmp_path, downlink, {"MARKING": "U", "DATAMODE": "SIMULATED"})
     (image,) = [fits.getdata(tmp_path / name.removeprefix("products/")) for name in written]
     whole = binned(replace(recording.entries[1].read(), facts=FACTS), 2, 0.95).data_dn
     np.testing.assert_array_equal(image, whole[20:28, 15:28])
@@ -66,7 +66,7 @@ def test_frames_of_a_checkout_dwell_wait_for_the_ground(recording, tmp_path):
     assert not downlink.records["DETECTION"]
     codes = [row["code"] for row in board.acks(downlink) if row["stage"] == "FAILED"]
     assert codes == ["NOT_AVAILABLE", "NOT_AVAILABLE"]
-    written, _ = board.write_images(tmp_path, downlink)
+    written, _ = board.write_images(tmp_path, downlink, {"MARKING": "U", "DATAMODE": "SIMULATED"})
     (image,) = [fits.getdata(tmp_path / name.removeprefix("products/")) for name in written]
     np.testing.assert_array_equal(image, recording.entries[9].read().data_dn[:64, :64])
 

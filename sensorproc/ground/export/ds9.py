@@ -6,9 +6,9 @@ from sensorproc.conventions import FITS_ORIGIN
 from sensorproc.ground.observations import Row
 
 
-def regions(rows: list[Row]) -> str:
-    """Region text of one frame's detections: circles for points, lines for streaks."""
-    lines = ["# Region file format: DS9 version 4.1", "image"]
+def regions(rows: list[Row], stated: str) -> str:
+    """Region text of one frame's detections: circles for points, lines for streaks; ``stated`` is its marking."""
+    lines = ["# Region file format: DS9 version 4.1", f"# {stated}", "image"]
     for row in rows:
         x, y = row["x_px"] + FITS_ORIGIN, row["y_px"] + FITS_ORIGIN
         label = f"T{row['tracklet_id']}" if row["tracklet_id"] >= 0 else "single"

@@ -5,23 +5,27 @@ the same way on every machine.
 """
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sensorproc.ground.observations import Row
 
 UNITS = {"px": "pix", "px_frame": "pix", "e": "electron", "deg": "deg", "arcsec": "arcsec", "s": "s", "mag": "mag", "km": "km"}
+N_ROWS = "n_rows"
 DECIMALS = {"ra_deg": 8, "dec_deg": 8, "x_px": 4, "y_px": 4}
 
 
-def write_table(path: Path, rows: list[Row], columns: list[str], comments: tuple[str, ...] = ()) -> None:
-    """Write rows under the given columns; an empty table keeps its header."""
+def write_table(path: Path, rows: list[Row], columns: Mapping[str, str], comments: tuple[str, ...] = ()) -> None:
+    """Write rows under the given columns (name: int64, float64 or string). The header does not depend on the rows but for their
+    number, which tells a cut table from a whole one."""
     head = ["# %ECSV 1.0", "# ---", "# datatype:"]
-    head += [f"# - {{name: {name}, {_unit(name)}datatype: {_datatype(rows, name)}}}" for name in columns]
+    head += [f"# - {{name: {name}, {_unit(name)}datatype: {datatype}}}" for name, datatype in columns.items()]
+    head += ["# meta: !!omap", f"# - {N_ROWS}: {len(rows)}"]
     if comments:
-        head += ["# meta: !!omap", "# - comments:"] + [f"#   - {_quoted(text)}" for text in comments]
+        head += ["# - comments:"] + [f"#   - {_quoted(text)}" for text in comments]
     head += ["# schema: astropy-2.0", " ".join(columns)]
-    body = [" ".join(_cell(row[name], name) for name in columns) for row in rows]
+    body = [" ".join(_cell(row[name], name, datatype) for name, datatype in columns.items()) for row in rows]
     path.write_text("\n".join(head + body) + "\n", encoding="utf-8", newline="\n")
 
 
@@ -35,21 +39,14 @@ def _unit(name: str) -> str:
     return ""
 
 
-def _datatype(rows: list[Row], name: str) -> str:
-    value: Any = rows[0][name] if rows else 0.0
-    if isinstance(value, str):
-        return "string"
-    return "int64" if isinstance(value, int) else "float64"
-
-
-def _cell(value: Any, name: str) -> str:
-    if isinstance(value, float):
-        if math.isnan(value):
-            return "nan"
-        return f"{value:.{DECIMALS[name]}f}" if name in DECIMALS else f"{value:.7g}"
-    if isinstance(value, str):
+def _cell(value: Any, name: str, datatype: str) -> str:
+    if datatype == "string":
         return _quoted(value) if value == "" or any(c in value for c in ' "#') else value
-    return str(value)
+    if datatype == "int64":
+        return str(int(value))
+    if math.isnan(value):
+        return "nan"
+    return f"{value:.{DECIMALS[name]}f}" if name in DECIMALS else f"{value:.7g}"
 
 
 def _quoted(text: str) -> str:

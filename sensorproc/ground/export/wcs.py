@@ -28,7 +28,7 @@ from sensorproc.timescales import utc_from_tai_ns
 SIP_ORDER = 4  # of a distortion of third order and its inverse, and of a tangent point that is not the boresight
 
 
-def header(record: Row) -> fits.Header:
+def header(record: Row, marking: str, data_mode: str) -> fits.Header:
     """Header of a FRAME record that has a sky solution."""
     dcm = dcm_from_quaternion([record[f"q_{axis}"] for axis in "wxyz"])  # type: ignore[arg-type]
     bends = tuple(record[f"bend_{k:02d}"] for k in range(N_BEND))
@@ -58,6 +58,7 @@ def header(record: Row) -> fits.Header:
     card["DATE-AVG"] = (utc, "mid-exposure, UTC")
     card["MJD-AVG"] = Time(utc, scale="utc").mjd
     card["IMAGEW"], card["IMAGEH"] = record["nx"], record["ny"]
+    card["MARKING"], card["DATAMODE"] = marking, data_mode
     card["ABERR"] = ("CATALOG", "catalogue directions: no aberration")
     return card
 

@@ -1,5 +1,6 @@
 """Completeness along an axis as a self-contained SVG: points with intervals, the fitted limit, and the best search's curve."""
 
+import html
 import math
 
 import numpy as np
@@ -13,8 +14,8 @@ from sensorproc.theory import pd_search
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 390, 62, 52, 48
 
 
-def completeness_svg(axis: str, rows: list[Row]) -> str:
-    """Completeness with its 95 % intervals against the median of each bin's targets."""
+def completeness_svg(axis: str, rows: list[Row], stated: str = "") -> str:
+    """Completeness with its 95 % intervals against the median of each bin's targets; ``stated`` is the data's marking."""
     title, _ = AXES[axis]
     placed = [(_median([row[axis] for row in members(axis, rows, low, high)]), e) for low, high, e in bins(axis, rows)]
     table = [(x, e) for x, e in placed if math.isfinite(x)]  # targets of unknown SNR have no place on its axis
@@ -47,6 +48,8 @@ def completeness_svg(axis: str, rows: list[Row]) -> str:
     said = f"set SNR >= {PLAIN_SNR:g}" if axis != "snr" else _limit(rows)
     marks.append(f'<text x="{LEFT}" y="20">found, share of targets; {said}; figures are n, bars 95 %</text>')
     marks.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">{title}</text>')
+    if stated:
+        marks.append(f'<text x="{LEFT}" y="38" fill="#6b7784" font-size="11">{html.escape(stated)}</text>')
     return document(WIDTH, HEIGHT, marks)
 
 
