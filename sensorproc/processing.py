@@ -26,6 +26,7 @@ from sensorproc.recording import Recording
 from sensorproc.review.stages import StageKeeper
 from sensorproc.run_folder.building import Building
 from sensorproc.run_folder.facts import recording_facts
+from sensorproc.software import software_digest
 
 Progress = Callable[[str, int, int], None]
 NEW_PAYLOAD: Mapping[int, PayloadState] = MappingProxyType({})  # One that has learnt nothing yet.
@@ -72,7 +73,7 @@ def process(
     check_mode(mark, recording.data_mode)
     run.facts |= recording_facts(recording, config)
     run.facts["state_in"] = {str(k): state.digest().hex() for k, state in states.items()}
-    formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set)
+    formatter = Formatter(config.downlink.max_packet_bytes, config.downlink.budget_bytes_per_set, software_digest())
     sky = Sky(table if table is not None else recording.stars, config.solve)
     sets = frame_sets(recording, config)
     processor = FrameSetProcessor(config, sky, _first_states(sets, states, recording, config))

@@ -57,6 +57,7 @@ from sensorproc.onboard.products import Processed
 from sensorproc.onboard.records import NOT_TAKEN, set_values
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Recording
+from sensorproc.software import software_digest
 from sensorproc.timescales import NS_PER_S
 
 CORES: dict[str, Callable[[RealCore], Any]] = {"real": lambda real: real, "reuse": ReusedCore, "remember": RememberingCore}
@@ -161,7 +162,7 @@ def _watch_and_downlink(
     nothing = Processed.nothing(0, (), states[common.layout.detectors[0]].digest())
     last = set_values(nothing, b"", config.digest(), NOT_TAKEN) | order.marking
     share_bytes_s = board.link_bit_s / BITS_PER_BYTE / len(common.layout.detectors)
-    formatter = Formatter(config.downlink.max_packet_bytes)
+    formatter = Formatter(config.downlink.max_packet_bytes, software_digest=software_digest())
     downlink = DownlinkManager(common.clock, formatter, order.marking, share_bytes_s, (last, common.clock.origin_tai_ns))
     return {
         "radio": radio,

@@ -2,6 +2,8 @@
 
 from enum import IntEnum, IntFlag
 
+ICD_VERSION = 1  # of packets and records: one more whenever a layout or the meaning of a number changes
+
 
 class Apid(IntEnum):
     """Application process identifiers, one per record type."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sensorproc.downlink.dictionary import Apid
+from sensorproc.downlink.dictionary import ICD_VERSION, Apid
 from sensorproc.downlink.packets import OVERHEAD_BYTES, build, capacity
 from sensorproc.downlink.priority import Queued, fit
 from sensorproc.downlink.records import RECORDS, RELEASE_ID, SET
@@ -24,6 +24,7 @@ class Formatter:
 
     max_packet_bytes: int
     budget_bytes_per_set: int = 0
+    software_digest: int = 0
     sent: dict[int, int] = field(default_factory=lambda: {int(apid): 0 for apid in Apid})
     n_left_out: int = 0  # packets of the last set
 
@@ -42,7 +43,7 @@ class Formatter:
         records : dict
             Packed records by APID (events, frames, detections, tracklets), most urgent first within each.
         housekeeping : dict
-            The SET record's fields but phase, totals, drop count and the mark of the last set.
+            The SET record's fields but versions, phase, totals, drop count and the mark of the last set.
         tai_ns : int
             Time of the packets: the set's last mid-exposure.
         is_last : bool
@@ -61,7 +62,7 @@ class Formatter:
         totals[int(Apid.SET)] += 1 + n_closing
         for packet in kept:
             totals[packet.apid] += 1
-        values = housekeeping | self._totals(totals) | {"n_dropped_packets": n_dropped, "is_last": int(is_last)}
+        values = self._values(housekeeping, totals) | {"n_dropped_packets": n_dropped, "is_last": int(is_last)}
         parts = [self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 0})])]
         parts += [self._send(packet.apid, packet.tai_ns, packet.records) for packet in kept]
         parts += [self._send(SET.apid, tai_ns, [SET.pack(values | {"phase": 1})]) for _ in range(n_closing)]
@@ -71,7 +72,7 @@ class Formatter:
         """The last set's closing packet again, now with the totals of everything, for a recording whose end was not foreseen."""
         totals = dict(self.sent)
         totals[int(Apid.SET)] += LAST_SET_COPIES
-        values = housekeeping | self._totals(totals) | {"n_dropped_packets": self.n_left_out, "is_last": 1, "phase": 1}
+        values = self._values(housekeeping, totals) | {"n_dropped_packets": self.n_left_out, "is_last": 1, "phase": 1}
         return [self._send(SET.apid, tai_ns, [SET.pack(values)]) for _ in range(LAST_SET_COPIES)]
 
     def format_now(self, apid: int, records: Sequence[bytes], tai_ns: int) -> list[bytes]:
@@ -106,9 +107,10 @@ class Formatter:
         self.sent[apid] += 1
         return packet
 
-    @staticmethod
-    def _totals(sent: dict[int, int]) -> dict[str, int]:
-        return {f"total_{kind.name.lower()}": sent[int(kind.apid)] for kind in RECORDS.values()}
+    def _values(self, housekeeping: dict[str, Any], sent: dict[int, int]) -> dict[str, Any]:
+        """A SET record's fields, with what the formatter knows of them."""
+        about = {"icd_version": ICD_VERSION, "software_digest": self.software_digest}
+        return housekeeping | about | {f"total_{kind.name.lower()}": sent[int(kind.apid)] for kind in RECORDS.values()}
 
 
 def _marked(records: Mapping[int, Sequence[bytes]], number: int) -> dict[int, Sequence[bytes]]:

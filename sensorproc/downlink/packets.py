@@ -67,6 +67,11 @@ def apid_of(raw: bytes) -> int:
     return int.from_bytes(raw[:2], "big") & APID_MASK
 
 
+def sequence_count(raw: bytes) -> int:
+    """Sequence count of a packet, 14 bits."""
+    return int.from_bytes(raw[2:4], "big") & (SEQUENCE_COUNTS - 1)
+
+
 def n_records(raw: bytes) -> int:
     """Records a packet holds."""
     return int.from_bytes(raw[PRIMARY_BYTES + TIME_BYTES :][:COUNT_BYTES], "big")

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from sensorproc.downlink.packets import SEQUENCE_COUNTS
+
+MOST_OF_A_KIND = SEQUENCE_COUNTS // 2  # packets of a set: the ground unwraps their counts by the set's total
+
 
 @dataclass(frozen=True)
 class Queued:
@@ -19,12 +23,10 @@ def fit(queue: list[Queued], budget_bytes: int, reserved_bytes: int) -> tuple[li
 
     A budget of 0 is unlimited. A large packet that does not fit does not block smaller ones behind it.
     """
-    ordered = sorted(queue, key=lambda q: q.urgency)
-    if budget_bytes == 0:
-        return ordered, 0
-    kept, used = [], reserved_bytes
-    for packet in ordered:
-        if used + packet.size_bytes <= budget_bytes:
+    kept, used, n = [], reserved_bytes, dict.fromkeys({packet.apid for packet in queue}, 0)
+    for packet in sorted(queue, key=lambda q: q.urgency):
+        if (budget_bytes == 0 or used + packet.size_bytes <= budget_bytes) and n[packet.apid] < MOST_OF_A_KIND:
             kept.append(packet)
             used += packet.size_bytes
-    return kept, len(ordered) - len(kept)
+            n[packet.apid] += 1
+    return kept, len(queue) - len(kept)

@@ -25,6 +25,7 @@ SET = RecordType(
     "SET",
     Apid.SET,
     [
+        Field("icd_version", "u1", None, "", "of packets and records; first in SET records of every version"),
         Field("set_id", "u4", None, "", "count of frame sets, from 0; NO_SET closes a downlink without any"),
         Field("phase", "u1", None, "", "0 before the set's packets, 1 after them"),
         Field("is_last", "u1", None, "", "1: the recording ends with this set"),
@@ -33,6 +34,7 @@ SET = RecordType(
         Field("data_mode", "u1", None, "", "place in DATA_MODES"),
         Field("state_digest", "u8", None, "", "payload state before the set"),
         Field("config_digest", "u8", None, "", "effective configuration"),
+        Field("software_digest", "u8", None, "", "code and constants that processed the set; 0 not told"),
         Field("input_digest", "u8", None, "", "pixels of the set"),
         Field("first_frame", "u4", None, "", "index of the set's first frame"),
         Field("n_frames", "u2", None, "", "frames offered"),

@@ -1,11 +1,12 @@
 """Downlink bytes to the files of a run: tables always, messages where a marking allows them."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sensorproc.downlink.dictionary import Apid, FrameStatus
+from sensorproc.downlink.dictionary import ICD_VERSION, Apid, FrameStatus
 from sensorproc.errors import InputError, UsageError
 from sensorproc.ground import board, observations
 from sensorproc.ground.evidence import UNKNOWN, Stated, demand_evidence, stated
@@ -37,8 +38,8 @@ class Decoded:
         return cls({name: [] for name in names}, read(b"").gaps, (), (), Stated(UNKNOWN, UNKNOWN))
 
 
-def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[str, ...] = FORMATS) -> Decoded:
-    """Decode a downlink into ``out``, a folder without products.
+def write_products(data: bytes | Iterable[bytes], out: Path, mark: Marking | None, formats: tuple[str, ...] = FORMATS) -> Decoded:
+    """Decode a downlink, given whole or in parts, into ``out``, a folder without products.
 
     Raises
     ------
@@ -54,7 +55,8 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
         raise UsageError(f"format {', '.join(unknown)}: choose from {', '.join(FORMATS)}")
     downlink, wrong = gated(read(data))
     if not sum(downlink.gaps.received.values()):
-        raise InputError(f"holds no intact packet ({downlink.gaps.n_bytes_skipped} bytes read)")
+        others = _of_other_versions(downlink.gaps)
+        raise InputError(others[0] if others else f"holds no intact packet ({downlink.gaps.n_bytes_skipped} bytes read)")
     covers = demand_evidence(downlink, mark) if mark is not None and set(formats) & set(MESSAGES) else None
     rows = {
         name: getattr(observations, name)(downlink) for name in ("detections", "tracklets", "frames", "housekeeping", "events")
@@ -81,11 +83,28 @@ def write_products(data: bytes, out: Path, mark: Marking | None, formats: tuple[
         messages, notes = write_messages(products, downlink, mark, covers, formats)
     elif set(formats) & set(MESSAGES):
         notes = ["no TDM, OEM or UDL written: give --marking and --data-mode"]
-    if downlink.gaps.n_conflicts:
-        notes.append(
-            f"{downlink.gaps.n_conflicts} packets not used: they repeat counts with other content; is this two recordings?"
-        )
+    notes += _of_stream(downlink) + _of_other_versions(downlink.gaps)
     return Decoded(rows, downlink.gaps, tuple(written + images + messages), tuple(wrong + notes + incomplete), marks)
+
+
+def _of_stream(downlink: Downlink) -> list[str]:
+    """What lets a stream look like two."""
+    said, n = [], downlink.gaps.n_conflicts
+    if n:
+        said.append(f"{n} packets not used: they repeat counts with other content; is this two recordings?")
+    for name, what in (("software_digest", "builds of the software"), ("config_digest", "configurations")):
+        digests = {record[name] for record in downlink.records["SET"]}
+        if len(digests) > 1:
+            said.append(f"the sets are of {len(digests)} {what} ({name} in housekeeping.ecsv)")
+    return said
+
+
+def _of_other_versions(gaps: Gaps) -> list[str]:
+    """A line for each other version of the ICD."""
+    return [
+        f"{n} SET packets are of version {version} of the ICD; this program reads version {ICD_VERSION}"
+        for version, n in sorted(gaps.other_versions.items())
+    ]
 
 
 def gap_report(gaps: Gaps) -> str:
@@ -99,7 +118,8 @@ def gap_report(gaps: Gaps) -> str:
         for apid in sorted(gaps.expected)
     }
     report = {"is_exact": gaps.is_exact, "n_missing": gaps.n_missing, "packets": by_name}
-    report |= {"n_bytes_skipped": gaps.n_bytes_skipped, "n_duplicates": gaps.n_duplicates, "n_conflicts": gaps.n_conflicts}
+    report |= {"n_bytes_skipped": gaps.n_bytes_skipped, "n_idle_packets": gaps.n_idle_packets}
+    report |= {"n_duplicates": gaps.n_duplicates, "n_conflicts": gaps.n_conflicts}
     return json.dumps(report, indent=1) + "\n"
 
 

@@ -154,7 +154,7 @@ def housekeeping(downlink: Downlink) -> list[Row]:
     for key in sorted(by_set):
         row = dict(by_set[key])
         row["marking"], row["data_mode"] = said_marking(row)
-        for name in ("state_digest", "config_digest", "input_digest"):
+        for name in ("state_digest", "config_digest", "software_digest", "input_digest"):
             row[name] = f"{row[name]:016x}"
         row.pop("phase")
         rows.append(row)

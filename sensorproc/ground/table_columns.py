@@ -14,7 +14,7 @@ WHEN = "time_utc"
 Columns = dict[str, str]  # datatype by name
 TEXT = (
     *(WHEN, "kind", "flags", "origin", "status", "sky", "unsolved", "marking", "data_mode", "mode", "operation", "stage", "code"),
-    *("state_digest", "config_digest", "input_digest", "outcome", "reason", "severity", "event"),
+    *("state_digest", "config_digest", "software_digest", "input_digest", "outcome", "reason", "severity", "event"),
 )
 
 

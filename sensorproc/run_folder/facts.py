@@ -10,6 +10,7 @@ from typing import Any
 from sensorproc import __version__
 from sensorproc.config import Config
 from sensorproc.recording import Recording
+from sensorproc.software import files_digest
 
 LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "astropy", "pydantic", "spacepackets", "fastcrc")
 
@@ -18,6 +19,7 @@ def program_facts(argv: list[str]) -> dict[str, Any]:
     """What made a run: versions, machine, command line."""
     return {
         "sensorproc": __version__,
+        "software_sha256": files_digest("sensorproc"),
         "python": platform.python_version(),
         "libraries": {name: library_version(name) for name in LIBRARIES},
         "machine": {"system": platform.system(), "machine": platform.machine(), "byteorder": sys.byteorder},

@@ -1,16 +1,19 @@
 """``sensorproc decode``: packets to products, on the ground side alone."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, BinaryIO
 
 from cyclopts import Parameter
 
 from sensorproc.verbs.console import emit_json, note
 from sensorproc.verbs.process import DataMode
 
+PART_BYTES = 1 << 23  # read at once
+
 
 def decode(
-    downlink: Path,
+    downlink: Annotated[Path, Parameter(allow_leading_hyphen=True)],
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     format: str = "ecsv,tdm,oem,udl,ds9,wcs",
@@ -25,7 +28,7 @@ def decode(
     Parameters
     ----------
     downlink
-        file of concatenated CCSDS packets; damage is skipped and reported.
+        file or pipe of concatenated CCSDS packets, - for standard input; damage is skipped and reported.
     out
         folder for the products; made if absent.
     format
@@ -41,6 +44,8 @@ def decode(
     json
         print the summary as JSON.
     """
+    import sys
+    from contextlib import nullcontext
     from hashlib import sha256
 
     from sensorproc.errors import InputError, ReleaseError
@@ -49,22 +54,23 @@ def decode(
     from sensorproc.run_folder.building import building
     from sensorproc.run_folder.facts import program_facts
 
+    is_stdin = str(downlink) == "-"
     formats = tuple(name.strip() for name in format.split(",") if name.strip())
     mark = release.check(marking, data_mode, source, originator)
     explicit = format != ",".join(FORMATS)
     if mark is None and explicit and set(formats) & set(MESSAGES):
         raise ReleaseError(f"format {format}: messages need --marking and --data-mode, which have no default")
-    if not downlink.is_file():
+    if not is_stdin and (not downlink.exists() or downlink.is_dir()):
         raise InputError(f"{downlink}: no such file")
-    data = downlink.read_bytes()
     argv = ["decode", str(downlink), f"--format={format}"]
-    about = {"downlink": {"path": str(downlink), "n_bytes": len(data), "sha256": sha256(data).hexdigest()}}
-    with building(out, program_facts(argv) | about, (downlink,)) as run:
+    taken = sha256()
+    with building(out, program_facts(argv), () if is_stdin else (downlink,)) as run:
         try:
-            decoded = write_products(data, run.folder, mark, formats)
+            with nullcontext(sys.stdin.buffer) if is_stdin else downlink.open("rb") as file:
+                decoded = write_products(_parts(file, taken), run.folder, mark, formats)
         except InputError as error:
             raise InputError(f"{downlink}: {error}") from None
-        run.facts["notes"] = list(decoded.notes)
+        run.facts |= {"downlink": {"path": str(downlink), "sha256": taken.hexdigest()}, "notes": list(decoded.notes)}
     gaps = decoded.gaps
     for text in decoded.notes:
         note(f"note: {text}")
@@ -78,3 +84,10 @@ def decode(
         print(f"{sum(gaps.received.values())} packets, {gaps.n_missing} missing{exact}, {gaps.n_bytes_skipped} bytes skipped")
         print(f"{counts['detections']} detections, {counts['tracklets']} tracklets, {counts['frames']} frames; products in {out}")
     return 0
+
+
+def _parts(file: BinaryIO, taken: Any) -> Iterator[bytes]:
+    """What a file or pipe gives, in parts, and its digest."""
+    while part := file.read(PART_BYTES):
+        taken.update(part)
+        yield part

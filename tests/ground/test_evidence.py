@@ -12,8 +12,9 @@ from sensorproc.downlink.records import NO_SET, SET
 from sensorproc.errors import ReleaseError
 from sensorproc.ground.evidence import demand_evidence
 from sensorproc.ground.gate import gated
-from sensorproc.ground.reader import packet_size, read
+from sensorproc.ground.reader import read
 from sensorproc.ground.release import Marking, carried, check
+from sensorproc.ground.scan import packet_size
 from tests.skies import made
 
 LONG = "SECRET//REL TO USA, AUS, CAN, GBR, NZL"

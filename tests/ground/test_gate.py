@@ -15,8 +15,9 @@ from sensorproc.downlink.records import RECORDS
 from sensorproc.errors import InputError
 from sensorproc.flags import DetectionFlag
 from sensorproc.ground.decode import write_products
-from sensorproc.ground.reader import packet_size, read
+from sensorproc.ground.reader import read
 from sensorproc.ground.release import Marking
+from sensorproc.ground.scan import packet_size
 from sensorproc.ground.table_reader import read_table
 
 MARK = Marking("U", "TEST", "SENSOR-1", "TEAM")
