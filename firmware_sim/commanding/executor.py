@@ -10,13 +10,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from firmware_sim.commanding.authentication import Authentication
 from firmware_sim.commanding.parameters import PARAMETERS, ParameterSet
 from firmware_sim.commanding.state import CHANGES, MOST_TABLE_BYTES, SCANNING, OperatingState
 from firmware_sim.scan.table import TableError, unpack
 from sensorproc.downlink.records import ACK
-from sensorproc.downlink.telecommands import CHUNK_BYTES, Code, Mode, Operation, Refused, Stage, Table, Telecommand, parse
+from sensorproc.downlink.telecommands import (
+    CHUNK_BYTES,
+    Code,
+    Mode,
+    Operation,
+    Refused,
+    Stage,
+    Table,
+    Telecommand,
+    claimed,
+    parse,
+)
+from sensorproc.timescales import NS_PER_S
 
 MOST_STORED = 64
+MOST_AHEAD_NS = 7 * 86400 * NS_PER_S  # of a stored command: one of the far future would hold its place for ever
 MOST_REMEMBERED = 256  # request numbers, to know a repeated command
 Request = Callable[[Telecommand], Code]
 Told = tuple[Code, tuple[float, float]]
@@ -31,6 +45,7 @@ class CommandExecutor:
     request_pixels: Request
     self_test: Callable[[], "Told"]
     most_frames: int = 64  # of a dwell, that memory was laid out for
+    authentication: Authentication | None = None  # none: only where commands never leave this machine
     stored: list[tuple[int, int, Telecommand]] = field(default_factory=list)  # time, order of arrival, command
     n_accepted: int = 0
     n_rejected: int = 0
@@ -40,12 +55,15 @@ class CommandExecutor:
 
     def receive(self, raw: bytes, tai_ns: int) -> list[bytes]:
         """Take one packet: its ACK records."""
-        command = parse(raw)
+        plain = self.authentication.admit(raw) if self.authentication else raw
+        if isinstance(plain, Code):
+            return [self._reject(*claimed(raw), plain, tai_ns)]
+        command = parse(plain)
         if isinstance(command, Refused):
             return [self._reject(command.request, command.operation, command.code, tai_ns)]
-        code = self._admissible(command, tai_ns)
+        code, values = self._admissible(command, tai_ns)
         if code is not Code.NONE:
-            return [self._reject(command.request, command.operation, code, tai_ns)]
+            return [self._reject(command.request, command.operation, code, tai_ns, values)]
         if command.at_tai_ns:
             self._accept(command)
             insort(self.stored, (command.at_tai_ns, self.n_accepted, command), key=lambda item: item[:2])
@@ -74,15 +92,18 @@ class CommandExecutor:
         self.n_rejected += 1
         return _record(request, operation, Stage.REJECTED, code, tai_ns, values)
 
-    def _admissible(self, command: Telecommand, tai_ns: int) -> Code:
+    def _admissible(self, command: Telecommand, tai_ns: int) -> Told:
         """What can be said before looking at the operation."""
+        ahead_ns = command.at_tai_ns - tai_ns
         if command.request in self._recent:
-            return Code.DUPLICATE
-        if command.at_tai_ns and command.at_tai_ns <= tai_ns:
-            return Code.TIME_PAST
+            return Code.DUPLICATE, (0.0, 0.0)
+        if command.at_tai_ns and ahead_ns <= 0:
+            return Code.TIME_PAST, (0.0, 0.0)
+        if command.at_tai_ns and ahead_ns > MOST_AHEAD_NS:
+            return Code.TOO_FAR_AHEAD, (ahead_ns / NS_PER_S, MOST_AHEAD_NS / NS_PER_S)
         if command.at_tai_ns and len(self.stored) >= MOST_STORED:
-            return Code.QUEUE_FULL
-        return Code.NONE
+            return Code.QUEUE_FULL, (float(len(self.stored)), float(MOST_STORED))
+        return Code.NONE, (0.0, 0.0)
 
     def _refusal(self, command: Telecommand) -> Told:
         """Why the state as it is does not allow a command; nothing is changed. The value tells what would be allowed."""
@@ -141,7 +162,7 @@ class CommandExecutor:
                 dumped = [(float(n), self.parameters.value(n)) for n in sorted(PARAMETERS)]
                 return [ack(command, Stage.COMPLETED, Code.NONE, tai_ns, pair) for pair in dumped]
             case Operation.LOAD_TABLE:
-                state.load(given["offset"], given["part"].ljust(given["n_bytes"], b"\0"))
+                state.load(given["offset"], given["part"].ljust(given["n_bytes"], b"\0")[: given["n_bytes"]])
             case Operation.COMMIT_TABLE:
                 state.commit()
             case Operation.START_SCAN:

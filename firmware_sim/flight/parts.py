@@ -15,6 +15,7 @@ from firmware_sim.board.overload import OverloadPolicy
 from firmware_sim.board.prepared_memory import PreparedFrames
 from firmware_sim.board.processor_profile import Profile
 from firmware_sim.board.table_guard import TableGuard
+from firmware_sim.commanding.authentication import Authentication
 from firmware_sim.commanding.executor import CommandExecutor
 from firmware_sim.commanding.parameters import ParameterSet
 from firmware_sim.commanding.pixels import PixelRequests
@@ -36,7 +37,7 @@ from firmware_sim.faults.injector import Injector
 from firmware_sim.flight.core import RealCore, RememberingCore, ReusedCore
 from firmware_sim.flight.layout import Layout, schedule_of
 from firmware_sim.flight.payload import Payload
-from firmware_sim.flight.plan import scan_entries, uplinked
+from firmware_sim.flight.plan import KEY, flight_key, scan_entries, uplinked
 from firmware_sim.flight.radio_ledger import BITS_PER_BYTE
 from firmware_sim.flight.schedule import Visit
 from firmware_sim.flight.timeline import Timeline
@@ -202,9 +203,10 @@ def _camera_and_commands(order: Order, common: _Common, parts: dict[str, Any], s
     camera = Camera(env, clock, schedule, readout_ns, max(cadence_ns // 2, 1), order.guards_pixels, common.trace)
     pixels = PixelRequests()
     self_test = SelfTest(parts["arena"], tables, sky)
-    executor = CommandExecutor(state, parts["parameters"], pixels, self_test, layout.most_frames)
+    key = flight_key(order.seed)
+    executor = CommandExecutor(state, parts["parameters"], pixels, self_test, layout.most_frames, Authentication({KEY: key}))
     commands = CommandHandler(env, clock, common.is_over)
-    for t_s, packets in uplinked(order.operations, clock.origin_tai_ns):
+    for t_s, packets in uplinked(order.operations, clock.origin_tai_ns, key):
         env.process(uplink(env, commands, round(t_s * NS_PER_S), packets))
     breakable = Breakable(
         camera, parts["arena"], parts["image_processor"], tables, parts["memory"], parts["radio"], commands,

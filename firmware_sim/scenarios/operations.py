@@ -33,7 +33,8 @@ class Cell:
 
 @dataclass(frozen=True, config=STRICT)
 class Command:
-    """A telecommand of the plan: sent ``t_s`` after the start, to be carried out ``at_s`` after it, or at once."""
+    """A telecommand of the plan: sent ``t_s`` after the start, to be carried out ``at_s`` after it, or at once. It is answered
+    under the number ``request``, a table that is loaded from this number on; without one it gets a free number."""
 
     t_s: NotNegative
     do: Literal[
@@ -41,6 +42,7 @@ class Command:
         "CLEAR_STORED", "SELF_TEST", "LOAD_SCAN",
     ]  # fmt: skip
     at_s: NotNegative | None = None
+    request: Annotated[int, Field(ge=1, le=2**31)] | None = None
     arguments: dict[str, float | str] = Field(default_factory=dict)
     scan: Annotated[tuple[Cell, ...], Field(max_length=MOST_ENTRIES)] = ()
 
@@ -95,6 +97,14 @@ class Operations:
     commands: tuple[Command, ...] = ()
     faults: tuple[Fault, ...] = ()
     products: bool = True  # decode on the ground; else only the packets and the board's own files
+
+    @model_validator(mode="after")
+    def _requests_differ(self) -> Self:
+        given = [command.request for command in self.commands if command.request is not None]
+        twice = sorted({number for number in given if given.count(number) > 1})
+        if twice:
+            raise ValueError(f"request = {twice[0]}: two commands have this number")
+        return self
 
     @model_validator(mode="after")
     def _pixels_are_there(self) -> Self:

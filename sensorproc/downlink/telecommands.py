@@ -2,7 +2,8 @@
 
 Layout: 6-octet primary header (telecommand, secondary header) | u16 operation | u32 request | u64 time of execution, TAI
 nanoseconds since 1958, 0 at once | arguments | CRC-16. Every command is answered by an ACK record: accepted or rejected with a
-code, and, where it was accepted, completed or failed.
+code, and, where it was accepted, completed or failed. Where commands come over a link they are authenticated
+(``downlink.authentication``).
 """
 
 import struct
@@ -82,6 +83,9 @@ class Code(IntEnum):
     DUPLICATE = 11
     TABLE_DAMAGED = 12
     NOT_AVAILABLE = 13
+    NOT_AUTHENTIC = 14
+    REPLAYED = 15
+    TOO_FAR_AHEAD = 16
 
 
 ARGUMENTS: dict[Operation, tuple[Field, ...]] = {
@@ -146,6 +150,14 @@ class Refused:
     code: Code
     request: int = 0
     operation: int = 0
+
+
+def claimed(raw: bytes) -> tuple[int, int]:
+    """Request number and operation that bytes claim, which may be no command: for the answer alone."""
+    if len(raw) < SHORTEST_BYTES:
+        return 0, 0
+    number, request, _ = HEAD.unpack_from(raw, PRIMARY_BYTES)
+    return request, number
 
 
 def parse(raw: bytes) -> Telecommand | Refused:

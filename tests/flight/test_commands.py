@@ -4,14 +4,19 @@ import struct
 from zlib import crc32
 
 import pytest
+from fastcrc import crc16
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_sim.commanding.executor import MOST_STORED, CommandExecutor
+from firmware_sim.commanding.authentication import Authentication
+from firmware_sim.commanding.executor import MOST_AHEAD_NS, MOST_STORED, CommandExecutor
 from firmware_sim.commanding.parameters import PARAMETERS, ParameterSet
-from firmware_sim.commanding.state import OperatingState
+from firmware_sim.commanding.state import MOST_TABLE_BYTES, OperatingState
+from firmware_sim.flight.plan import uplinked
 from firmware_sim.scan.table import ENTRY, ScanEntry, TableError, pack, unpack
+from firmware_sim.scenarios.operations import Operations
 from sensorproc.config import Config
+from sensorproc.downlink.authentication import protect, take_apart
 from sensorproc.downlink.records import ACK
 from sensorproc.downlink.telecommands import (
     ARGUMENTS,
@@ -216,3 +221,112 @@ def test_a_scan_table_that_cannot_be_flown_is_told():
         body = struct.pack(">4sH", b"SCAN", 1) + ENTRY.pack(*entry)
         with pytest.raises(TableError, match="cell 0"):
             unpack(body + struct.pack(">I", crc32(body)))
+
+
+# ---------------------------------------------------------------- who may command
+
+KEYS = {1: bytes(range(32)), 7: b"another key of 28 characters"}
+
+
+def guarded(heard=None):
+    state = OperatingState(Mode.IDLE, pack(HOST), False)
+    told_of = Authentication(KEYS, {} if heard is None else heard)
+    return CommandExecutor(
+        state, ParameterSet(Config()), lambda command: Code.NONE, lambda: (Code.NONE, (0.0, 0.0)), authentication=told_of
+    )
+
+
+def signed(counter, request=1, key_number=1, key=None, mode=Mode.OBSERVE):
+    plain = Telecommand(Operation.SET_MODE, request, {"mode": int(mode)}).pack(counter)
+    return protect(plain, key_number, KEYS.get(key_number, b"") if key is None else key, counter)
+
+
+def test_only_who_has_the_key_commands():
+    to = guarded()
+    plain = Telecommand(Operation.SET_MODE, 3, {"mode": int(Mode.OBSERVE)}).pack()
+    for raw in (plain, signed(1, key=b"guessed key of no one"), signed(1, key_number=2, key=KEYS[1]), signed(1, key=KEYS[7])):
+        assert told(to.receive(raw, NOW)) == rejected(Code.NOT_AUTHENTIC)
+    assert to.state.mode is Mode.IDLE
+    assert to.n_rejected == 4
+    assert told(to.receive(signed(1), NOW)) == DONE
+    assert told(to.receive(signed(1, request=2, key_number=7), NOW)) == DONE
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
+def test_a_counter_is_taken_once_and_none_below_it_whatever_is_heard_again(counters):
+    heard: dict[int, int] = {}
+    to, highest = guarded(heard), -1
+    for k, counter in enumerate(counters):
+        answers = told(to.receive(signed(counter, request=100 + k), NOW))
+        assert answers == (DONE if counter > highest else rejected(Code.REPLAYED))
+        highest = max(highest, counter)
+        if k % 7 == 6:
+            to = guarded(heard)  # a reset: what it had heard stands in memory that survives
+    for counter in counters:
+        assert told(to.receive(signed(counter, request=999), NOW)) == rejected(Code.REPLAYED)
+
+
+@settings(max_examples=300)
+@given(st.integers(0, 10_000), st.integers(0, 7))
+def test_a_changed_bit_is_not_authentic_even_under_a_right_crc(place, bit):
+    to, raw = guarded(), bytearray(signed(5))
+    raw[place % (len(raw) - 2)] ^= 1 << bit
+    before = fingerprint(to), dict(to.authentication.heard)
+    assert told(to.receive(bytes(raw), NOW))[0][1] in (Code.BAD_CRC, Code.NOT_AUTHENTIC)
+    raw[-2:] = struct.pack(">H", crc16.ibm_3740(bytes(raw[:-2])))
+    assert told(to.receive(bytes(raw), NOW)) == rejected(Code.NOT_AUTHENTIC)
+    assert (fingerprint(to), dict(to.authentication.heard)) == before
+    assert told(to.receive(signed(5), NOW)) == DONE
+
+
+@given(st.binary(max_size=120))
+def test_no_bytes_are_a_command_without_a_key(junk):
+    to = guarded()
+    assert told(to.receive(junk, NOW))[0][0] is Stage.REJECTED
+    assert told(to.receive(junk + struct.pack(">H", crc16.ibm_3740(junk)), NOW))[0][0] is Stage.REJECTED
+
+
+def test_a_key_is_long_enough():
+    with pytest.raises(ValueError, match="at least 16"):
+        Authentication({1: b"short"})
+
+
+# ---------------------------------------------------------------- lengths and times
+
+
+@given(st.integers(1, 512), st.binary(max_size=512))
+def test_a_part_is_as_long_as_it_says(n_bytes, part):
+    to = executor()
+    arguments = {"table": 1, "offset": 0, "n_bytes": n_bytes, "part": part}
+    assert send(to, Operation.LOAD_TABLE, **arguments) == DONE
+    assert bytes(to.state.loading) == part.ljust(n_bytes, b"\0")[:n_bytes]
+
+
+def test_no_table_grows_beyond_its_room():
+    to, request = executor(), 0
+    while True:
+        request += 1
+        left = MOST_TABLE_BYTES - len(to.state.loading)
+        arguments = {"table": 1, "offset": len(to.state.loading), "n_bytes": min(512, max(left, 1)), "part": b"B" * 512}
+        if send(to, Operation.LOAD_TABLE, request, **arguments) != DONE:
+            break
+    assert len(to.state.loading) == MOST_TABLE_BYTES
+
+
+@pytest.mark.parametrize("ahead_ns", [MOST_AHEAD_NS + 1, 2**63 - NOW, 2**64 - 1 - NOW])
+def test_a_command_of_the_far_future_holds_no_place(ahead_ns):
+    to = executor()
+    for k in range(MOST_STORED + 1):
+        assert send(to, Operation.PING, k, at=NOW + ahead_ns) == rejected(Code.TOO_FAR_AHEAD)
+    assert not to.stored
+    assert send(to, Operation.PING, 500, at=NOW + MOST_AHEAD_NS) == [(Stage.ACCEPTED, Code.NONE)]
+
+
+def test_an_operator_numbers_the_requests():
+    commands = [{"t_s": 1.0, "do": "PING", "request": 4000}, {"t_s": 2.0, "do": "PING"}, {"t_s": 3.0, "do": "PING", "request": 7}]
+    plan = uplinked(Operations(commands=commands), 0, KEYS[1])
+    sent = [parse(take_apart(raw).plain) for _, packets in plan for raw in packets]
+    assert [one.request for one in sent[::2]] == [4000, 7]
+    assert len({one.request for one in sent}) == 3
+    with pytest.raises(ValueError, match="two commands"):
+        Operations(commands=[commands[0], commands[0]])
