@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Files of tests are shared by processes: most of a test's time is one thread's.
 WORKERS ?= 2
 SHARED := -n $(WORKERS) --dist loadfile
@@ -15,7 +16,8 @@ install: $(STAMP)
 # Bytecode is compiled here, once: some environments forbid Python to write it later, and every start would pay for it.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	env -u PYTHONDONTWRITEBYTECODE $(PIP) --require-hashes -r constraints.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q sensorproc firmware_sim benchmarks
 	$(BIN)/sensorproc warm
 	$(BIN)/python -c "import firmware_sim.scene.render"
@@ -27,7 +29,7 @@ demo: $(STAMP)
 
 # Every part beside the machine's limits and other people's tools, into benchmarks/README.md; run it on a machine that does nothing else.
 bench: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[peers]"
+	$(PIP) --no-deps --require-hashes -r benchmarks/constraints.txt
 	$(BIN)/python -m benchmarks.table --json out/bench.json --readme $(if $(BASELINE),--against $(BASELINE))
 
 lint: $(STAMP)

@@ -1,12 +1,14 @@
 """The command ``sensorproc``: verbs by name, loaded only when called; errors to one line and an exit code."""
 
 import sys
+from pathlib import Path
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from sensorproc import __version__
 from sensorproc.errors import SensorprocError
+from sensorproc.run_folder.private import prepare_kernel_cache
 from sensorproc.verbs.start import INTERRUPTED
 
 USAGE, INPUT = 2, 4
@@ -58,6 +60,8 @@ def dispatch(app: App, name: str, tokens: list[str]) -> int:
     """Run a command of an app: a user's mistake becomes one line and an exit code."""
     tokens = tokens or ["--help"]
     try:
+        if remark := prepare_kernel_cache(Path(__file__).parent / "onboard" / "kernels"):
+            print(f"note: {remark}", file=sys.stderr)
         result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         print(f"{name}: {' '.join(str(error).split())} (see {name} --help)", file=sys.stderr)

@@ -26,7 +26,7 @@ from sensorproc.recording import Recording
 from sensorproc.review.stages import StageKeeper
 from sensorproc.run_folder.building import Building
 from sensorproc.run_folder.facts import recording_facts
-from sensorproc.software import software_digest
+from sensorproc.run_folder.software import software_digest
 
 Progress = Callable[[str, int, int], None]
 NEW_PAYLOAD: Mapping[int, PayloadState] = MappingProxyType({})  # One that has learnt nothing yet.

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
 from astropy.utils.exceptions import AstropyWarning
 
 from sensorproc.errors import InputError
@@ -45,6 +44,8 @@ def write_states(path: Path, states: Mapping[int, PayloadState], binning: int = 
 
 
 def _extensions(detector: int, state: PayloadState) -> list[fits.ImageHDU | fits.BinTableHDU]:
+    from sensorproc.offline import Table
+
     row: dict[str, Any] = {"n_sets": state.n_sets, "null_found": state.null_found, "null_expected": state.null_expected}
     if (optics := state.optics) is not None:
         row |= {"ifov_rad": optics.ifov_rad, "parity": optics.parity, "information": optics.information}

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from sensorproc.errors import InputError
 
 EPOCH = date(1958, 1, 1)
+MJD_OF_EPOCH = 36204  # modified Julian date of the epoch
 LAST_DAY = date(2090, 1, 1)  # 4 octets of seconds since 1958 end in 2094
 NS_PER_S = 1_000_000_000
 MINUTE_NS = 60 * NS_PER_S
@@ -27,6 +28,8 @@ LEAP_SECONDS: tuple[tuple[date, int], ...] = tuple(
         + [(2017, 1)]
     )
 )
+# No other leap second before this day: the expiry of IERS Bulletin C 72, as astropy-iers-data has it.
+LEAP_SECONDS_KNOWN_UNTIL = date(2027, 6, 28)
 _FIRST_DAYS = [day for day, _ in LEAP_SECONDS]
 _STARTS_TAI_S = [(day - EPOCH).days * 86400 + offset for day, offset in LEAP_SECONDS]
 FIRST_TAI_NS = _STARTS_TAI_S[0] * NS_PER_S  # 1972-01-01 UTC
@@ -55,6 +58,15 @@ def tai_ns_from_utc(text: str) -> int:
     offset = LEAP_SECONDS[bisect_right(_FIRST_DAYS, utc_day) - 1][1]
     seconds = (utc_day - EPOCH).days * 86400 + hour * 3600 + minute * 60 + second + offset
     return seconds * NS_PER_S + int((match.group(7) or "").ljust(9, "0"))
+
+
+def doubt_of(tai_ns: int) -> str:
+    """What to say of UTC at a TAI time: nothing while the leap seconds up to then are known."""
+    known = ((LEAP_SECONDS_KNOWN_UNTIL - EPOCH).days * 86400 + LEAP_SECONDS[-1][1]) * NS_PER_S
+    if tai_ns < known:
+        return ""
+    day = LEAP_SECONDS_KNOWN_UNTIL.isoformat()
+    return f"leap seconds are known up to {day}: UTC after that day assumes that none was added (take a newer version)"
 
 
 def leap_seconds_at(tai_ns: int) -> int:

@@ -5,7 +5,6 @@ changed nothing but the counters.
 """
 
 from bisect import insort
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,7 +30,7 @@ from sensorproc.timescales import NS_PER_S
 
 MOST_STORED = 64
 MOST_AHEAD_NS = 7 * 86400 * NS_PER_S  # of a stored command: one of the far future would hold its place for ever
-MOST_REMEMBERED = 256  # request numbers, to know a repeated command
+MOST_REMEMBERED = 65_536  # request numbers, to know a repeated command
 Request = Callable[[Telecommand], Code]
 Told = tuple[Code, tuple[float, float]]
 
@@ -51,7 +50,7 @@ class CommandExecutor:
     n_rejected: int = 0
 
     def __post_init__(self) -> None:
-        self._recent: deque[int] = deque(maxlen=MOST_REMEMBERED)
+        self._recent: dict[int, None] = {}  # in order of arrival
 
     def receive(self, raw: bytes, tai_ns: int) -> list[bytes]:
         """Take one packet: its ACK records."""
@@ -85,7 +84,9 @@ class CommandExecutor:
         return answers
 
     def _accept(self, command: Telecommand) -> None:
-        self._recent.append(command.request)
+        self._recent[command.request] = None
+        if len(self._recent) > MOST_REMEMBERED:
+            del self._recent[next(iter(self._recent))]
         self.n_accepted += 1
 
     def _reject(self, request: int, operation: int, code: Code, tai_ns: int, values: tuple[float, float] = (0.0, 0.0)) -> bytes:

@@ -58,7 +58,7 @@ from sensorproc.onboard.products import Processed
 from sensorproc.onboard.records import NOT_TAKEN, set_values
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Recording
-from sensorproc.software import software_digest
+from sensorproc.run_folder.software import software_digest
 from sensorproc.timescales import NS_PER_S
 
 CORES: dict[str, Callable[[RealCore], Any]] = {"real": lambda real: real, "reuse": ReusedCore, "remember": RememberingCore}

@@ -2,12 +2,9 @@
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import get_body_barycentric_posvel
-from astropy.time import Time, TimeDelta
-from astropy.utils import iers
 
-iers.conf.auto_download = False
-iers.conf.auto_max_age = None
+from sensorproc.offline import Time, TimeDelta, get_body_barycentric_posvel
+
 TAI_EPOCH = Time("1958-01-01T00:00:00", scale="tai", format="isot")
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from astropy.time import Time
 
 from firmware_sim.scene.objects.targets import Target
 from firmware_sim.scene.orbit import State
+from sensorproc.offline import Time
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ from firmware_sim.validation.suite import Case, Suite
 from firmware_sim.validation.task import run_task
 from sensorproc import __version__
 from sensorproc.errors import InputError
+from sensorproc.run_folder.software import files_digest
 from sensorproc.scoring.truth import Row
-from sensorproc.software import files_digest
 
 Progress = Callable[[str, int, int], None]
 WATCH_S = 1.0

@@ -14,8 +14,8 @@ from pydantic.dataclasses import dataclass as checked
 from firmware_sim.scenarios.scenario import Scenario, load
 from sensorproc.config import CHECKED, describe
 from sensorproc.errors import ConfigError
+from sensorproc.run_folder.software import files_digest
 from sensorproc.scoring.verdict.gates import Gate, parse_gates
-from sensorproc.software import files_digest
 from sensorproc.toml_file import read_named
 
 FOLDER = resources.files("firmware_sim").joinpath("suites")

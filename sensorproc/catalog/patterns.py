@@ -8,7 +8,6 @@ from the star table at its first use and kept on disk.
 
 import math
 import os
-import zipfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from scipy.spatial import cKDTree
 from sensorproc.catalog.stars import StarCatalog
 from sensorproc.onboard.sky.lost_in_space import NEIGHBOUR_REACH, PER_FIELD, edge_ratios, keys_of
 from sensorproc.onboard.star_table import Patterns
+from sensorproc.run_folder.private import make_private, user_cache, why_not_private
 
 SMALLEST_FIELD, LARGEST_FIELD = math.radians(0.8), math.radians(20.0)
 STEP = math.sqrt(2.0)
@@ -92,25 +92,39 @@ def of_catalog(catalog: StarCatalog, band: int) -> Patterns:
 
 
 def _folder() -> Path:
-    given = os.environ.get(FOLDER) or os.environ.get("XDG_CACHE_HOME")
-    return Path(given) / "sensorproc" if given else Path.home() / ".cache" / "sensorproc"
+    given = os.environ.get(FOLDER)
+    return (Path(given) if given else user_cache()) / "sensorproc"
 
 
 def _read(path: Path, field: float) -> Patterns | None:
-    """A kept index; None if there is none or it is damaged: it is built anew."""
+    """A kept index; None if there is none, it is damaged, or others could have made it: it is built anew."""
+    if why_not_private(path.parent):
+        return None
     try:
         with np.load(path) as kept:
             unit, quads, keys = kept["unit"], kept["quads"], kept["keys"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # of which the last checks every array's CRC
+        return Patterns.of(field, unit, quads, keys) if _is_sound(unit, quads, keys) else None
+    except Exception:  # whatever a damaged file does
         return None
-    return Patterns.of(field, unit, quads, keys)
+
+
+def _is_sound(unit: np.ndarray, quads: np.ndarray, keys: np.ndarray) -> bool:
+    """Whether arrays can be an index: directions, and patterns of four of them in order of their keys."""
+    forms = (unit.ndim, unit.shape[1:], quads.ndim, quads.shape[1:], keys.shape) == (2, (3,), 2, (4,), (len(quads),))
+    kinds = (unit.dtype, quads.dtype, keys.dtype) == (np.float32, np.uint32, np.uint32)
+    if not forms or not kinds:
+        return False
+    is_inside = not quads.size or int(quads.max()) < len(unit)
+    return is_inside and bool(np.isfinite(unit).all()) and bool((keys[1:] >= keys[:-1]).all())
 
 
 def _write(path: Path, built: Patterns) -> None:
     """Keep an index, replaced in one step; a folder that cannot be written is no harm."""
+    if why_not_private(path.parent):
+        return
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         with temporary.open("wb") as file:
             np.savez(file, unit=built.unit, quads=built.quads, keys=built.keys)
         temporary.replace(path)

@@ -17,6 +17,7 @@ from sensorproc.ground.observations import Row
 from sensorproc.ground.reader import Downlink, Gaps, read
 from sensorproc.ground.release import Marking
 from sensorproc.ground.table_columns import COLUMNS
+from sensorproc.timescales import doubt_of
 
 FORMATS = ("ecsv", "tdm", "oem", "udl", "ds9", "wcs")
 
@@ -88,7 +89,7 @@ def write_products(data: bytes | Iterable[bytes], out: Path, mark: Marking | Non
 
 
 def _of_stream(downlink: Downlink) -> list[str]:
-    """What lets a stream look like two."""
+    """What lets a stream look like two, and its times uncertain."""
     said, n = [], downlink.gaps.n_conflicts
     if n:
         said.append(f"{n} packets not used: they repeat counts with other content; is this two recordings?")
@@ -96,7 +97,9 @@ def _of_stream(downlink: Downlink) -> list[str]:
         digests = {record[name] for record in downlink.records["SET"]}
         if len(digests) > 1:
             said.append(f"the sets are of {len(digests)} {what} ({name} in housekeeping.ecsv)")
-    return said
+    times = [record["t_mid_tai_ns"] for name in ("FRAME", "DETECTION") for record in downlink.records[name]]
+    doubt = doubt_of(max(filter(is_time, times), default=0))
+    return [*said, doubt] if doubt else said
 
 
 def _of_other_versions(gaps: Gaps) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from sensorproc import __version__
 from sensorproc.config import Config
 from sensorproc.recording import Recording
-from sensorproc.software import files_digest
+from sensorproc.run_folder.software import files_digest
 
 LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "astropy", "pydantic", "spacepackets", "fastcrc")
 

@@ -4,14 +4,14 @@ from sensorproc.verbs.console import emit_json
 
 
 def doctor(*, json: bool = False) -> int:
-    """Check libraries, the kernel cache, the star table and the compiled chain on a tiny frame set.
+    """Check libraries, the kernel cache, leap seconds, the star table and the compiled chain on a tiny frame set.
 
     Parameters
     ----------
     json
         print as JSON.
     """
-    checks = [_libraries(), _cache(), _star_table(), _chain()]
+    checks = [_libraries(), _cache(), _leap_seconds(), _star_table(), _chain()]
     if json:
         emit_json({name: {"ok": ok, "detail": detail} for name, ok, detail in checks})
     else:
@@ -30,17 +30,26 @@ def _libraries() -> tuple[str, bool, str]:
 
 def _cache() -> tuple[str, bool, str]:
     import os
-    import tempfile
     from pathlib import Path
 
-    from numba import config
-
     from sensorproc.onboard import kernels
+    from sensorproc.run_folder.private import KERNEL_CACHE, prepare_kernel_cache
 
-    for folder in (getattr(config, "CACHE_DIR", ""), str(Path(kernels.__path__[0]) / "__pycache__"), str(Path.home() / ".cache")):
-        if folder and (os.access(folder, os.W_OK) or os.access(Path(folder).parent, os.W_OK)):
-            return "kernel cache", True, folder
-    return "kernel cache", False, f"no writable folder; set NUMBA_CACHE_DIR (e.g. {tempfile.gettempdir()}/numba)"
+    remark = prepare_kernel_cache(Path(kernels.__path__[0]))
+    return "kernel cache", not remark, remark or os.environ.get(KERNEL_CACHE, "the package's own or the user's")
+
+
+def _leap_seconds() -> tuple[str, bool, str]:
+    from datetime import UTC, datetime
+
+    from sensorproc.errors import InputError
+    from sensorproc.timescales import LEAP_SECONDS_KNOWN_UNTIL, doubt_of, tai_ns_from_utc
+
+    try:
+        doubt = doubt_of(tai_ns_from_utc(datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")))
+    except InputError as error:
+        return "leap seconds", False, f"the machine's clock: {error}"
+    return "leap seconds", not doubt, doubt or f"known up to {LEAP_SECONDS_KNOWN_UNTIL.isoformat()}"
 
 
 def _star_table() -> tuple[str, bool, str]:

@@ -7,9 +7,7 @@ the CD matrix holds.
 
 import numpy as np
 from astropy import units
-from astropy.coordinates import get_body_barycentric_posvel
 from astropy.io import fits
-from astropy.time import Time
 
 from sensorproc.conventions import FITS_ORIGIN
 from sensorproc.geometry import (
@@ -23,7 +21,8 @@ from sensorproc.geometry import (
     unit_from_radec,
 )
 from sensorproc.ground.observations import Row
-from sensorproc.timescales import utc_from_tai_ns
+from sensorproc.offline import Time, TimeDelta, get_body_barycentric_posvel
+from sensorproc.timescales import EPOCH, MJD_OF_EPOCH, NS_PER_S, leap_seconds_at, utc_from_tai_ns
 
 SIP_ORDER = 4  # of a distortion of third order and its inverse, and of a tangent point that is not the boresight
 
@@ -34,8 +33,9 @@ def header(record: Row, marking: str, data_mode: str) -> fits.Header:
     bends = tuple(record[f"bend_{k:02d}"] for k in range(N_BEND))
     distortion = bends if any(bends) else ()
     camera = Camera(record["ifov_rad"], record["x0_px"], record["y0_px"], record["parity"], as_rows(dcm), distortion)
-    utc = utc_from_tai_ns(record["t_mid_tai_ns"])
-    velocity = get_body_barycentric_posvel("earth", Time(utc, scale="utc"))[1].xyz.to_value(units.km / units.s)
+    tai_ns = record["t_mid_tai_ns"]
+    tai = Time(EPOCH.isoformat(), scale="tai") + TimeDelta(tai_ns / NS_PER_S, format="sec", scale="tai")
+    velocity = get_body_barycentric_posvel("earth", tai)[1].xyz.to_value(units.km / units.s)
     x = np.linspace(0, record["nx"] - 1, 9)
     xx, yy = (g.ravel() for g in np.meshgrid(x, np.linspace(0, record["ny"] - 1, 9)))
     catalogue = aberrate(camera.los_icrs(xx, yy), -velocity)
@@ -55,8 +55,8 @@ def header(record: Row, marking: str, data_mode: str) -> fits.Header:
     for name, value in sip.items():
         card[name] = value
     card["RADESYS"] = "ICRS"
-    card["DATE-AVG"] = (utc, "mid-exposure, UTC")
-    card["MJD-AVG"] = Time(utc, scale="utc").mjd
+    card["DATE-AVG"] = (utc_from_tai_ns(tai_ns), "mid-exposure, UTC")
+    card["MJD-AVG"] = MJD_OF_EPOCH + (tai_ns / NS_PER_S - leap_seconds_at(tai_ns)) / 86400.0
     card["IMAGEW"], card["IMAGEH"] = record["nx"], record["ny"]
     card["MARKING"], card["DATAMODE"] = marking, data_mode
     card["ABERR"] = ("CATALOG", "catalogue directions: no aberration")

@@ -75,7 +75,8 @@ def _of_wcs(cards: Cards, shape: tuple[int, int], said: Said) -> Found[Camera] |
 def _wcs(cards: Cards) -> Any:
     """astropy's WCS of the cards of two axes, None without a scale, without distortions: the solution learns them."""
     from astropy.io import fits
-    from astropy.wcs import WCS
+
+    from sensorproc.offline import WCS
 
     header = fits.Header()
     for card in cards.matching(WCS_CARD):

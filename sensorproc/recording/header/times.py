@@ -11,7 +11,7 @@ from sensorproc.errors import InputError
 from sensorproc.recording.header.cards import Card, Cards
 from sensorproc.recording.header.exposure import MAX_EXPOSURE_S
 from sensorproc.recording.header.found import Found, Said
-from sensorproc.timescales import GPS_BEHIND_TAI_S, NS_PER_S, TT_AHEAD_NS, leap_seconds_at, tai_ns_from_utc
+from sensorproc.timescales import GPS_BEHIND_TAI_S, MJD_OF_EPOCH, NS_PER_S, TT_AHEAD_NS, leap_seconds_at, tai_ns_from_utc
 
 START, MIDDLE, END = 0.5, 0.0, -0.5  # What is to be added to a card's time for mid-exposure, in exposures.
 DATES = (("DATE-OBS", START), ("DATE-BEG", START), ("DATE_OBS", START), ("DATE-AVG", MIDDLE), ("DATE-MID", MIDDLE),
@@ -20,7 +20,6 @@ CLOCKS = ("TIME-OBS", "UT", "UTC", "UT-OBS", "UTC-OBS", "UTSTART", "UT-START", "
 DAYS = (("MJD-OBS", START), ("MJD-BEG", START), ("MJD_OBS", START), ("MJD", START), ("JD-OBS", START), ("JD", START),
         ("JD_UTC", START), ("MJD-AVG", MIDDLE), ("MJD-MID", MIDDLE), ("MJD-END", END))  # fmt: skip
 JD_OF_MJD = Fraction(4800001, 2)  # 2400000.5
-MJD_OF_EPOCH = 36204  # 1958-01-01
 UTC_NAMES = re.compile(r"UTC?(\(\w+\))?|GMT|Z|ZULU|UNIVERSAL", re.IGNORECASE)
 TT_NAMES = ("TT", "TDT", "ET", "TDB")  # TDB differs from TT by less than 2 ms.
 ISO = re.compile(
