@@ -19,5 +19,6 @@ with warnings.catch_warnings():
 
 iers.conf.auto_download, iers.conf.auto_max_age = False, None
 iers.conf.iers_degraded_accuracy = "ignore"
+warnings.filterwarnings("ignore", message=".*dubious year.*")  # of leap seconds not known yet: see timescales.doubt_of
 
 __all__ = ("WCS", "Table", "Time", "TimeDelta", "get_body_barycentric_posvel")

@@ -27,11 +27,11 @@ shift = datetime.timedelta(days=int(sys.argv[1]))
 true_datetime, true_time, true_ns = datetime.datetime, time.time, time.time_ns
 class Datetime(true_datetime):
     @classmethod
-    def now(cls, tz=None): return true_datetime.now(tz) + shift
+    def now(cls, tz=None): return super().now(tz) + shift
     @classmethod
-    def utcnow(cls): return true_datetime.now(datetime.UTC).replace(tzinfo=None) + shift
+    def utcnow(cls): return super().now(datetime.UTC).replace(tzinfo=None) + shift
     @classmethod
-    def today(cls): return true_datetime.now() + shift
+    def today(cls): return super().now() + shift
 datetime.datetime = Datetime
 time.time = lambda: true_time() + shift.total_seconds()
 time.time_ns = lambda: true_ns() + int(shift.total_seconds()) * 10**9
