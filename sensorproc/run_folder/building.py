@@ -53,7 +53,7 @@ def building(out: Path, facts: dict[str, Any], inputs: Sequence[Path | None] = (
     InputError
         If ``out`` is a file or cannot be written.
     """
-    out = out.resolve()
+    called, out = out, out.resolve()
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file, not a folder")
     try:
@@ -63,7 +63,7 @@ def building(out: Path, facts: dict[str, Any], inputs: Sequence[Path | None] = (
             _clear(out)
             demand_room(out, RESERVED, alone)
             demand_inputs_stay(out, inputs)
-            yield from _built(out, _part(home, out), home == out, facts)
+            yield from _built(Building(_part(home, out), called, facts), out, home == out)
     except OSError as error:
         if error.errno in NO_ROOM or str(error.filename or "").startswith(f"{out.parent}/.{out.name}.sensorproc"):
             raise InputError(f"{out}: cannot be written ({error.strerror or error}); what was there is as it was") from None
@@ -100,11 +100,11 @@ def _lock(out: Path) -> Path:
     return (out.parent if os.access(out.parent, os.W_OK) else out) / f".{out.name}.sensorproc-lock"
 
 
-def _built(out: Path, part: Path, inside: bool, facts: dict[str, Any]) -> Iterator[Building]:
+def _built(run: Building, out: Path, inside: bool) -> Iterator[Building]:
+    part = run.folder
     part.mkdir()
     try:
-        run = Building(part, out, facts)
-        manifest.write(part, facts | {"state": manifest.RUNNING})
+        manifest.write(part, run.facts | {"state": manifest.RUNNING})
         yield run
         manifest.write(part, run.facts | {"state": manifest.FINISHED, "products": manifest.listed(part)})
     except BaseException:
