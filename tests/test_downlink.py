@@ -71,9 +71,9 @@ def test_every_field_survives_within_its_quantum(kind, data):
 
 
 def test_out_of_range_saturates_and_unknown_fields_are_refused():
-    (back,) = DETECTION.unpack(blank(DETECTION, x_px=1e9, length_px=-5.0))
+    (back,) = DETECTION.unpack(blank(DETECTION, x_px=1e9, mag=-99.0))
     assert back["x_px"] == pytest.approx(8192, abs=1e-3)
-    assert back["length_px"] == 0
+    assert back["mag"] == pytest.approx(-32.768)
     with pytest.raises(PacketError, match="fields differ"):
         EVENT.pack({"frame": 1})
 

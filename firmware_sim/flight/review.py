@@ -9,7 +9,7 @@ from firmware_sim.flight.fly import WINDOW_S, Flight
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.review.report import figure_table, write_report
 from sensorproc.review.view import SetViews
-from sensorproc.scoring.fates import by_set, n_found, spans
+from sensorproc.scoring.fates import by_set, n_found, spans, with_bare_tracklets
 from sensorproc.scoring.figures.intervals import poisson_interval, wilson
 from sensorproc.scoring.frames import score
 from sensorproc.scoring.truth import load_truth
@@ -25,6 +25,7 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
     raw_bytes = flight.outcome.n_frames * ny * nx * 2
     sent = payload.radio.ledger.n_bytes
     latencies = [payload.health.latencies_ns[k] / NS_PER_S for k in sorted(payload.health.latencies_ns)]
+    sent_s = [payload.health.sent_ns[k] / NS_PER_S for k in sorted(payload.health.sent_ns)]
     deadlines = [payload.health.deadlines_ns[k] / NS_PER_S for k in sorted(payload.health.latencies_ns)]
     facts: Facts = {
         "scenario": flight.scenario.name,
@@ -50,6 +51,7 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
         "n_missing_packets": flight.outcome.decoded.gaps.n_missing,
         "processor": flight.profile.name,
         "latency_s": latencies,
+        "sent_s": sent_s,
         "deadline_s": deadlines,
         "n_slips": payload.health.n_slips,
         "memory_peak_bytes": payload.memory.peak_bytes,
@@ -68,9 +70,9 @@ def summary(flight: Flight, truth_path: Path, demanded_snr: float) -> Facts:
 
 
 def _judged(tables: dict[str, list[dict[str, Any]]], truth_path: Path, demanded_snr: float) -> Facts:
-    truth = load_truth(truth_path)
-    targets = by_set(tables["detections"], truth, spans(tables["housekeeping"], len(truth)))
-    scored = score(tables["detections"], truth)
+    truth, detections = load_truth(truth_path), with_bare_tracklets(tables)
+    targets = by_set(detections, truth, spans(tables["housekeeping"], len(truth)))
+    scored = score(detections, truth)
     found, n = n_found(targets, demanded_snr)
     return {
         "demanded_snr": demanded_snr,
@@ -80,18 +82,15 @@ def _judged(tables: dict[str, list[dict[str, Any]]], truth_path: Path, demanded_
         "n_false_tracklets": scored["n_false_tracklets"],
         "false_tracklets_95": list(poisson_interval(scored["n_false_tracklets"])),
         "n_false_detections": scored["n_false_detections"],
-        "n_unjudged": len(_ids(tables["tracklets"]) - _ids(tables["detections"])),
+        "n_bare": len(detections) - len(tables["detections"]),
         "targets": targets,
     }
-
-
-def _ids(rows: list[dict[str, Any]]) -> set[int]:
-    return {row["tracklet_id"] for row in rows}
 
 
 def text(facts: Facts, out: Path) -> str:
     """The summary as it is printed."""
     ny, nx = facts["shape_px"]
+    latest = max(facts["latency_s"], default=0.0)
     streaks = f"{facts['n_streaks']} single-frame streaks" if facts["is_decoded"] else "not decoded"
     lines = [
         f"{facts['scenario']}: {facts['n_frames']} frames of {nx} x {ny} px in {facts['n_sets']} sets,"
@@ -108,9 +107,9 @@ def text(facts: Facts, out: Path) -> str:
         f" (1 : {facts['reduction']:.0f});"
         f" at most {facts['busiest_60_s_bit_s'] / 1e3:.1f} kbit/s over any 60 s of {facts['link_bit_s'] / 1e3:g} allowed;"
         f" {facts['n_dropped_packets']} packets left out, {facts['n_missing_packets']} missing",
-        f"on {facts['processor']}, modelled: {max(facts['latency_s'], default=0.0):.1f} s from the last exposure to the packets"
-        f" of {max(facts['deadline_s'], default=0.0):.0f} allowed, {facts['n_slips']} slips,"
-        f" {facts['memory_peak_bytes'] / 1e6:.0f} of {facts['memory_budget_bytes'] / 1e6:.0f} MB,"
+        f"on {facts['processor']}, modelled: {latest:.1f} s from the last exposure to the last stage of"
+        f" {max(facts['deadline_s'], default=0.0):.0f} allowed, {max(facts['sent_s'], default=0.0):.1f} s to the last packet,"
+        f" {facts['n_slips']} slips, {facts['memory_peak_bytes'] / 1e6:.0f} of {facts['memory_budget_bytes'] / 1e6:.0f} MB,"
         f" {facts['energy_j'] / 1e3:.1f} kJ",
     ]
     if facts["is_operation"]:
@@ -134,7 +133,7 @@ def remarks(facts: Facts) -> list[str]:
     said = [
         (facts["n_frames_lost"], "frames lost for want of memory (events.ecsv)"),
         (facts["n_dropped_packets"], "packets left out for want of link: their content is in no table"),
-        (facts.get("n_unjudged", 0), "tracklets not judged: their detections were left out"),
+        (facts.get("n_bare", 0), "tracklets judged by their place at their epoch: their detections were left out"),
         (facts["n_frames_unsolved"], "frames not solved on stars: their directions rest on the recorded attitude"),
     ]
     absent = facts.get("never_clear", [])
@@ -187,6 +186,7 @@ def write_flight_report(path: Path, flight: Flight, facts: Facts, views: SetView
 
 
 def _cards(facts: Facts) -> str:
+    failed = [(text.split(":")[0], "not done as planned") for text in shortfalls(facts)]
     cards = [
         (
             f"1 : {facts['reduction']:.0f}",
@@ -195,14 +195,17 @@ def _cards(facts: Facts) -> str:
         (f"{facts['busiest_60_s_bit_s'] / 1e3:.1f} kbit/s", f"busiest 60 s of a {facts['link_bit_s'] / 1e3:g} kbit/s link"),
         (
             f"{max(facts['latency_s'], default=0.0):.1f} s",
-            f"last exposure to packets, {max(facts['deadline_s'], default=0.0):.0f} s allowed",
+            f"last exposure to last stage, {max(facts['deadline_s'], default=0.0):.0f} s allowed",
         ),
     ]
     if "targets" in facts:
         demanded = f"targets of set SNR &ge; {facts['demanded_snr']:g} found"
         false = f"false tracklets (95 %: below {facts['false_tracklets_95'][1]:.1f})"
         cards = [(f"{facts['n_found']} / {facts['n_demanded']}", demanded), (str(facts["n_false_tracklets"]), false), *cards]
-    return "<div class='cards'>" + "".join(f"<div><b>{value}</b><span>{what}</span></div>" for value, what in cards) + "</div>"
+    red = "".join(f"<div class='failed'><b>{html.escape(value)}</b><span>{what}</span></div>" for value, what in failed)
+    return (
+        f"<div class='cards'>{red}" + "".join(f"<div><b>{value}</b><span>{what}</span></div>" for value, what in cards) + "</div>"
+    )
 
 
 def _targets(facts: Facts) -> str:

@@ -1,4 +1,9 @@
-"""The records of the downlink, field by field. Values that may be absent have a status or flag bit that says so."""
+"""The records of the downlink, field by field. Values that may be absent have a status or flag bit that says so.
+
+What a payload may measure fits its field: detectors have at most 8191 pixels a side, and lengths and widths are floats. A count
+at the end of its field's range means as many or more; a place or a magnitude there is known to the ground for none
+(``ground.gate``).
+"""
 
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.fields import Field, RecordType
@@ -132,18 +137,18 @@ FRAME = RecordType(
         *[Field(f"vel_{a}_km_s", "f8", None, "km/s", "observer, GCRF") for a in "xyz"],
         Field("n_stars", "u2", None, "", "stars found"),
         Field("n_registered", "u2", None, "", "stars matched to the reference frame"),
-        Field("registration_rms_px", "u2", 2.0**-12, "px", "of those"),
+        Field("registration_rms_px", "f4", None, "px", "of those"),
         Field("unsolved", "u1", None, "", "place in REASONS: why the stars gave no solution, 0 if they did"),
         Field("n_solved", "u2", None, "", "stars matched to the table"),
-        Field("solution_rms_px", "u2", 2.0**-12, "px", "of those, per axis"),
+        Field("solution_rms_px", "f4", None, "px", "of those, per axis"),
         Field("zeropoint_mag", "f4", None, "mag", "magnitude of 1 e-/s"),
         Field("sigma_zeropoint_mag", "f4", None, "mag", ""),
         Field("background_e", "f4", None, "e-", "median"),
         Field("noise_e", "f4", None, "e-", "median, per pixel"),
         Field("n_outliers", "u4", None, "", "pixels, as read out, rejected as hits or hot"),
-        Field("psf_fwhm_px", "u2", 2.0**-12, "px", "measured on stars, pixel included"),
-        Field("trail_x_px", "i2", 2.0**-6, "px", "star trail during the exposure"),
-        Field("trail_y_px", "i2", 2.0**-6, "px", "star trail during the exposure"),
+        Field("psf_fwhm_px", "f4", None, "px", "measured on stars, pixel included"),
+        Field("trail_x_px", "f4", None, "px", "star trail during the exposure"),
+        Field("trail_y_px", "f4", None, "px", "star trail during the exposure"),
         _release_id(),
     ],
 )
@@ -164,7 +169,7 @@ DETECTION = RecordType(
         Field("snr", "f4", None, "", "matched filter, this frame"),
         Field("log10_pfa", "i2", 0.01, "", "expected false alarms per set at the tracklet's SNR"),
         Field("kind", "u1", None, "", "0 point, 1 streak"),
-        Field("length_px", "u2", 2.0**-4, "px", "trail"),
+        Field("length_px", "f4", None, "px", "trail"),
         Field("angle_deg", "i2", 90.0 / 2**15, "deg", "of the trail, from +x towards +y"),
         Field("ra_turn", "u4", TURN, "turn", "GCRS axes; see flag NO_SKY"),
         Field("dec_turn", "i4", TURN, "turn", ""),
@@ -187,11 +192,11 @@ TRACKLET = RecordType(
         Field("epoch_frame", "u4", None, "", "frame whose detector pixels are the registered frame"),
         Field("first_frame", "u4", None, "", ""),
         Field("last_frame", "u4", None, "", ""),
-        Field("n_frames", "u1", None, "", "measured members"),
+        Field("n_frames", "u2", None, "", "measured members"),
         Field("x_px", "i4", PIXEL, "px", "at the epoch frame"),
         Field("y_px", "i4", PIXEL, "px", ""),
-        Field("vx_px_frame", "i4", 2.0**-20, "px/frame", "registered frame, per cadence"),
-        Field("vy_px_frame", "i4", 2.0**-20, "px/frame", ""),
+        Field("vx_px_frame", "i4", PIXEL, "px/frame", "registered frame, per cadence"),
+        Field("vy_px_frame", "i4", PIXEL, "px/frame", ""),
         *[Field(f"cov_{a}{b}", "f4", None, "", "covariance of x, y, vx, vy") for a, b in
           ("xx", "xy", "xu", "xv", "yy", "yu", "yv", "uu", "uv", "vv")],
         Field("snr", "f4", None, "", "of the whole set"),

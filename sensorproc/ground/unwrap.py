@@ -36,7 +36,7 @@ def unwrap(packets: Sequence[tuple[int, int]], totals: Sequence[Total]) -> tuple
     for total in totals:
         ends[total.t_tai_ns] = max(total.n, ends.get(total.t_tai_ns, 0))
     by_time, most = _as_made(packets), max(ends.values(), default=0)
-    chains = [_chain(packets, by_time, LONGEST_DISORDER_NS), _chain(packets, by_time), _chain(packets, list(range(len(packets))))]
+    chains = [_chain(packets, by_time, disorder_ns) for disorder_ns in (LONGEST_DISORDER_NS, 2**63, -1)]
     whole = [chain for chain in chains if _is_whole(chain, most if ends else None)]
     if whole:
         return whole[0], all(chain == whole[0] for chain in whole)
@@ -68,16 +68,17 @@ def _as_made(packets: Sequence[tuple[int, int]]) -> list[int]:
     return found
 
 
-def _chain(packets: Sequence[tuple[int, int]], order: list[int], longest_disorder_ns: int = 2**63) -> list[int]:
+def _chain(packets: Sequence[tuple[int, int]], order: list[int], longest_disorder_ns: int) -> list[int]:
     """Counts that rise in an order, as if no whole turn were lost."""
-    found = [0] * len(packets)
+    found, taken = [0] * len(packets), set()
     highest, t_highest = 0, 0
     for n, k in enumerate(order):
         t_tai_ns, count = packets[k]
         step = (count - highest) % SEQUENCE_COUNTS
         back = highest + step - SEQUENCE_COUNTS
-        goes_back = n > 0 and back >= max(highest - BACKWARDS, 0) and t_tai_ns - t_highest <= longest_disorder_ns
-        found[k] = back if goes_back else highest + step
+        is_possible = n > 0 and back >= max(highest - BACKWARDS, 0) and back not in taken
+        found[k] = back if is_possible and t_tai_ns - t_highest <= longest_disorder_ns else highest + step
+        taken.add(found[k])
         if found[k] >= highest:
             highest, t_highest = found[k], t_tai_ns
     return found

@@ -13,6 +13,7 @@ svg.plot { background: none; max-height: 130px; } svg.plot text { fill: #8b98a5;
 .cards { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.2rem 0; }
 .cards div { flex: 1 1 160px; background: #1b2027; border-radius: 8px; padding: .8rem 1rem; }
 .cards b { display: block; font-size: 1.5rem; color: #35d0ba; } .cards span { color: #8b98a5; font-size: .85rem; }
+.cards .failed b { color: #f7768e; }
 .keys span { margin-right: 1.1rem; font-size: .85rem; color: #8b98a5; white-space: nowrap; }
 .keys i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .35em; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; white-space: nowrap; }

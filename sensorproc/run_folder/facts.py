@@ -33,6 +33,7 @@ def recording_facts(recording: Recording, config: Config, seeds: Sequence[int] =
         "recording": {
             "path": str(recording.path),
             "n_frames": len(recording.entries),
+            "shape_px": list(recording.entries[0].shape) if recording.entries else None,
             "notes": list(recording.notes),
             "doubts": list(recording.doubts),
         },

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sensorproc.ground.table_columns import COLUMNS
 from sensorproc.ground.table_reader import read_table
 from sensorproc.scoring.errors import errors, mean, rms, sky_error
 from sensorproc.scoring.match import Match, false_tracklets, judged, match_all
 from sensorproc.scoring.truth import Row, Truth
 
+STANDS_FOR = "stands_for"  # how many frames of its tracklet a row speaks for, where it is not one
 WHOLE = 0.5  # of a set's frames in which a target must be clear of the edge to be demanded
 
 
@@ -23,7 +25,24 @@ def read_run(run: Path) -> dict[str, list[Row]]:
     InputError
         If one is missing or damaged.
     """
-    return {name: read_table(run / f"{name}.ecsv") for name in ("detections", "tracklets", "housekeeping")}
+    tables = {name: read_table(run / f"{name}.ecsv") for name in ("detections", "tracklets", "housekeeping")}
+    return tables | {"detections": with_bare_tracklets(tables)}
+
+
+def with_bare_tracklets(tables: dict[str, list[Row]]) -> list[Row]:
+    """All detections, and a row for every tracklet that came without any (a thin link leaves them out first): the tracklet itself
+    is judged, by its place at its epoch; the row stands for all its frames."""
+    held = {row["tracklet_id"] for row in tables["detections"]}
+    columns = {name: math.nan for name, datatype in COLUMNS["detections"].items() if datatype != "string"}
+    bare = [
+        columns
+        | {name: row[name] for name in ("tracklet_id", "detector", "x_px", "y_px", "snr", "log10_pfa", "mag", "sigma_mag")}
+        | {"frame": row["epoch_frame"], "flags": row["flags"], "kind": "point", STANDS_FOR: row["n_frames"]}
+        | {f"sigma_{axis}_px": math.sqrt(max(row[f"cov_{axis}{axis}"], 0.0)) for axis in "xy"}
+        for row in tables["tracklets"]
+        if row["tracklet_id"] not in held
+    ]
+    return [*tables["detections"], *bare]
 
 
 def fates_and_sets(tables: dict[str, list[Row]], truth: Truth, about: Row) -> tuple[list[Row], list[Row]]:
@@ -88,6 +107,7 @@ def _fate(seen: list[tuple[int, Row]], found: list[Match], n_judged: int, truth:
     ids = [m.detection["tracklet_id"] for m in found if m.detection["tracklet_id"] >= 0]
     best = max(sorted(set(ids)), key=ids.count, default=-1)
     held = [m for m in found if m.detection["tracklet_id"] == best and best >= 0]
+    n_held = min(sum(m.detection.get(STANDS_FOR, 1) for m in held), len(seen))
     is_blend = sum("blend" in t["flags"] for _, t in seen) >= 0.5 * len(seen)
     return {
         "id": target["id"],
@@ -102,8 +122,8 @@ def _fate(seen: list[tuple[int, Row]], found: list[Match], n_judged: int, truth:
         "is_whole": len(seen) >= WHOLE * n_judged,
         "n_frames": len(seen),
         "tracklet_id": best,
-        "n_held": len(held),
-        "is_found": len(held) >= 0.5 * len(seen),
+        "n_held": n_held,
+        "is_found": n_held >= 0.5 * len(seen),
         "error_px": rms([math.hypot(m.along_px, m.across_px) for m in held]),
         "error_arcsec": rms([sky_error(m.detection, m.target) for m in held]),
     } | errors(held, truth.facts, covariances.get(best))

@@ -11,7 +11,8 @@ from sensorproc.scoring.presentation.plots import completeness_svg
 from sensorproc.scoring.presentation.reports import AXES, bins, to_junit, to_markdown
 from sensorproc.scoring.truth import Row
 from sensorproc.scoring.verdict.baseline import compare
-from sensorproc.scoring.verdict.gates import Gate, judge
+from sensorproc.scoring.verdict.blame import blamed
+from sensorproc.scoring.verdict.gates import Gate, Verdict, judge
 
 SIMULATED = "data mode SIMULATED"  # of every suite
 
@@ -38,10 +39,16 @@ def write_judgement(result: Row, gates: Sequence[Gate], old: Row | None, out: Pa
         "n_targets": len(rows),
         "n_sets": len(sets),
         "figures": {name: asdict(estimate(name, rows, sets)) for name in METRICS},
-        "gates": [{"name": v.gate.name, "outcome": v.outcome, "text": v.text} for v in verdicts],
+        "gates": [gate_row(v, rows, sets) for v in verdicts],
         "baseline": [{"text": c.text, "is_worse": c.is_worse, "is_better": c.is_better} for c in changes],
-        "failed": [v.text for v in verdicts if v.outcome != "pass"] + [c.text for c in changes if c.is_worse],
+        "failed": [v.text for v in verdicts if v.is_failed] + [c.text for c in changes if c.is_worse],
     }
+
+
+def gate_row(verdict: Verdict, rows: list[Row], sets: list[Row]) -> Row:
+    """A judged gate; one that is not passed names those it is about."""
+    about = [] if verdict.outcome == "pass" else blamed(verdict.gate, rows, sets)
+    return {"name": verdict.gate.name, "outcome": verdict.outcome, "text": verdict.text, "about": about}
 
 
 def _finite(row: Row) -> Row:

@@ -3,25 +3,28 @@
 import json
 import math
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sensorproc.errors import InputError
 from sensorproc.recording.files import number_key
+from sensorproc.timescales import NS_PER_S, tai_ns_from_utc
 
 Row = dict[str, Any]
-FACTS = ("exposure_s", "cadence_s", "hits_per_frame", "stars_per_mpix", "seed")
+FACTS = ("exposure_s", "cadence_s", "hits_per_frame", "stars_per_mpix", "seed", "shape_px")
 NUMBERS = ("x", "y", "x0", "y0", "x1", "y1", "snr", "streak_px")
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Targets by frame index; frames that are not judged, for their pixels are not of their time; facts of the whole."""
+    """Targets by frame index; frames that are not judged, for their pixels are not of their time; facts of the whole; times of
+    mid-exposure [TAI ns] by frame, as far as they are told; whether it has every frame of its recording, empty or not."""
 
     frames: list[list[Row]]
     unjudged: frozenset[int] = frozenset()
     facts: Row = field(default_factory=dict)
+    mid_tai_ns: dict[int, int] = field(default_factory=dict)
+    is_of_all_frames: bool = True
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -62,7 +65,7 @@ def _truth(path: Path, sequence: int | None) -> Truth:
         return Truth([_satnet(_read(file)) for file in sorted(path.glob("*.json"), key=lambda file: number_key(file.name))])
     values = _read(path)
     if isinstance(values, list):
-        return Truth(_spotgeo(path, values, sequence))
+        return Truth(_spotgeo(path, values, sequence), is_of_all_frames=False)
     if "data" in values:
         return Truth([_satnet(values)])
     frames = values.get("frames")
@@ -72,18 +75,26 @@ def _truth(path: Path, sequence: int | None) -> Truth:
     ordered = [by_index.get(k, {"targets": []}) for k in range(max(by_index, default=-1) + 1)]
     unjudged = frozenset(k for k, frame in enumerate(ordered) if "repeated" in frame.get("faults", ()))
     targets = [[] if k in unjudged else frame["targets"] for k, frame in enumerate(ordered)]
-    return Truth(targets, unjudged, _facts(values, frames))
+    return Truth(targets, unjudged, _facts(values, frames), _times(by_index))
 
 
 def _facts(values: Row, frames: list[Row]) -> Row:
     """What the file says of the whole, the times completed from its frames."""
     facts = {name: values[name] for name in FACTS if name in values}
-    starts = [datetime.fromisoformat(f["t_start_utc"]) for f in frames if "t_start_utc" in f]
+    starts = [tai_ns_from_utc(f["t_start_utc"]) for f in frames if "t_start_utc" in f]
     if "exposure_s" not in facts and starts and "t_end_utc" in frames[0]:
-        facts["exposure_s"] = (datetime.fromisoformat(frames[0]["t_end_utc"]) - starts[0]).total_seconds()
+        facts["exposure_s"] = (tai_ns_from_utc(frames[0]["t_end_utc"]) - starts[0]) / NS_PER_S
     if "cadence_s" not in facts and len(starts) > 1:
-        facts["cadence_s"] = (starts[-1] - starts[0]).total_seconds() / (len(starts) - 1)
+        facts["cadence_s"] = (starts[-1] - starts[0]) / NS_PER_S / (len(starts) - 1)
     return facts
+
+
+def _times(frames: dict[int, Row]) -> dict[int, int]:
+    """Middle of the exposure by frame, where both its ends are told."""
+    ends = {
+        k: (frame["t_start_utc"], frame["t_end_utc"]) for k, frame in frames.items() if {"t_start_utc", "t_end_utc"} <= set(frame)
+    }
+    return {k: (tai_ns_from_utc(start) + tai_ns_from_utc(end)) // 2 for k, (start, end) in ends.items()}
 
 
 def _read(path: Path) -> Any:

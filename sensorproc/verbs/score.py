@@ -58,22 +58,29 @@ def score(
     import json as json_module
     from dataclasses import asdict
 
+    from sensorproc.errors import InputError
+    from sensorproc.ground.table_reader import read_table
     from sensorproc.run_folder.manifest import demand_whole
     from sensorproc.scoring.challenges import challenge_figures
     from sensorproc.scoring.fates import fates_and_sets, read_run
     from sensorproc.scoring.figures.metrics import METRICS, estimate
     from sensorproc.scoring.frames import score as score_frames
     from sensorproc.scoring.frames import to_markdown as frames_to_markdown
-    from sensorproc.scoring.judgement import write_plots
+    from sensorproc.scoring.judgement import gate_row, write_plots
     from sensorproc.scoring.presentation.reports import to_junit, to_markdown
+    from sensorproc.scoring.same_recording import demand_same
     from sensorproc.scoring.truth import load_truth
     from sensorproc.scoring.verdict.gates import judge, load_gates
     from sensorproc.verbs.console import plain
 
     facts = demand_whole(run)
-    tables = read_run(run)
+    tables = read_run(run) | {"frames": read_table(run / "frames.ecsv")}
     detections = tables["detections"]
     known = load_truth(truth, sequence)
+    try:
+        demand_same(known, tables["frames"], facts)
+    except InputError as error:
+        raise InputError(f"{truth}: {error}") from None
     gates = load_gates(gate) if gate else []
     fates, per_set = fates_and_sets(tables, known, {"case": run.resolve().name})
     verdicts = [judge(g, fates, per_set) for g in gates]
@@ -83,7 +90,7 @@ def score(
         "sets": per_set,
         "figures": {name: asdict(estimate(name, fates, per_set)) for name in METRICS},
         "challenges": challenge_figures(detections, known),
-        "gates": [{"name": v.gate.name, "outcome": v.outcome, "text": v.text} for v in verdicts],
+        "gates": [gate_row(v, fates, per_set) for v in verdicts],
     }
     text = frames_to_markdown(frames) + "\n" + to_markdown(fates, per_set, verdicts, [])
     written = json_to if json else None
@@ -102,10 +109,10 @@ def score(
         emit_json(result)
     elif not json:
         print(text, end="")
-    failed = [v for v in verdicts if v.outcome != "pass"]
-    for verdict in failed:
-        note(f"gate: {verdict.text}: {verdict.outcome}")
-    return ACCURACY_FAILED if failed else 0
+    for row in result["gates"]:
+        if row["outcome"] != "pass":
+            note("; ".join([f"gate: {row['text']}: {row['outcome']}", *row["about"]]))
+    return ACCURACY_FAILED if any(verdict.is_failed for verdict in verdicts) else 0
 
 
 def _stated(housekeeping: list[dict[str, Any]]) -> str:

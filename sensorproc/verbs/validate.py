@@ -86,10 +86,13 @@ def validate(
 def _text(facts: dict[str, Any], out: Path) -> str:
     lines = [f"{facts['suite']}, seed {facts['seed']}: {facts['n_targets']} targets in {facts['n_sets']} sets"
              f" of {facts['n_finished']} skies"]  # fmt: skip
-    lines += [f"{gate['outcome']:>7s}  {gate['text']}" for gate in facts["gates"]]
-    lines += [f"{'WORSE' if change['is_worse'] else '':>7s}  {change['text']}" for change in facts["baseline"]]
-    n = len(facts["failed"])
-    return "\n".join([*lines, f"{n} failed" if n else "all passed", f"report in {out / 'report.md'}"])
+    for gate in facts["gates"]:
+        lines.append(f"{gate['outcome']:>10s}  {gate['text']}")
+        lines += [f"{'':>10s}    {one}" for one in gate["about"] if gate["outcome"] != "not proven"]
+    lines += [f"{'WORSE' if change['is_worse'] else '':>10s}  {change['text']}" for change in facts["baseline"]]
+    n, n_open = len(facts["failed"]), sum(gate["outcome"] == "not proven" for gate in facts["gates"])
+    verdict = f"{n} failed" if n else "none failed"
+    return "\n".join([*lines, f"{verdict}, {n_open} not proven" if n_open else verdict, f"report in {out / 'report.md'}"])
 
 
 def _payload_values(path: Path | None) -> dict[str, Any]:

@@ -83,5 +83,5 @@ def test_the_set_record_has_every_field_but_the_formatters(searched):
     values = searched.set_values(TakenSet(3, 24, 8, 1, 0.5))
     missing = {field.name for field in SET.fields} - set(values)
     counted = {name for name in missing if name.startswith("total_")} | {"phase", "is_last", "n_dropped_packets"}
-    assert missing == counted | {"marking", "data_mode"}
+    assert missing == counted | {"marking", "data_mode", "icd_version", "software_digest"}
     assert (values["set_id"], values["first_frame"], values["degraded"], values["sigma_time_s"]) == (3, 24, 1, 0.5)

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sensorproc.errors import InputError
 from sensorproc.scoring.challenges import SATNET_GATE_PX, Tally, challenge_figures, satnet, spotgeo, spotgeo_frame
-from sensorproc.scoring.fates import by_set, set_rows
+from sensorproc.scoring.fates import by_set, set_rows, with_bare_tracklets
 from sensorproc.scoring.frames import score
+from sensorproc.scoring.same_recording import demand_same
 from sensorproc.scoring.truth import Truth
+from sensorproc.timescales import tai_ns_from_utc, utc_from_tai_ns
 from tests.oracles.spotgeo import score_frame
 
 
@@ -159,3 +162,68 @@ def test_frames_whose_pixels_are_old_are_not_judged():
     assert (fate["n_frames"], fate["n_held"], fate["is_whole"]) == (7, 7, True)
     assert score(track(8), truth)["n_false_detections"] == 0
     assert set_rows(track(8), truth, [(0, 8)])[0]["n_false"] == 0
+
+
+def bare(tracklet_id, x, n_frames, epoch=3):
+    """A tracklet of which no detection came."""
+    numbers = {name: 0.01 for name in ("cov_xx", "cov_yy", "snr", "log10_pfa", "mag", "sigma_mag")}
+    return {"tracklet_id": tracklet_id, "detector": 0, "x_px": x, "y_px": 50.0, "epoch_frame": epoch, "n_frames": n_frames,
+            "flags": ""} | numbers  # fmt: skip
+
+
+def test_a_tracklet_without_detections_is_judged_as_a_tracklet():
+    truth = moving(8)
+    target = truth.frames[3][0]
+    at = {"x_px": target["x"], "y_px": target["y"]}
+    for row, is_found, n_false in (
+        (bare(0, 0.0, 8) | at, True, 0),
+        (bare(0, 0.0, 3) | at, False, 0),  # of too few frames
+        (bare(0, 0.0, 8) | {"x_px": target["x"] + 9.0, "y_px": target["y"]}, False, 1),
+    ):
+        detections = with_bare_tracklets({"detections": [], "tracklets": [row]})
+        (fate,) = by_set(detections, truth, [(0, 8)], [row])
+        assert fate["is_found"] is is_found
+        assert set_rows(detections, truth, [(0, 8)])[0]["n_false"] == n_false
+        assert score(detections, truth)["n_false_tracklets"] == n_false
+
+
+MID = tai_ns_from_utc("2026-03-01T12:00:00")
+
+
+def run_frames(n=8, late_s=0.0):
+    return [{"frame": k, "time_utc": utc_from_tai_ns(MID + round((10 * k + late_s) * 1e9))} for k in range(n)]
+
+
+def timed(n=8):
+    return Truth([[] for _ in range(n)], facts={"cadence_s": 10.0}, mid_tai_ns={k: MID + 10 * k * 10**9 for k in range(n)})
+
+
+@pytest.mark.parametrize(
+    ("truth", "frames", "facts", "words"),
+    [
+        (timed(), run_frames(late_s=86400.0), {}, "86400.0 s"),
+        (timed(), run_frames(late_s=-6.0), {}, "-6.0 s"),
+        (Truth([[]] * 8), run_frames(9), {"n_frames": 9}, "8 frames, the run 9"),
+        (Truth([[]] * 8, facts={"shape_px": [64, 64]}), run_frames(), {"shape_px": [64, 65]}, "64 x 64 px, the run's 65"),
+        (moving(8), run_frames(), {"shape_px": [40, 20], "n_frames": 8}, "beyond the run's frames"),
+    ],
+)  # fmt: skip
+def test_the_truth_of_another_recording_is_refused(truth, frames, facts, words):
+    with pytest.raises(InputError, match="another recording") as refusal:
+        demand_same(truth, frames, {"recording": facts})
+    assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("truth", "frames", "facts"),
+    [
+        (timed(), run_frames(late_s=0.4), {"n_frames": 8}),
+        (timed(8), run_frames(5), {"n_frames": 5}),  # the first five frames of it
+        (timed(5), run_frames(8), {"n_frames": 8}),
+        (timed(), [row | {"time_utc": "nan"} for row in run_frames()], {"n_frames": 8}),
+        (Truth([[]] * 6, is_of_all_frames=False), run_frames(8), {"n_frames": 8}),
+        (Truth([[]] * 8), run_frames(8), {}),  # decoded: the packets alone tell how many frames there were
+    ],
+)
+def test_a_truth_that_contradicts_nothing_is_taken(truth, frames, facts):
+    demand_same(truth, frames, {"recording": facts})

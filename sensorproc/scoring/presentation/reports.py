@@ -10,6 +10,7 @@ from sensorproc.scoring.figures.intervals import Estimate
 from sensorproc.scoring.figures.metrics import METRICS, demanded, estimate, select
 from sensorproc.scoring.truth import Row
 from sensorproc.scoring.verdict.baseline import Change
+from sensorproc.scoring.verdict.blame import blamed
 from sensorproc.scoring.verdict.gates import Verdict
 
 INF = math.inf
@@ -57,6 +58,9 @@ def to_markdown(rows: list[Row], sets: list[Row], verdicts: list[Verdict], chang
     lines += worst_cases(rows, sets)
     if verdicts:
         lines += ["", "| gate (99 %) | outcome |", "|---|---|", *(f"| {v.text} | {v.outcome} |" for v in verdicts)]
+    for v in verdicts:
+        if v.is_failed:
+            lines += ["", f"{v.gate.name}: {'; '.join(blamed(v.gate, rows, sets)) or 'no data'}"]
     if changes:
         lines += ["", "| against the baseline (99 %, paired) |", "|---|", *(f"| {c.text} |" for c in changes)]
     return "\n".join(lines) + "\n"
@@ -95,8 +99,10 @@ def to_junit(suite: str, rows: list[Row], sets: list[Row], verdicts: list[Verdic
     gates = ET.SubElement(root, "testsuite", name=f"{suite}.gates")
     for v in verdicts:
         element = _case(gates, f"{suite}.gates", v.gate.name, v.estimate, floor=v.gate.floor, ceiling=v.gate.ceiling)
-        if v.outcome != "pass":
-            ET.SubElement(element, "failure", message=v.text).text = v.gate.why
+        if v.is_failed:
+            ET.SubElement(element, "failure", message=v.text).text = "\n".join([v.gate.why, *blamed(v.gate, rows, sets)])
+        elif v.outcome == "not proven":
+            ET.SubElement(element, "skipped", message=f"not proven: {v.text}")
     paired = ET.SubElement(root, "testsuite", name=f"{suite}.baseline")
     for change in changes:
         element = _case(paired, f"{suite}.baseline", change.figure, change.difference)
@@ -104,6 +110,7 @@ def to_junit(suite: str, rows: list[Row], sets: list[Row], verdicts: list[Verdic
             ET.SubElement(element, "failure", message=change.text)
     for element in root:
         element.set("tests", str(len(element)))
+        element.set("skipped", str(len(element.findall("testcase/skipped"))))
         element.set("failures", str(len(element.findall("testcase/failure"))))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

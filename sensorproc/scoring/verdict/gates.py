@@ -39,11 +39,17 @@ class Gates:
 
 @dataclass(frozen=True, config=CHECKED)
 class Verdict:
-    """A gate judged."""
+    """A gate judged: ``pass`` where the interval of its figure lies within what is demanded, ``fail`` where it lies wholly
+    outside, ``not proven`` between, and ``no data``."""
 
     gate: Gate
     estimate: Estimate
-    outcome: str  # "pass", "fail" or "no data", which does not pass either
+    outcome: str
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it convicts: what chance may explain does not, what was not looked at does."""
+        return self.outcome in ("fail", "no data")
 
     @property
     def text(self) -> str:
@@ -109,9 +115,10 @@ def load_gates(path: Path) -> list[Gate]:
 
 
 def judge(gate: Gate, rows: list[Row], sets: list[Row]) -> Verdict:
-    """A gate fails where the interval of its figure lies wholly outside what is demanded."""
+    """A gate's outcome."""
     found = estimate(gate.metric, select(rows, gate.where), select(sets, gate.where), CONFIDENCE)
     if found.n == 0 or math.isnan(found.value):
         return Verdict(gate, found, "no data")
     is_out = found.high < gate.floor or found.low > gate.ceiling
-    return Verdict(gate, found, "fail" if is_out else "pass")
+    is_in = gate.floor <= found.low and found.high <= gate.ceiling
+    return Verdict(gate, found, "fail" if is_out else "pass" if is_in else "not proven")
