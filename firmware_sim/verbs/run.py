@@ -77,7 +77,7 @@ def run(
     from sensorproc.review.picture import write_picture
     from sensorproc.review.view import SetViews
     from sensorproc.run_folder.building import building
-    from sensorproc.run_folder.facts import program_facts
+    from sensorproc.run_folder.facts import command_line, program_facts
 
     board: dict[str, Any] = {"processor": processor, "link_bit_s": link_bit_s, "memory_bytes": memory_bytes}
     if recording is not None and seed is not None:
@@ -91,7 +91,7 @@ def run(
         "link-bit-s": link_bit_s, "memory-bytes": memory_bytes, "inject": inject,
         "costs": costs, "marking": marking, "data-mode": data_mode, "out": out,
     }  # fmt: skip
-    argv = ["run", scenario, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
+    argv = command_line("run", scenario, options)
     views = SetViews()
     with building(out, program_facts(argv), (recording, costs)) as made:
         frames = recording or made.folder / "recording"

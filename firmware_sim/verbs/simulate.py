@@ -34,11 +34,11 @@ def simulate(
     from firmware_sim.scenarios.scenario import load, with_seed
     from firmware_sim.scenarios.simulate import simulate as render
     from sensorproc.run_folder.building import building
-    from sensorproc.run_folder.facts import program_facts
+    from sensorproc.run_folder.facts import command_line, program_facts
 
     flown = with_seed(load(scenario, preset), seed)
     options = {"preset": preset, "seed": seed}
-    argv = ["simulate", scenario, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
+    argv = command_line("simulate", scenario, options)
     with building(out, program_facts(argv), alone="frames") as run, progress("rendering") as report:
         render(flown, run.folder, report)
     ny, nx = flown.scene.sensor.shape_px

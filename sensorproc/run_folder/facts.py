@@ -2,7 +2,7 @@
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -25,6 +25,11 @@ def program_facts(argv: list[str]) -> dict[str, Any]:
         "machine": {"system": platform.system(), "machine": platform.machine(), "byteorder": sys.byteorder},
         "argv": argv,
     }
+
+
+def command_line(verb: str, what: object, options: Mapping[str, Any]) -> list[str]:
+    """A verb with what it was given and the options that were."""
+    return [verb, str(what), *(f"--{name}={value}" for name, value in options.items() if value is not None)]
 
 
 def recording_facts(recording: Recording, config: Config, seeds: Sequence[int] = ()) -> dict[str, Any]:

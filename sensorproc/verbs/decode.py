@@ -52,7 +52,7 @@ def decode(
     from sensorproc.ground import release
     from sensorproc.ground.decode import FORMATS, MESSAGES, write_products
     from sensorproc.run_folder.building import building
-    from sensorproc.run_folder.facts import program_facts
+    from sensorproc.run_folder.facts import command_line, program_facts
 
     is_stdin = str(downlink) == "-"
     formats = tuple(name.strip() for name in format.split(",") if name.strip())
@@ -62,7 +62,8 @@ def decode(
         raise ReleaseError(f"format {format}: messages need --marking and --data-mode, which have no default")
     if not is_stdin and (not downlink.exists() or downlink.is_dir()):
         raise InputError(f"{downlink}: no such file")
-    argv = ["decode", str(downlink), f"--format={format}"]
+    options = {"format": format, "marking": marking, "data-mode": data_mode, "source": source, "originator": originator}
+    argv = command_line("decode", downlink, options)
     taken = sha256()
     with building(out, program_facts(argv), () if is_stdin else (downlink,)) as run:
         try:

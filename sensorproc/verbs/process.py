@@ -67,7 +67,7 @@ def process(
     from sensorproc.review.report import write_report
     from sensorproc.review.view import SetViews
     from sensorproc.run_folder.building import building
-    from sensorproc.run_folder.facts import program_facts
+    from sensorproc.run_folder.facts import command_line, program_facts
 
     config = with_quality(load(payload) if payload else Config(), quality)
     given = config.release
@@ -81,8 +81,9 @@ def process(
     if state_in:
         shapes = {entry.detector: binned_shape(entry.shape, config.sensor.binning) for entry in source.entries}
         state_file.demand_shapes(states, shapes, state_in)
-    said = {"payload": payload, "quality": quality}
-    argv = ["process", str(recording), *(f"--{name}={value}" for name, value in said.items() if value)]
+    options = {"payload": payload, "quality": quality, "calibration": calibration, "stars": stars, "marking": marking,
+               "data-mode": data_mode, "keep-stages": keep_stages or None, "state-in": state_in}  # fmt: skip
+    argv = command_line("process", recording, options)
     for text in source.notes:
         note(f"using {text}")
     views = SetViews()
