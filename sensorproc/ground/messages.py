@@ -12,7 +12,7 @@ from sensorproc.downlink.dictionary import FrameStatus
 from sensorproc.flags import DetectionFlag
 from sensorproc.ground.evidence import Covers
 from sensorproc.ground.export import oem, tdm, udl
-from sensorproc.ground.gate import utc
+from sensorproc.ground.gate import is_time, utc
 from sensorproc.ground.observations import Row, detection
 from sensorproc.ground.reader import Downlink, Record
 from sensorproc.ground.release import Marking
@@ -41,7 +41,9 @@ def write_messages(
     found, notes = _observations(downlink, frames, covers)
     if not found:
         return [], [*notes, "no TDM, OEM or UDL written: no detection is an observation that may leave"]
-    created = utc_from_tai_ns(max(r["t_mid_tai_ns"] for r in downlink.records["DETECTION"] if covers(r)), 0)
+    # Of the last set that was heard of, whatever of it was lost: two decodes of one downlink make messages of one date.
+    sets = [r["t_packet_tai_ns"] for r in downlink.records["SET"] if is_time(r["t_packet_tai_ns"])]
+    created = utc_from_tai_ns(max([*sets, *(one.t_set_tai_ns for one in found)]), 0)
     states = [_state(r) for r in frames.values() if covers(r) and r["status"] & FrameStatus.HAS_TIME]
     told = [state for state in states if state is not None]
     ephemeris = EPHEMERIS if told and "oem" in formats else ""

@@ -105,7 +105,7 @@ def _lost_turns(times: list[int], chain: list[int], ends: list[tuple[int, int]])
         start, lost = max(start, stop), here
     turns[start:] = [lost] * (len(turns) - start)
     if _contradict(times, [count + n * SEQUENCE_COUNTS for count, n in zip(chain, turns, strict=True)], ends):
-        gap, n_lost = _longest_silence(times, 0, len(times)), (ends[-1][1] - 1 - highest[-1]) // SEQUENCE_COUNTS
+        gap, n_lost = _longest_silence(times, 0, len(times)), max(ends[-1][1] - 1 - highest[-1], 0) // SEQUENCE_COUNTS
         return [n_lost if k >= gap else 0 for k in range(len(times))], False
     return turns, is_sure
 

@@ -92,6 +92,7 @@ def _page_sizes(raw: bytes) -> list[tuple[int, int]]:
     if raw.startswith(PNG_MAGIC) and len(raw) >= 24:
         nx, ny = struct.unpack(">2I", raw[16:24])
         sizes = [(ny, nx)]
+        _demand_whole_chunks(raw)
     elif raw[:4] in TIFF_MAGICS:
         sizes = _tiff_sizes(raw)
     else:
@@ -100,6 +101,18 @@ def _page_sizes(raw: bytes) -> list[tuple[int, int]]:
         ny, nx = sizes[0] if sizes else (0, 0)
         raise InputError(f"an image of {nx} x {ny} px in {len(raw)} bytes: not readable")
     return sizes
+
+
+def _demand_whole_chunks(raw: bytes) -> None:
+    """Demand that every chunk of a PNG lies in it (ISO 15948, 5.3): a decoder takes memory for what a chunk says."""
+    at = len(PNG_MAGIC)
+    while at + 8 <= len(raw):
+        size, kind = struct.unpack(">I4s", raw[at : at + 8])
+        at += 12 + size
+        if at > len(raw):
+            raise InputError("a PNG file that is cut or damaged")
+        if kind == b"IEND":
+            return
 
 
 def _tiff_sizes(raw: bytes) -> list[tuple[int, int]]:
