@@ -63,6 +63,7 @@ class FrameSet:
     """How a recording is cut into sets."""
 
     max_frames: Annotated[int, Field(ge=1, le=64)] = 16
+    independent: bool = False  # a recording whose frames are no sequence: each is a set, and teaches the others nothing
     max_gap_cadences: Positive = 3.0  # a longer pause starts a new set
     max_size_difference: Annotated[float, Field(ge=0, le=0.2)] = 0.02  # smaller frames are padded with NO_DATA
 

@@ -37,7 +37,7 @@ def frame_sets(recording: Recording, config: Config) -> list[list[tuple[int, Ent
     sets = []
     for detector in sorted(by_detector):
         for run in _without_gaps(by_detector[detector], cadence_s, config.frame_set.max_gap_cadences):
-            n_sets = -(-len(run) // config.frame_set.max_frames)
+            n_sets = len(run) if config.frame_set.independent else -(-len(run) // config.frame_set.max_frames)
             sets += [list(part) for part in np.array_split(np.array(run, object), n_sets)]
     return [[(int(k), entry) for k, entry in part] for part in sets]
 

@@ -94,7 +94,8 @@ def process(
         items = in_order([*processor.prepare_set(frames), *(rejection for rejection, _ in unreadable)])
         lost = unopened(recording, sets) if k == 0 else []
         searched = processor.search(items, frames, kept.do if kept else call, lost)
-        processor.commit(searched)
+        if not config.frame_set.independent:
+            processor.commit(searched)
         inputs.update(searched.inputs)
         if kept and not kept.write(run.folder / "stages" / f"set_{k:04d}.fits", searched.processed):
             problems.append(f"set {k}: nothing to keep, it was rejected as a whole")

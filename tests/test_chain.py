@@ -236,3 +236,12 @@ def test_the_sample_with_summed_pixels(tmp_path, capsys):
     assert "sum 2 x 2 pixels" in capsys.readouterr().err
     assert main(["process", str(ROOT / "docs" / "sample"), "-o", str(tmp_path / "no"), "--quality", "nonsense"]) == 4
     assert "full, lean, survival" in capsys.readouterr().err
+
+
+def test_frames_that_are_no_sequence_are_each_alone(recordings, tmp_path):
+    """Each is a set of one frame, and begins with what the first began with."""
+    assert main(["process", str(recordings / "SIDEREAL"), "-o", str(tmp_path / "out"), "--independent"]) == 0
+    rows = read_table(tmp_path / "out" / "housekeeping.ecsv")
+    assert [row["n_frames"] for row in rows] == [1] * 8
+    assert len({row["state_digest"] for row in rows}) == 1
+    assert {row["status"] for row in read_table(tmp_path / "out" / "frames.ecsv")} == {"processed"}

@@ -10,6 +10,7 @@ import pytest
 
 from sensorproc.cli import main
 from sensorproc.ground.table_reader import read_table
+from sensorproc.recording.files import number_key
 from sensorproc.scoring.frames import score
 from sensorproc.scoring.truth import load_truth
 from tests.skies.wcs import displaced, from_header
@@ -192,3 +193,18 @@ def _misplaced(run, frame, truth):
     row = next(r for r in read_table(run / "frames.ecsv") if r["frame"] == frame)
     assert row["sky"] == "stars"
     return float(np.median(np.hypot(*displaced(run / "products" / "wcs" / f"{frame:04d}.wcs", from_header(truth)).T)))
+
+
+def test_frames_of_four_pointings_are_each_solved_alone(data, tmp_path):
+    """Four fields of one camera, in one folder: no sequence. Astrometry.net's solutions lie beside them."""
+    folder = data / "tetra3"
+    (tmp_path / "camera.toml").write_text("[sensor]\nifov_arcsec = 40.2\n")
+    arguments = ["process", str(folder), "-o", str(tmp_path / "out"), "--independent", "--payload", str(tmp_path / "camera.toml")]
+    assert main(arguments) == 0
+    rows = read_table(tmp_path / "out" / "frames.ecsv")
+    solved = [from_header(path) for path in sorted(folder.glob("*.wcs"), key=lambda path: number_key(path.name))]
+    assert len(rows) == len(solved) == 4
+    for row, wcs in zip(rows, solved, strict=True):
+        ra, dec = wcs.all_pix2world(511.5, 383.5, 0)
+        east = (row["ra_deg"] - float(ra)) * math.cos(math.radians(float(dec)))
+        assert math.hypot(east, row["dec_deg"] - float(dec)) * 3600 < 40.2 * 2  # undated: up to an arcminute of aberration

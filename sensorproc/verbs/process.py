@@ -24,6 +24,7 @@ def process(
     stars: Path | None = None,
     marking: str | None = None,
     data_mode: DataMode | None = None,
+    independent: bool = False,
     keep_stages: bool = False,
     state_in: Path | None = None,
     state_out: Path | None = None,
@@ -49,6 +50,8 @@ def process(
         classification marking, for messages.
     data_mode
         data mode, for messages.
+    independent
+        the frames are no sequence: each is searched and solved alone.
     keep_stages
         also write residuals, noise, flags, starlight and candidates of every set to OUT/stages: FITS, 13 bytes a pixel and frame.
     state_in
@@ -70,6 +73,7 @@ def process(
     from sensorproc.run_folder.facts import command_line, program_facts
 
     config = with_quality(load(payload) if payload else Config(), quality)
+    config = replace(config, frame_set=replace(config.frame_set, independent=independent or config.frame_set.independent))
     given = config.release
     mark = release.check(marking or given.marking, data_mode or given.data_mode, given.source, given.originator)
     source = open_recording(recording)
@@ -82,7 +86,8 @@ def process(
         shapes = {entry.detector: binned_shape(entry.shape, config.sensor.binning) for entry in source.entries}
         state_file.demand_shapes(states, shapes, state_in)
     options = {"payload": payload, "quality": quality, "calibration": calibration, "stars": stars, "marking": marking,
-               "data-mode": data_mode, "keep-stages": keep_stages or None, "state-in": state_in}  # fmt: skip
+               "data-mode": data_mode, "independent": independent or None, "keep-stages": keep_stages or None,
+               "state-in": state_in}  # fmt: skip
     argv = command_line("process", recording, options)
     for text in source.notes:
         note(f"using {text}")
