@@ -55,6 +55,9 @@ class Sensor:
     ifov_arcsec: Positive | None = None
     zeropoint_mag: Annotated[float, Field(ge=-10, le=32)] | None = None  # magnitude that gives 1 e-/s
     psf_fwhm_px: Annotated[float, Field(ge=NARROWEST_PX, le=20)] | None = None
+    site_lat_lon_deg: tuple[Annotated[float, Field(ge=-90, le=90)], Annotated[float, Field(ge=-180, le=360)]] | None = None
+    site_height_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0  # of a site on the Earth (WGS 84, east positive), that takes
+    # the place of the recording's observer
     binning: Annotated[int, Field(ge=1, le=4)] = 1  # n x n pixels are summed, recorded ones as they are read
 
 

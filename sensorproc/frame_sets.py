@@ -11,6 +11,7 @@ from sensorproc.frames import Frame, Rejection, SensorFacts
 from sensorproc.onboard.frame.binning import binned, binned_maps, binned_shape
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Entry, Recording, pad
+from sensorproc.recording.entry import NO_OBSERVER
 
 
 def unopened(recording: Recording, sets: list[list[tuple[int, Entry]]]) -> list[Rejection]:
@@ -94,6 +95,7 @@ def read_frame(index: int, entry: Entry, shape: SetShape, recording: Recording, 
     if _is_alike(entry.shape, shape.usual, config.frame_set.max_size_difference):
         try:
             whole = _with_facts(pad(entry.frame(index), shape.full), config, recording)
+            whole = _at_site(whole, config) if entry.has_time else whole
             return binned(whole, config.sensor.binning, config.calibrate.saturation_fraction)
         except InputError as error:
             reason, text = "UNREADABLE", str(error)
@@ -103,6 +105,17 @@ def read_frame(index: int, entry: Entry, shape: SetShape, recording: Recording, 
 
 def _is_alike(shape: tuple[int, int], usual: tuple[int, int], tolerance: float) -> bool:
     return all(abs(a - b) <= tolerance * b for a, b in zip(shape, usual, strict=True))
+
+
+def _at_site(frame: Frame, config: Config) -> Frame:
+    """The frame as seen from the configured site, if there is one."""
+    if config.sensor.site_lat_lon_deg is None:
+        return frame
+    from sensorproc.recording.header.site import Site  # astropy: only where there is a site
+
+    state = Site(*config.sensor.site_lat_lon_deg, config.sensor.site_height_m).state(frame.t_mid_tai_ns)
+    missing = tuple(text for text in frame.missing if text != NO_OBSERVER)
+    return replace(frame, observer=state, missing=missing)
 
 
 def _with_facts(frame: Frame, config: Config, recording: Recording) -> Frame:

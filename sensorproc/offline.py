@@ -11,7 +11,8 @@ from astropy.utils import data
 data.conf.allow_internet = False
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # tables past their date: what they hold stays right
-    from astropy.coordinates import get_body_barycentric_posvel
+    from astropy import units
+    from astropy.coordinates import EarthLocation, get_body_barycentric_posvel
     from astropy.table import Table
     from astropy.time import Time, TimeDelta
     from astropy.utils import iers
@@ -21,4 +22,4 @@ iers.conf.auto_download, iers.conf.auto_max_age = False, None
 iers.conf.iers_degraded_accuracy = "ignore"
 warnings.filterwarnings("ignore", message=".*dubious year.*")  # of leap seconds not known yet: see timescales.doubt_of
 
-__all__ = ("WCS", "Table", "Time", "TimeDelta", "get_body_barycentric_posvel")
+__all__ = ("WCS", "EarthLocation", "Table", "Time", "TimeDelta", "get_body_barycentric_posvel", "units")

@@ -7,11 +7,13 @@ from sensorproc.frames import AttitudeSample, ObserverState
 from sensorproc.geometry import Camera
 from sensorproc.recording.header.cards import Cards
 from sensorproc.recording.header.exposure import exposure
-from sensorproc.recording.header.found import Said
+from sensorproc.recording.header.found import Found, Said
 from sensorproc.recording.header.pointing import pointing, scale_of
 from sensorproc.recording.header.sensor import Detector, detector
 from sensorproc.recording.header.telemetry import attitude, observer, slew_arcsec_s
 from sensorproc.recording.header.times import mid_time, span_s
+
+SITE_CARDS = ("OBSGEO-X", "OBSGEO-B", "SITELAT", "OBS-LAT", "LAT-OBS", "OBSLAT", "TELLAT", "GEOLAT", "LATITUDE")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,16 @@ class Facts:
     slew_arcsec_s: float | None
 
 
+def _from_site(cards: Cards, time: Found[int] | None, said: Said) -> Found[ObserverState] | None:
+    """The observer on the Earth, where a site and a time are told; astropy is loaded only then."""
+    if time is None or not cards.present(*SITE_CARDS):
+        return None
+    from sensorproc.recording.header.site import site
+
+    found = site(cards, said)
+    return Found(found.value.state(time.value), found.source) if found else None
+
+
 def facts_of(cards: Cards, shape: tuple[int, int], meta: dict[str, Any], said: Said) -> Facts:
     """Facts of a frame of ``shape`` (ny, nx); ``said`` keeps which cards they are from, and what was doubtful."""
     exposed = exposure(cards, meta, said) or span_s(cards)
@@ -37,7 +49,7 @@ def facts_of(cards: Cards, shape: tuple[int, int], meta: dict[str, Any], said: S
     aimed = pointing(cards, shape, sensor.facts.ifov_arcsec, said)
     said.use("pointing", aimed)
     sensor = sensor.with_scale(scale_of(aimed), said)
-    seen_from = observer(cards)
+    seen_from = observer(cards) or _from_site(cards, time, said)
     said.use("observer", seen_from)
     return Facts(
         sensor, exposed.value if exposed else None, time.value if time else None, aimed.value if aimed else None,
