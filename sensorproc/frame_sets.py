@@ -12,6 +12,7 @@ from sensorproc.onboard.frame.binning import binned, binned_maps, binned_shape
 from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Entry, Recording, pad
 from sensorproc.recording.entry import NO_OBSERVER
+from sensorproc.recording.header.site import Site
 
 
 def unopened(recording: Recording, sets: list[list[tuple[int, Entry]]]) -> list[Rejection]:
@@ -111,8 +112,6 @@ def _at_site(frame: Frame, config: Config) -> Frame:
     """The frame as seen from the configured site, if there is one."""
     if config.sensor.site_lat_lon_deg is None:
         return frame
-    from sensorproc.recording.header.site import Site  # astropy: only where there is a site
-
     state = Site(*config.sensor.site_lat_lon_deg, config.sensor.site_height_m).state(frame.t_mid_tai_ns)
     missing = tuple(text for text in frame.missing if text != NO_OBSERVER)
     return replace(frame, observer=state, missing=missing)

@@ -8,6 +8,8 @@ import warnings
 
 from astropy.utils import data
 
+from sensorproc.timescales import EPOCH, NS_PER_S
+
 data.conf.allow_internet = False
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # tables past their date: what they hold stays right
@@ -22,4 +24,10 @@ iers.conf.auto_download, iers.conf.auto_max_age = False, None
 iers.conf.iers_degraded_accuracy = "ignore"
 warnings.filterwarnings("ignore", message=".*dubious year.*")  # of leap seconds not known yet: see timescales.doubt_of
 
-__all__ = ("WCS", "EarthLocation", "Table", "Time", "TimeDelta", "get_body_barycentric_posvel", "units")
+
+def tai_time(tai_ns: int) -> Time:
+    """Astropy's time of TAI nanoseconds since 1958."""
+    return Time(EPOCH.isoformat(), scale="tai") + TimeDelta(tai_ns / NS_PER_S, format="sec", scale="tai")
+
+
+__all__ = ("WCS", "EarthLocation", "Table", "Time", "TimeDelta", "get_body_barycentric_posvel", "tai_time", "units")

@@ -36,21 +36,18 @@ def campaign(
     """
     from firmware_sim.scenarios import campaign as flights
     from firmware_sim.scenarios.scenario import load
-    from firmware_sim.scenarios.simulate import simulate
+    from firmware_sim.verbs.rendering import recording_of
     from sensorproc.errors import UsageError
     from sensorproc.recording import open_recording
     from sensorproc.run_folder.building import building
-    from sensorproc.run_folder.facts import program_facts
+    from sensorproc.run_folder.facts import command_line, program_facts
 
     flown = load(scenario)
     if not 1 <= n_each <= 10_000 or seed < 0:
         raise UsageError(f"--n-each {n_each} --seed {seed}: want 1 to 10000 faults of a kind, and a seed of 0 or more")
-    argv = ["campaign", scenario, f"--n-each={n_each}", f"--seed={seed}"]
+    argv = command_line("campaign", scenario, {"n-each": n_each, "seed": seed, "recording": recording})
     with building(out, program_facts(argv), (recording,)) as made:
-        frames = recording or made.folder / "recording"
-        if recording is None:
-            with building(frames, program_facts(argv)) as rendered, progress("rendering") as report:
-                simulate(flown, rendered.folder, report)
+        frames = recording_of(flown, recording, made)
         with progress("flying") as report:
             rows = flights.campaign(open_recording(frames), flown, n_each, seed, report)
         text = flights.table(rows)

@@ -70,7 +70,7 @@ def run(
     from firmware_sim.flight.fly import fly
     from firmware_sim.flight.review import remarks, shortfalls, summary, text, write_flight_report
     from firmware_sim.scenarios.scenario import load, with_board, with_faults, with_seed
-    from firmware_sim.scenarios.simulate import simulate
+    from firmware_sim.verbs.rendering import recording_of
     from sensorproc.errors import UsageError
     from sensorproc.ground import release
     from sensorproc.onboard.frame_set_processor import ignore_set
@@ -94,10 +94,7 @@ def run(
     argv = command_line("run", scenario, options)
     views = SetViews()
     with building(out, program_facts(argv), (recording, costs)) as made:
-        frames = recording or made.folder / "recording"
-        if recording is None:
-            with building(frames, program_facts(argv)) as rendered, progress("rendering") as report:
-                simulate(flown, rendered.folder, report)
+        frames = recording_of(flown, recording, made)
         with progress("flying") as report:
             flight = fly(flown, frames, made, mark, report, costs, views if flown.operations.products else ignore_set)
         facts = summary(flight, frames / "truth.json", DEMANDED_SNR)

@@ -10,9 +10,7 @@ import hmac
 import struct
 from dataclasses import dataclass
 
-from fastcrc import crc16
-
-from sensorproc.downlink.packets import CRC_BYTES, PRIMARY_BYTES
+from sensorproc.downlink.packets import CRC_BYTES, PRIMARY_BYTES, with_crc
 
 NUMBERS = struct.Struct(">HI")
 MAC_BYTES = 16
@@ -38,7 +36,7 @@ class Protected:
 def protect(plain: bytes, key_number: int, key: bytes, counter: int) -> bytes:
     """A command's packet with its trailer."""
     signed = _resized(plain[:-CRC_BYTES], TRAILER_BYTES) + NUMBERS.pack(key_number, counter)
-    return _with_crc(signed + _mac(signed, key))
+    return with_crc(signed + _mac(signed, key))
 
 
 def take_apart(raw: bytes) -> Protected | None:
@@ -47,7 +45,7 @@ def take_apart(raw: bytes) -> Protected | None:
         return None
     signed, mac = raw[: -MAC_BYTES - CRC_BYTES], raw[-MAC_BYTES - CRC_BYTES : -CRC_BYTES]
     key_number, counter = NUMBERS.unpack(signed[-NUMBERS.size :])
-    plain = _with_crc(_resized(signed[: -NUMBERS.size], -TRAILER_BYTES))
+    plain = with_crc(_resized(signed[: -NUMBERS.size], -TRAILER_BYTES))
     return Protected(plain, key_number, counter, signed, mac)
 
 
@@ -59,7 +57,3 @@ def _resized(packet: bytes, change: int) -> bytes:
     """The packet with another length in its header."""
     length = (int.from_bytes(packet[4:PRIMARY_BYTES], "big") + change) % (1 << 16)
     return packet[:4] + length.to_bytes(2, "big") + packet[PRIMARY_BYTES:]
-
-
-def _with_crc(packet: bytes) -> bytes:
-    return packet + struct.pack(">H", crc16.ibm_3740(packet))

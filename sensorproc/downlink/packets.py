@@ -53,8 +53,12 @@ def build(record: RecordType, sequence: int, tai_ns: int, records: Sequence[byte
         sec_header_flag=True,
         seq_flags=SequenceFlags.UNSEGMENTED,
     )
-    raw = bytes(header.pack()) + body
-    return raw + struct.pack(">H", crc16.ibm_3740(raw))
+    return with_crc(bytes(header.pack()) + body)
+
+
+def with_crc(packet: bytes) -> bytes:
+    """A packet with the CRC over all of it behind it."""
+    return packet + struct.pack(">H", crc16.ibm_3740(packet))
 
 
 def capacity(record: RecordType, max_packet_bytes: int) -> int:

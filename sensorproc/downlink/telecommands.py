@@ -17,7 +17,7 @@ from fastcrc import crc16
 from spacepackets.ccsds import PacketType, SequenceFlags, SpacePacketHeader
 
 from sensorproc.downlink.fields import Field, RecordType
-from sensorproc.downlink.packets import CRC_BYTES, PRIMARY_BYTES, SEQUENCE_COUNTS
+from sensorproc.downlink.packets import CRC_BYTES, PRIMARY_BYTES, SEQUENCE_COUNTS, with_crc
 
 APID = 0x300
 HEAD = struct.Struct(">HIQ")
@@ -139,8 +139,7 @@ class Telecommand:
             PacketType.TC, APID, sequence % SEQUENCE_COUNTS, len(body) + CRC_BYTES - 1, sec_header_flag=True,
             seq_flags=SequenceFlags.UNSEGMENTED,
         )  # fmt: skip
-        raw = bytes(header.pack()) + body
-        return raw + struct.pack(">H", crc16.ibm_3740(raw))
+        return with_crc(bytes(header.pack()) + body)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ import numpy as np
 
 from sensorproc.downlink.dictionary import ICD_VERSION, Apid
 from sensorproc.downlink.packets import (
-    APID_MASK,
     CRC_BYTES,
     OVERHEAD_BYTES,
     P_FIELD,
     PRIMARY_BYTES,
-    TIME_BYTES,
+    apid_of,
     is_intact,
+    n_records,
 )
 from sensorproc.downlink.records import RECORDS
 
@@ -53,7 +53,7 @@ class Scanner:
         for position in _candidates(data):
             if position < done:
                 continue
-            size = _size(data, position)
+            size = _size(data[position : position + OVERHEAD_BYTES])
             if size is None:
                 continue
             if size > len(data) - position:
@@ -67,7 +67,7 @@ class Scanner:
             done = position + size
             if self._is_of_other_version(raw):
                 continue
-            if size == OVERHEAD_BYTES + _n_records(raw, 0) * RECORDS[Apid(_word(raw) & APID_MASK)].size_bytes:
+            if size == OVERHEAD_BYTES + n_records(raw) * RECORDS[Apid(apid_of(raw))].size_bytes:
                 yield raw
             else:
                 done = position  # a SET packet of our version whose records are not whole: no packet
@@ -84,7 +84,7 @@ class Scanner:
         for idle in _idle_candidates(data, start, stop):
             if idle < position:
                 continue
-            after = idle + _length(data, idle)
+            after = idle + _length(data[idle : idle + PRIMARY_BYTES])
             if not is_known and after + 2 > stop:
                 self.n_bytes_skipped += idle - position
                 return idle
@@ -97,21 +97,13 @@ class Scanner:
 
     def _is_of_other_version(self, raw: bytes) -> bool:
         """Whether a SET packet says that it is of another version of the ICD: its first field is the version, in all of them."""
-        if _word(raw) & APID_MASK != Apid.SET:
+        if apid_of(raw) != Apid.SET:
             return False
         version = raw[OVERHEAD_BYTES - CRC_BYTES]
         if version in (ICD_VERSION, UNSAID):
             return False
         self.other_versions[version] += 1
         return True
-
-
-def packet_size(data: bytes, position: int) -> int | None:
-    """Size of the intact packet that starts here, None if there is none."""
-    size = _size(data, position) if len(data) - position >= OVERHEAD_BYTES else None
-    if size is None or size > len(data) - position:
-        return None
-    return size if is_intact(data[position : position + size]) else None
 
 
 def _candidates(data: bytes) -> list[int]:
@@ -137,27 +129,17 @@ def _idle_candidates(data: bytes, start: int, stop: int) -> list[int]:
     return found
 
 
-def _size(data: bytes, position: int) -> int | None:
-    """Size that a header claims, None if it is none of ours. SET packets of other versions have other sizes."""
-    word, sequence, _ = struct.unpack_from(">HHH", data, position)
-    kind = RECORDS.get(word & APID_MASK)  # type: ignore[call-overload]
+def _size(head: bytes) -> int | None:
+    """Size that a packet's first bytes claim, None if they are none of ours. SET packets of other versions have other sizes."""
+    word, sequence, _ = struct.unpack_from(">HHH", head)
+    kind = RECORDS.get(apid_of(head))  # type: ignore[call-overload]
     if kind is None or word & 0xF800 != TELEMETRY_WITH_TIME or sequence & UNSEGMENTED != UNSEGMENTED:
         return None
-    if data[position + PRIMARY_BYTES] != P_FIELD:
-        return None
-    size, n = _length(data, position), _n_records(data, position)
-    is_whole = size == OVERHEAD_BYTES + n * kind.size_bytes
+    size = _length(head)
+    is_whole = size == OVERHEAD_BYTES + n_records(head) * kind.size_bytes
     return size if is_whole or (kind.apid == Apid.SET and size > OVERHEAD_BYTES) else None
 
 
-def _word(data: bytes) -> int:
-    return int.from_bytes(data[:2], "big")
-
-
-def _length(data: bytes, position: int) -> int:
-    return PRIMARY_BYTES + int.from_bytes(data[position + 4 : position + PRIMARY_BYTES], "big") + 1
-
-
-def _n_records(data: bytes, position: int) -> int:
-    (n,) = struct.unpack_from(">H", data, position + PRIMARY_BYTES + TIME_BYTES)
-    return int(n)
+def _length(head: bytes) -> int:
+    """Size of a packet by its primary header."""
+    return PRIMARY_BYTES + int.from_bytes(head[4:PRIMARY_BYTES], "big") + 1

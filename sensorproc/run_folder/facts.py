@@ -5,12 +5,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sensorproc import __version__
-from sensorproc.config import Config
-from sensorproc.recording import Recording
 from sensorproc.run_folder.software import files_digest
+
+if TYPE_CHECKING:  # the ground, which has neither, says by itself what it is
+    from sensorproc.config import Config
+    from sensorproc.recording import Recording
 
 LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "astropy", "pydantic", "spacepackets", "fastcrc")
 
@@ -32,7 +34,7 @@ def command_line(verb: str, what: object, options: Mapping[str, Any]) -> list[st
     return [verb, str(what), *(f"--{name}={value}" for name, value in options.items() if value is not None)]
 
 
-def recording_facts(recording: Recording, config: Config, seeds: Sequence[int] = ()) -> dict[str, Any]:
+def recording_facts(recording: "Recording", config: "Config", seeds: Sequence[int] = ()) -> dict[str, Any]:
     """What a run was made from."""
     return {
         "recording": {

@@ -59,23 +59,25 @@ def digest(path: Path) -> str:
     return found.hexdigest()
 
 
-def differing(folder: Path, facts: dict[str, Any]) -> list[str]:
-    """Names of the listed files that are missing or not what was written, each with what is wrong."""
-    found = []
-    for name, said in facts.get("products", {}).items():
-        path = folder / name
-        if not path.is_file():
-            found.append(f"{name} is missing")
-        elif path.stat().st_size != said["n_bytes"] or digest(path) != said["sha256"]:
-            found.append(f"{name} is not what was written")
-    return found
+def missing(folder: Path, facts: dict[str, Any]) -> list[str]:
+    """Names of the listed files that are not there."""
+    return [name for name in facts.get("products", {}) if not (folder / name).is_file()]
 
 
-def owned(folder: Path, facts: dict[str, Any]) -> set[str]:
-    """Names of every file that is a run's, with those of runs within it."""
+def changed(folder: Path, facts: dict[str, Any]) -> list[str]:
+    """Names of the listed files that are there and not as they were written."""
+    there = {name: (folder / name, said) for name, said in facts.get("products", {}).items() if (folder / name).is_file()}
+    return [n for n, (path, said) in there.items() if path.stat().st_size != said["n_bytes"] or digest(path) != said["sha256"]]
+
+
+def owned(folder: Path) -> set[str]:
+    """Names of every file of a folder that is a run's, with those of runs within it; none where there is no run."""
+    facts = read(folder)
+    if not facts:
+        return set()
     names = {NAME, *facts.get("products", {})}
     inner = {name.removesuffix(f"/{NAME}") for name in names if name.endswith(f"/{NAME}")}
-    return names | {f"{run}/{name}" for run in inner for name in owned(folder / run, read(folder / run))}
+    return names | {f"{run}/{name}" for run in inner for name in owned(folder / run)}
 
 
 def demand_whole(folder: Path) -> dict[str, Any]:
@@ -91,7 +93,8 @@ def demand_whole(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder}: holds no run ({NAME} is missing)")
     if (state := facts.get("state")) != FINISHED:
         raise InputError(f"{folder}: this run is not finished ({NAME} says {state or 'nothing of its state'}): run it again")
-    wrong = differing(folder, facts)
+    wrong = [f"{name} is missing" for name in missing(folder, facts)]
+    wrong += [f"{name} is not what was written" for name in changed(folder, facts)]
     if wrong:
         more = f", and {len(wrong) - 1} more" if wrong[1:] else ""
         raise InputError(f"{folder}: this run is not whole: {wrong[0]}{more}")

@@ -29,7 +29,7 @@ def publish(new: Path, folder: Path) -> None:
     if not folder.exists():
         new.rename(folder)
         return
-    ours = manifest.owned(folder, manifest.read(folder))
+    ours = manifest.owned(folder)
     carried = _carry(folder, new, ours)
     if not _exchange(new, folder):
         between = aside(new)
@@ -46,9 +46,8 @@ def aside(new: Path) -> Path:
 
 def publish_inside(new: Path, folder: Path) -> None:
     """As :func:`publish` where the folder itself must stay: ``new`` lies in it. Goes on where it was interrupted."""
-    old, facts = manifest.read(folder), manifest.read(new)
-    ours, coming = manifest.owned(folder, old), manifest.owned(new, facts)
-    manifest.write(folder, old | {"state": manifest.REPLACING})
+    ours, coming = manifest.owned(folder), manifest.owned(new)
+    manifest.write(folder, manifest.read(folder) | {"state": manifest.REPLACING})
     for name in sorted(ours - coming - {manifest.NAME}):
         (folder / name).unlink(missing_ok=True)
     for name in sorted(coming - {manifest.NAME}) + [manifest.NAME]:

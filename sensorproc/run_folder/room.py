@@ -24,7 +24,7 @@ def demand_room(folder: Path, reserved: Sequence[str], alone: str = "") -> None:
     facts = manifest.read(folder)
     if facts and "products" not in facts:
         raise UsageError(f"{folder}: holds a run of an older version, or half of one; {OTHERWISE}")
-    ours = manifest.owned(folder, facts) if facts else set()
+    ours = manifest.owned(folder)
     own_names = {name.split("/")[0] for name in ours}
     for name in reserved:
         path = folder / name
@@ -34,9 +34,9 @@ def demand_room(folder: Path, reserved: Sequence[str], alone: str = "") -> None:
     others = [p.name for p in sorted((folder / alone).glob("*")) if p.relative_to(folder).as_posix() not in ours] if alone else []
     if others:
         raise UsageError(f"{folder / alone} holds other files ({', '.join(others[:MOST_NAMED])}); {OTHERWISE}")
-    changed = [text for text in manifest.differing(folder, facts) if not text.endswith("is missing")]
+    changed = manifest.changed(folder, facts)
     if changed:
-        raise UsageError(f"{folder}: {changed[0]} by its run; {OTHERWISE}")
+        raise UsageError(f"{folder}: {changed[0]} is not what was written by its run; {OTHERWISE}")
 
 
 def demand_inputs_stay(folder: Path, inputs: Sequence[Path | None]) -> None:
@@ -47,7 +47,7 @@ def demand_inputs_stay(folder: Path, inputs: Sequence[Path | None]) -> None:
     UsageError
         Naming the input.
     """
-    ours = manifest.owned(folder, manifest.read(folder)) if (folder / manifest.NAME).exists() else set()
+    ours = manifest.owned(folder)
     for path in inputs:
         place = path.resolve() if path else folder.parent
         if place == folder or folder in place.parents:

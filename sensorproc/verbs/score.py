@@ -117,8 +117,9 @@ def score(
 
 def _stated(housekeeping: list[dict[str, Any]]) -> str:
     """What the sets of a run say of their marking and data mode."""
-    said = sorted({f"marking {row['marking']}, data mode {row['data_mode']}" for row in housekeeping})
-    return "; ".join(said) or "marking unknown"
+    from sensorproc.ground.evidence import Stated
+
+    return "; ".join(sorted({str(Stated(row["marking"], row["data_mode"])) for row in housekeeping})) or "marking unknown"
 
 
 def _recording_of(run: Path, facts: dict[str, Any]) -> Path:

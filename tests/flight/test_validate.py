@@ -14,21 +14,7 @@ from firmware_sim.validation.suite import SUITES, load_suite, scenario_of
 from sensorproc.cli import main
 from sensorproc.scoring.figures.metrics import METRICS
 
-TINY = """
-[[case]]
-name = "search"
-scenario = "dim_only"
-n_seeds = 2
-over.payload.sensor.shape_px = [224, 224]
-over.payload.frame_set.max_frames = 8
-over.scene.n_frames = 8
-over.scene.drawn = [{n = 8, set_snr = [9.0, 20.0], rate_px_frame = [0.5, 3.0]}]
-
-[[gate]]
-metric = "completeness"
-floor = 0.3
-why = "finds nothing"
-"""
+TINY = (Path(__file__).parent / "tiny.toml").read_text()
 
 
 def judged(folder, *arguments):

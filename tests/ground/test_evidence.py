@@ -14,19 +14,14 @@ from sensorproc.ground.evidence import demand_evidence
 from sensorproc.ground.gate import gated
 from sensorproc.ground.reader import read
 from sensorproc.ground.release import Marking, carried, check
-from sensorproc.ground.scan import packet_size
+from sensorproc.ground.scan import Scanner
 from tests.skies import made
 
 LONG = "SECRET//REL TO USA, AUS, CAN, GBR, NZL"
 
 
 def packets(data):
-    at, found = 0, []
-    while at < len(data):
-        size = packet_size(data, at)
-        found.append(data[at : at + size])
-        at += size
-    return found
+    return list(Scanner().packets([data]))
 
 
 @pytest.fixture(scope="module")

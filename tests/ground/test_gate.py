@@ -17,7 +17,7 @@ from sensorproc.flags import DetectionFlag
 from sensorproc.ground.decode import write_products
 from sensorproc.ground.reader import read
 from sensorproc.ground.release import Marking
-from sensorproc.ground.scan import packet_size
+from sensorproc.ground.scan import Scanner
 from sensorproc.ground.table_reader import read_table
 
 MARK = Marking("U", "TEST", "SENSOR-1", "TEAM")
@@ -36,11 +36,7 @@ EXTREMES = [
 @pytest.fixture(scope="module")
 def downlink(pointed_run):
     """Packets of a set that is placed on the sky, with an observer: all messages can be written; and an event."""
-    data, at, parts = (pointed_run / "downlink.bin").read_bytes(), 0, []
-    while at < len(data):
-        size = packet_size(data, at)
-        parts.append(data[at : at + size])
-        at += size
+    parts = list(Scanner().packets([(pointed_run / "downlink.bin").read_bytes()]))
     (first,) = read(parts[0]).records["SET"]
     event = dict.fromkeys(RECORDS[Apid.EVENT].names, 0) | {"t_mid_tai_ns": first["t_packet_tai_ns"], "reason": 1}
     return [*parts, build(RECORDS[Apid.EVENT], 0, first["t_packet_tai_ns"], [RECORDS[Apid.EVENT].pack(event)])]

@@ -15,20 +15,7 @@ from sensorproc.run_folder import manifest
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE, MINI = ROOT / "docs" / "sample", ROOT / "tests" / "flight" / "mini.toml"
 N_EACH = 25
-SUITE = """
-[[case]]
-name = "search"
-scenario = "dim_only"
-n_seeds = 2
-over.payload.sensor.shape_px = [160, 160]
-over.payload.frame_set.max_frames = 6
-over.scene.n_frames = 6
-over.scene.drawn = [{n = 4, set_snr = [9.0, 20.0], rate_px_frame = [0.5, 3.0]}]
-
-[[gate]]
-metric = "completeness"
-floor = 0.0
-"""
+SUITE = ROOT / "tests" / "flight" / "tiny.toml"
 
 
 def command(module: str, *arguments: object) -> list[str]:
@@ -53,7 +40,7 @@ def verbs(flown: Path, folder: Path) -> dict[str, tuple[list[str], list[str]]]:
     process = ("process", SAMPLE, "-o", folder / "out", *mark)
     decode = ("decode", flown / "downlink.bin", "-o", folder / "out", *mark)
     fly = ("run", MINI, "-o", folder / "out", "--recording", flown / "recording", "--marking")
-    judge = ("validate", "--suite", folder / "suite.toml", "-o", folder / "out", "--seed")
+    judge = ("validate", "--suite", SUITE, "-o", folder / "out", "--seed")
     return {
         "process": (command("sensorproc", *process, "OLD"), command("sensorproc", *process, "NEW")),
         "decode": (command("sensorproc", *decode, "U"), command("sensorproc", *decode, "U", "--format", "ecsv,ds9")),
@@ -65,7 +52,6 @@ def verbs(flown: Path, folder: Path) -> dict[str, tuple[list[str], list[str]]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", ["process", "decode", "run", "validate"])
 def test_a_killed_verb_leaves_a_whole_run(flown, tmp_path, verb, rng):
-    (tmp_path / "suite.toml").write_text(SUITE)
     older, newer = verbs(flown, tmp_path)[verb]
     out, env = tmp_path / "out", os.environ | {"PYTHONPATH": str(ROOT)}
     begun = time.monotonic()
@@ -86,7 +72,7 @@ def test_a_killed_verb_leaves_a_whole_run(flown, tmp_path, verb, rng):
     assert "true" in seen
     assert done(newer) == 0
     assert manifest.demand_whole(out)["argv"] != old
-    assert {path.name for path in tmp_path.iterdir()} == {"suite.toml", "out"}
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
 
 
 @pytest.mark.slow
@@ -94,7 +80,6 @@ def test_a_killed_verb_leaves_a_whole_run(flown, tmp_path, verb, rng):
 @pytest.mark.parametrize("most_kb", [0, 3, 30, 300])
 def test_a_full_disk_leaves_the_older_run(flown, tmp_path, verb, most_kb):
     """Files that may not grow beyond a size, as on a disk that fills up."""
-    (tmp_path / "suite.toml").write_text(SUITE)
     older, newer = verbs(flown, tmp_path)[verb]
     assert done(older) == 0
     before = manifest.demand_whole(tmp_path / "out")

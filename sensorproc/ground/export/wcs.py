@@ -21,8 +21,8 @@ from sensorproc.geometry import (
     unit_from_radec,
 )
 from sensorproc.ground.observations import Row
-from sensorproc.offline import Time, TimeDelta, get_body_barycentric_posvel
-from sensorproc.timescales import EPOCH, MJD_OF_EPOCH, NS_PER_S, leap_seconds_at, utc_from_tai_ns
+from sensorproc.offline import get_body_barycentric_posvel, tai_time
+from sensorproc.timescales import MJD_OF_EPOCH, NS_PER_S, leap_seconds_at, utc_from_tai_ns
 
 SIP_ORDER = 4  # of a distortion of third order and its inverse, and of a tangent point that is not the boresight
 
@@ -34,8 +34,7 @@ def header(record: Row, marking: str, data_mode: str) -> fits.Header:
     distortion = bends if any(bends) else ()
     camera = Camera(record["ifov_rad"], record["x0_px"], record["y0_px"], record["parity"], as_rows(dcm), distortion)
     tai_ns = record["t_mid_tai_ns"]
-    tai = Time(EPOCH.isoformat(), scale="tai") + TimeDelta(tai_ns / NS_PER_S, format="sec", scale="tai")
-    velocity = get_body_barycentric_posvel("earth", tai)[1].xyz.to_value(units.km / units.s)
+    velocity = get_body_barycentric_posvel("earth", tai_time(tai_ns))[1].xyz.to_value(units.km / units.s)
     x = np.linspace(0, record["nx"] - 1, 9)
     xx, yy = (g.ravel() for g in np.meshgrid(x, np.linspace(0, record["ny"] - 1, 9)))
     catalogue = aberrate(camera.los_icrs(xx, yy), -velocity)

@@ -10,10 +10,9 @@ from sensorproc.recording.header.exposure import exposure
 from sensorproc.recording.header.found import Found, Said
 from sensorproc.recording.header.pointing import pointing, scale_of
 from sensorproc.recording.header.sensor import Detector, detector
+from sensorproc.recording.header.site import site
 from sensorproc.recording.header.telemetry import attitude, observer, slew_arcsec_s
 from sensorproc.recording.header.times import mid_time, span_s
-
-SITE_CARDS = ("OBSGEO-X", "OBSGEO-B", "SITELAT", "OBS-LAT", "LAT-OBS", "OBSLAT", "TELLAT", "GEOLAT", "LATITUDE")
 
 
 @dataclass(frozen=True)
@@ -30,13 +29,9 @@ class Facts:
 
 
 def _from_site(cards: Cards, time: Found[int] | None, said: Said) -> Found[ObserverState] | None:
-    """The observer on the Earth, where a site and a time are told; astropy is loaded only then."""
-    if time is None or not cards.present(*SITE_CARDS):
-        return None
-    from sensorproc.recording.header.site import site
-
-    found = site(cards, said)
-    return Found(found.value.state(time.value), found.source) if found else None
+    """The observer on the Earth, where a site and a time are told."""
+    found = site(cards, said) if time is not None else None
+    return Found(found.value.state(time.value), found.source) if time and found else None
 
 
 def facts_of(cards: Cards, shape: tuple[int, int], meta: dict[str, Any], said: Said) -> Facts:

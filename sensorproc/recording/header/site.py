@@ -5,10 +5,8 @@ import re
 from dataclasses import dataclass
 
 from sensorproc.frames import ObserverState
-from sensorproc.offline import EarthLocation, Time, TimeDelta, units
 from sensorproc.recording.header.cards import Card, Cards
 from sensorproc.recording.header.found import Found, Said
-from sensorproc.timescales import EPOCH, NS_PER_S
 
 LATITUDES = ("OBSGEO-B", "SITELAT", "OBS-LAT", "LAT-OBS", "OBSLAT", "TELLAT", "GEOLAT", "LATITUDE")
 LONGITUDES = ("OBSGEO-L", "SITELONG", "SITELON", "OBS-LONG", "LONG-OBS", "OBSLONG", "TELLONG", "GEOLON", "LONGITUD")
@@ -29,9 +27,10 @@ class Site:
 
     def state(self, tai_ns: int) -> ObserverState:
         """Place and velocity in GCRF; UT1 as the installed IERS tables have it, UTC beyond them (0.5 km at most)."""
+        from sensorproc.offline import EarthLocation, tai_time, units  # astropy: only where there is a site
+
         location = EarthLocation.from_geodetic(self.lon_deg * units.deg, self.lat_deg * units.deg, self.height_m * units.m)
-        time = Time(EPOCH.isoformat(), scale="tai") + TimeDelta(tai_ns / NS_PER_S, format="sec", scale="tai")
-        place, velocity = location.get_gcrs_posvel(time)
+        place, velocity = location.get_gcrs_posvel(tai_time(tai_ns))
         p, v = place.xyz.to_value(units.km), velocity.xyz.to_value(units.km / units.s)
         return ObserverState(tuple(p.tolist()), tuple(v.tolist()))
 
@@ -42,6 +41,8 @@ def site(cards: Cards, said: Said) -> Found[Site] | None:
     if all(value is not None for value in metres):
         x, y, z = (float(value) for value in metres if value is not None)
         if SPHEROID_M[0] < math.sqrt(x * x + y * y + z * z) < SPHEROID_M[1]:
+            from sensorproc.offline import EarthLocation, units
+
             place = EarthLocation.from_geocentric(x, y, z, unit=units.m)
             found = Site(float(place.lat.deg), float(place.lon.deg), float(place.height.to_value(units.m)))
             return Found(found, " ".join(GEOCENTRIC))
