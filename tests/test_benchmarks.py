@@ -5,6 +5,7 @@ import json
 import pytest
 
 from benchmarks.bench_process import timed
+from benchmarks.court.defects import DEFECTS, places
 from benchmarks.pareto import Place, pareto_svg
 from benchmarks.table import of_frames, of_sets
 from benchmarks.table.__main__ import README, main
@@ -101,3 +102,9 @@ def test_the_figure_of_quality_joins_what_no_other_beats():
     assert svg.count("<circle") == 3
     assert svg.count('fill="white" stroke') == 1
     assert "board, poor: 0.90 dB, 150 %" in svg
+
+
+def test_every_defect_that_the_court_must_find_has_a_place_in_the_product():
+    assert len(DEFECTS) == 20
+    for name in DEFECTS:
+        assert all(callable(getattr(owner, last)) for owner, last in places(name)), name

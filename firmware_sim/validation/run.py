@@ -56,7 +56,7 @@ def run_tasks(todo: list[Task], seed: int, over: dict[str, Any], jobs: int, prog
     progress("sky", done, len(todo))
     if not waiting:
         return []
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # inherited: one process per core, not one thread more
+    limit_threads()
     problems = []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, initializer=_follow, initargs=(os.getpid(),)) as pool:
@@ -72,6 +72,11 @@ def run_tasks(todo: list[Task], seed: int, over: dict[str, Any], jobs: int, prog
             pool.shutdown(cancel_futures=True)
             raise
     return sorted(problems)
+
+
+def limit_threads() -> None:
+    """One process per core, not one thread more: worker processes inherit it."""
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
 
 
 def _follow(parent: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from firmware_sim.scenarios.scenario import Scenario
 from firmware_sim.scenarios.simulate import simulate
 from firmware_sim.scene.camera.psf import core_px
 from firmware_sim.scene.settings.scene import Scene
@@ -18,29 +19,32 @@ from sensorproc.config import Config, merged, parse
 from sensorproc.recording import open_recording
 from sensorproc.run_folder.building import building
 from sensorproc.scoring.fates import fates_and_sets, read_run
-from sensorproc.scoring.truth import load_truth
+from sensorproc.scoring.truth import Row, load_truth
 from sensorproc.theory import sampled_sigma, search_curvatures, static_sky_loss, threshold
 
 
 def run_task(case: Case, place: int, run_seed: int, k: int, over: dict[str, Any], out: Path, key: str) -> Path:
     """Fates and sets of one sky as a JSON file, written in one step; ``over`` is what the payload believes otherwise."""
     with tempfile.TemporaryDirectory() as folder:
-        rows, sets = _flown(case, place, run_seed, k, over, Path(folder))
+        scenario, recording = scenario_of(case, place, run_seed, k), Path(folder, "recording")
+        simulate(scenario, recording)
+        rows, sets = judged(case, k, scenario, over, recording)
     temporary = out.with_suffix(".tmp")
     temporary.write_text(json.dumps({"key": key, "targets": rows, "sets": sets}) + "\n", "utf-8")
     return temporary.replace(out)
 
 
-def _flown(case: Case, place: int, run_seed: int, k: int, over: dict[str, Any], folder: Path) -> tuple[list, list]:
-    scenario = scenario_of(case, place, run_seed, k)
-    simulate(scenario, folder / "rec")
+def judged(case: Case, k: int, scenario: Scenario, over: dict[str, Any], recording: Path) -> tuple[list[Row], list[Row]]:
+    """Fates and sets of the rendered ``recording`` of a case's ``k``-th sky."""
     config: Config = parse(merged(asdict(scenario.payload), over))  # type: ignore[call-overload]
-    with building(folder / "run", {}) as run:
-        replay.process(open_recording(folder / "rec"), config, None, None, run)
-    truth = load_truth(folder / "rec" / "truth.json")
-    rest = json.loads((folder / "rec" / "truth.json").read_text("utf-8"))["rest_px_frame"]
+    with tempfile.TemporaryDirectory() as folder:
+        with building(Path(folder, "run"), {}) as run:
+            replay.process(open_recording(recording), config, None, None, run)
+        tables = read_run(Path(folder, "run"))
+    truth = load_truth(recording / "truth.json")
+    rest = json.loads((recording / "truth.json").read_text("utf-8"))["rest_px_frame"]
     about = {"case": case.name, "seed": k, "preset": case.preset or "", "limit_snr": limit_snr(scenario.scene, config, rest)}
-    rows, sets = fates_and_sets(read_run(folder / "run"), truth, about)
+    rows, sets = fates_and_sets(tables, truth, about)
     if case.own_pattern:
         times = range(min(scenario.scene.set_frames, scenario.scene.n_frames))
         for row in rows:

@@ -14,6 +14,7 @@ from sensorproc.downlink.dictionary import FrameStatus
 from sensorproc.downlink.records import BENDS, RECORDS
 from sensorproc.flags import DetectionFlag
 from sensorproc.ground.reader import Downlink, Record
+from sensorproc.ground.table_columns import UNTIMED
 from sensorproc.timescales import FIRST_TAI_NS, LAST_TAI_NS, utc_from_tai_ns
 
 TIMES = ("t_mid_tai_ns", "t_tai_ns", "t_start_tai_ns")
@@ -28,7 +29,7 @@ FLOATS = {kind.name: tuple(f.name for f in kind.fields if f.code.startswith("f")
 
 def utc(tai_ns: int) -> str:
     """UTC of a time of a record; ``nan`` where it is none."""
-    return utc_from_tai_ns(tai_ns) if is_time(tai_ns) else "nan"
+    return utc_from_tai_ns(tai_ns) if is_time(tai_ns) else UNTIMED
 
 
 def is_time(tai_ns: int) -> bool:

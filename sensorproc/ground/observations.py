@@ -14,6 +14,7 @@ from sensorproc.ground.evidence import said_marking
 from sensorproc.ground.gate import utc
 from sensorproc.ground.reader import Downlink
 from sensorproc.ground.sun import phase_angle_deg
+from sensorproc.ground.table_columns import PROCESSED, UNTIMED
 from sensorproc.theory import snr_streak
 
 Row = dict[str, Any]
@@ -37,7 +38,7 @@ def detection(record: Row) -> Row:
     flags = record["flags"]
     has_sky, has_mag = not flags & DetectionFlag.NO_SKY, not flags & DetectionFlag.NO_PHOTOMETRY
     row = {key: record[key] for key in ("detector", "frame")}
-    row["time_utc"] = "nan" if flags & DetectionFlag.NO_TIME else utc(record["t_mid_tai_ns"])
+    row["time_utc"] = UNTIMED if flags & DetectionFlag.NO_TIME else utc(record["t_mid_tai_ns"])
     for key in ("tracklet_id", "x_px", "y_px", "sigma_x_px", "sigma_y_px", "flux_e", "sigma_flux_e", "snr", "log10_pfa"):
         row[key] = record[key]
     row["kind"] = "streak" if record["kind"] else "point"
@@ -76,11 +77,11 @@ def frames(downlink: Downlink) -> list[Row]:
     for record, turn_arcsec_s in zip(records, _turns(records), strict=True):
         status = FrameStatus(record["status"])
         row = {"detector": record["detector"], "frame": record["frame"]}
-        row["time_utc"] = utc(record["t_mid_tai_ns"]) if status & FrameStatus.HAS_TIME else "nan"
+        row["time_utc"] = utc(record["t_mid_tai_ns"]) if status & FrameStatus.HAS_TIME else UNTIMED
         row["exposure_s"] = record["exposure_ns"] * 1e-9 or NAN
         code = reasons.get((record["detector"], record["frame"]))
         reason = "reason not received" if code is None else reason_name(code)
-        row["status"] = "processed" if status & FrameStatus.PROCESSED else f"rejected: {reason}"
+        row["status"] = PROCESSED if status & FrameStatus.PROCESSED else f"rejected: {reason}"
         row["sky"] = "stars" if status & FrameStatus.STAR_SOLUTION else "header" if status & FrameStatus.HAS_SKY else "none"
         row["unsolved"] = reason_name(record["unsolved"]) if record["unsolved"] else ""
         row |= boresight(record, status) | {"turn_arcsec_s": turn_arcsec_s}

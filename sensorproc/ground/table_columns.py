@@ -11,6 +11,8 @@ from sensorproc.downlink.fields import RecordType
 from sensorproc.downlink.records import ACK, BENDS, DETECTION, DWELL, EVENT, FRAME, HEALTH, RELEASE_ID, SET, TRACKLET
 
 WHEN = "time_utc"
+PROCESSED = "processed"  # the status of a frame that was; others say why not
+UNTIMED = "nan"  # in place of a time that is not known
 Columns = dict[str, str]  # datatype by name
 TEXT = (
     *(WHEN, "kind", "flags", "origin", "status", "sky", "unsolved", "marking", "data_mode", "mode", "operation", "stage", "code"),

@@ -10,6 +10,7 @@ import numpy as np
 from sensorproc.ground.table_columns import COLUMNS
 from sensorproc.ground.table_reader import read_table
 from sensorproc.scoring.errors import errors, mean, rms, sky_error
+from sensorproc.scoring.frame_facts import frame_facts
 from sensorproc.scoring.match import Match, false_tracklets, judged, match_all
 from sensorproc.scoring.truth import Row, Truth
 
@@ -25,7 +26,7 @@ def read_run(run: Path) -> dict[str, list[Row]]:
     InputError
         If one is missing or damaged.
     """
-    tables = {name: read_table(run / f"{name}.ecsv") for name in ("detections", "tracklets", "housekeeping")}
+    tables = {name: read_table(run / f"{name}.ecsv") for name in ("detections", "tracklets", "housekeeping", "frames")}
     return tables | {"detections": with_bare_tracklets(tables)}
 
 
@@ -50,7 +51,9 @@ def fates_and_sets(tables: dict[str, list[Row]], truth: Truth, about: Row) -> tu
     sets = spans(tables["housekeeping"], len(truth))
     about = about | {key: truth.facts[key] for key in ("hits_per_frame", "stars_per_mpix") if key in truth.facts}
     fates = by_set(tables["detections"], truth, sets, tables["tracklets"])
-    return [about | row for row in fates], [about | row for row in set_rows(tables["detections"], truth, sets)]
+    facts = [frame_facts(tables["frames"], truth, first, n) for first, n in sets]
+    found = set_rows(tables["detections"], truth, sets)
+    return [about | row for row in fates], [about | row | said for row, said in zip(found, facts, strict=True)]
 
 
 def by_set(detections: list[Row], truth: Truth, sets: list[tuple[int, int]], tracklets: list[Row] | None = None) -> list[Row]:

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from sensorproc.errors import InputError
+from sensorproc.ground.table_columns import UNTIMED
 from sensorproc.scoring.truth import Row, Truth
 from sensorproc.timescales import NS_PER_S, tai_ns_from_utc
 
@@ -26,7 +27,7 @@ def demand_same(truth: Truth, frames: list[Row], run_facts: dict[str, Any]) -> N
     if shape and any(_is_beyond(target, shape) for targets in truth.frames for target in targets):
         raise InputError(f"this truth is of another recording: it has targets beyond the run's frames of {_size(shape)}")
     pairs = [(row["time_utc"], truth.mid_tai_ns[row["frame"]]) for row in frames if row["frame"] in truth.mid_tai_ns]
-    known = [(tai_ns_from_utc(text), true) for text, true in pairs if text != "nan"]
+    known = [(tai_ns_from_utc(text), true) for text, true in pairs if text != UNTIMED]
     if known:
         apart = max(SAME_S, 0.5 * truth.facts.get("cadence_s", 0.0)) * NS_PER_S
         n_same = sum(abs(ours - true) <= apart for ours, true in known)

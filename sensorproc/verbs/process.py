@@ -149,13 +149,15 @@ def _undersampled(frames: list[dict], binning: int) -> list[str]:
 
 
 def _summary(outcome, out: Path) -> dict:  # type: ignore[no-untyped-def]
+    from sensorproc.ground.table_columns import PROCESSED
+
     tables = outcome.decoded.tables
     streaks = [row for row in tables["detections"] if row["tracklet_id"] < 0]
     return {
         "out": str(out),
         "n_frames": outcome.n_frames,
         "n_processed": outcome.n_processed,
-        "n_rejected": sum(row["status"] != "processed" for row in tables["frames"]) + len(outcome.problems),
+        "n_rejected": sum(row["status"] != PROCESSED for row in tables["frames"]) + len(outcome.problems),
         "n_sets": outcome.n_sets,
         "tracklets": [
             {key: row[key] for key in ("tracklet_id", "n_frames", "x_px", "y_px", "vx_px_frame", "vy_px_frame", "snr", "mag")}

@@ -59,7 +59,6 @@ def score(
     from dataclasses import asdict
 
     from sensorproc.errors import InputError
-    from sensorproc.ground.table_reader import read_table
     from sensorproc.run_folder.manifest import demand_whole
     from sensorproc.scoring.challenges import challenge_figures
     from sensorproc.scoring.fates import fates_and_sets, read_run
@@ -74,7 +73,7 @@ def score(
     from sensorproc.verbs.console import plain
 
     facts = demand_whole(run)
-    tables = read_run(run) | {"frames": read_table(run / "frames.ecsv")}
+    tables = read_run(run)
     detections = tables["detections"]
     known = load_truth(truth, sequence)
     try:

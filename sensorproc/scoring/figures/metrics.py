@@ -87,6 +87,15 @@ def _rms(key: str) -> Metric:
     return metric
 
 
+def _mean_of_sets(key: str) -> Metric:
+    def metric(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+        known = [row for row in sets if math.isfinite(row.get(key, math.nan))]
+        values = np.array([row[key] for row in known])
+        return bootstrap_ratio(values, np.ones_like(values), groups_of(known), confidence)
+
+    return metric
+
+
 def time_bias(rows: Rows, sets: Rows, confidence: float) -> Estimate:
     """Mean error of the time tag [s]: the error along the motion over the speed, weighted by what each target tells."""
     known = [row for row in rows if row["is_found"] and row["time_weight"] > 0]
@@ -140,6 +149,7 @@ OF_TARGETS = (
 OF_SETS = (  # figures of sets alone
     "purity", "false_tracklets_per_set", "false_tracklets_per_hour", "most_false_tracklets", "false_streaks_per_frame",
     "false_alarms_over_expected", "false_alarms_over_expected_0.3", "false_alarms_over_expected_0.1",
+    "frames_used", "time_tag_bias_s", "exposure_bias",
 )  # fmt: skip
 METRICS: dict[str, Metric] = {
     "completeness": completeness,
@@ -171,6 +181,9 @@ METRICS: dict[str, Metric] = {
     "mag_rms": _rms("mag_error"),
     "mag_chi2": _mean("chi2_mag", HEAVIEST),
     "time_bias_s": time_bias,
+    "frames_used": _mean_of_sets("frames_used"),
+    "time_tag_bias_s": _mean_of_sets("late_s"),
+    "exposure_bias": _mean_of_sets("longer"),
 }
 
 

@@ -56,6 +56,12 @@ def compare(old: Row, new: Row) -> list[Change]:
         _change("position error of those found in both [px]", both, lambda row: row["error_px"], -1),
         _change("distance of position chi-squared from 1", both, lambda row: abs(min(row["chi2_position"], HEAVIEST) - 1), -1),
         _change("flux error, absolute", both, lambda row: abs(row["flux_error"]), -1),
+        _change("magnitude error, absolute", both, lambda row: abs(row["mag_error"]), -1),
+        _change("sky error of those found in both [arcsec]", both, lambda row: row["error_arcsec"], -1),
+        _change("distance of rate chi-squared from 1", both, lambda row: abs(min(row["chi2_rate"], HEAVIEST) - 1), -1),
+        _change("share of frames used", sets, lambda row: row.get("frames_used", math.nan), +1),
+        _change("error of time tags, absolute [s]", sets, lambda row: abs(row.get("late_s", math.nan)), -1),
+        _change("error of exposure times, absolute", sets, lambda row: abs(row.get("longer", math.nan)), -1),
     ]
 
 
@@ -83,11 +89,16 @@ def load_result(path: Path) -> Row:
     file = path / "result.json" if path.is_dir() else path
     try:
         values = json.loads(file.read_text("utf-8"))
-        rows = [{key: math.nan if value is None else value for key, value in row.items()} for row in values["targets"]]
-        _ = [row["id"] for row in rows], [row["n_false"] for row in values["sets"]]
+        rows, sets = ([_numbers(row) for row in values[kind]] for kind in ("targets", "sets"))
+        _ = [row["id"] for row in rows], [row["n_false"] for row in sets]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file}: no result of validate ({type(error).__name__}: {error})") from None
-    return dict(values) | {"targets": rows}
+    return dict(values) | {"targets": rows, "sets": sets}
+
+
+def _numbers(row: Row) -> Row:
+    """The row with what JSON could not hold as the number that it is not."""
+    return {key: math.nan if value is None else value for key, value in row.items()}
 
 
 def _pairs(old: list[Row], new: list[Row], key: tuple[str, ...]) -> list[tuple[Row, Row]]:
