@@ -19,6 +19,7 @@ VERBS = {
     "calibrate": "Measure what stages cost on this machine.",
     "campaign": "Inject every kind of fault and judge the products.",
     "size": "Say whether a payload fits a board, before anything is rendered.",
+    "serve": "Run the payload in real time, as a process behind sockets.",
     "run": "Fly a scenario in virtual time: sky, payload, downlink, ground.",
 }
 for verb, text in VERBS.items():

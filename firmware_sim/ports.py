@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import simpy
 
@@ -14,6 +14,7 @@ from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Prepared
 
 Item = Frame | Rejection
+Result = TypeVar("Result")
 
 
 def port() -> Any:
@@ -79,6 +80,7 @@ class Readout:
     sigma_time_s: float = 0.0
 
 
+FRAME_PRIORITY, SET_PRIORITY = 0, 1  # of jobs, the most urgent first
 NEVER_NS = 1 << 62  # delay of a frame that does not come, time of a stage that does not end
 Disturb = Callable[[Readout], Readout]  # what happens to it on its way
 
@@ -146,8 +148,20 @@ class BufferGet(Protocol):
     def release(self, owner: str, n_bytes: int) -> None: ...
 
 
+@dataclass(frozen=True)
+class Job:
+    """A piece of work of the core: how urgent, of which set and detector, and the number of its frame, or of its set."""
+
+    priority: int
+    set_id: int
+    detector: int
+    number: int
+
+
 class Compute(Protocol):
-    """Cores that take time."""
+    """Cores that take time: that of the work itself where time is real, else what it is said to cost."""
+
+    def compute(self, work: Callable[[], Result], job: Job) -> Generator[simpy.Event, Any, Result]: ...
 
     def spend(
         self, charges: Sequence[Charge], set_id: int, priority: int, flow: int | None = None

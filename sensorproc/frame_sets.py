@@ -95,9 +95,9 @@ def read_frame(index: int, entry: Entry, shape: SetShape, recording: Recording, 
     text = f"{entry.source}: {nx} x {ny} px in a set of {shape.usual[1]} x {shape.usual[0]}"
     if _is_alike(entry.shape, shape.usual, config.frame_set.max_size_difference):
         try:
-            whole = _with_facts(pad(entry.frame(index), shape.full), config, recording)
-            whole = _at_site(whole, config) if entry.has_time else whole
-            return binned(whole, config.sensor.binning, config.calibrate.saturation_fraction)
+            whole = pad(entry.frame(index), shape.full)
+            _demand_calibrated(whole, recording)
+            return as_configured(whole, config)
         except InputError as error:
             reason, text = "UNREADABLE", str(error)
     numbers = (("ny", float(ny)), ("nx", float(nx)))
@@ -108,18 +108,24 @@ def _is_alike(shape: tuple[int, int], usual: tuple[int, int], tolerance: float) 
     return all(abs(a - b) <= tolerance * b for a, b in zip(shape, usual, strict=True))
 
 
+def as_configured(frame: Frame, config: Config) -> Frame:
+    """A frame as the payload takes it: configured facts win over its own, its pixels are summed as configured."""
+    given = {fact.name: getattr(config.sensor, fact.name) for fact in fields(SensorFacts)}
+    known = {name: value for name, value in given.items() if value is not None}
+    whole = _at_site(replace(frame, facts=replace(frame.facts, **known)), config)
+    return binned(whole, config.sensor.binning, config.calibrate.saturation_fraction)
+
+
 def _at_site(frame: Frame, config: Config) -> Frame:
-    """The frame as seen from the configured site, if there is one."""
-    if config.sensor.site_lat_lon_deg is None:
+    """The frame as seen from the configured site, if there is one and the time is known."""
+    if config.sensor.site_lat_lon_deg is None or not frame.has_time:
         return frame
     state = Site(*config.sensor.site_lat_lon_deg, config.sensor.site_height_m).state(frame.t_mid_tai_ns)
     missing = tuple(text for text in frame.missing if text != NO_OBSERVER)
     return replace(frame, observer=state, missing=missing)
 
 
-def _with_facts(frame: Frame, config: Config, recording: Recording) -> Frame:
-    """Configured facts win over the recording's; a dark map of another size is refused."""
+def _demand_calibrated(frame: Frame, recording: Recording) -> None:
+    """Refuse a dark map of another size."""
     if recording.dark_e_s is not None and recording.dark_e_s.shape != frame.data_dn.shape:
         raise InputError(f"{frame.source}: bad-pixel list is for another frame size")
-    given = {fact.name: getattr(config.sensor, fact.name) for fact in fields(SensorFacts)}
-    return replace(frame, facts=replace(frame.facts, **{name: value for name, value in given.items() if value is not None}))

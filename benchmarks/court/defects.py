@@ -52,10 +52,10 @@ def _whole_pixels(answer: Any) -> Any:
     """Registered frames, each displaced to the next whole pixel of the first one's plane."""
 
     def rounded(frame: Any) -> Any:
-        matrix = np.array(frame.registration.transform.matrix)
+        matrix = np.array(frame.transform.matrix)
         matrix[:2, 2] = np.round(matrix[:2, 2])
         rows = [tuple(tuple(float(v) for v in row) for row in m) for m in (matrix, np.linalg.inv(matrix))]
-        return replace(frame, registration=replace(frame.registration, transform=Transform(*rows)))
+        return replace(frame, transform=Transform(*rows))
 
     frames, unplaced = answer
     return [rounded(frame) for frame in frames], unplaced

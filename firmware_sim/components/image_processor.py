@@ -17,7 +17,9 @@ from firmware_sim.board.overload import LEVELS, OverloadPolicy, degraded, frame_
 from firmware_sim.board.prepared_memory import PreparedFrames
 from firmware_sim.flight.timeline import flow_number
 from firmware_sim.ports import (
+    FRAME_PRIORITY,
     NEVER_NS,
+    SET_PRIORITY,
     BufferGet,
     Charge,
     Clock,
@@ -25,6 +27,7 @@ from firmware_sim.ports import (
     Core,
     EventOut,
     Item,
+    Job,
     Ledger,
     OpenSet,
     SearchedOut,
@@ -42,7 +45,6 @@ from sensorproc.onboard.frame_set_processor import in_order
 from sensorproc.onboard.pixel_ownership import HandOver
 from sensorproc.onboard.products import Prepared
 
-FRAME_PRIORITY, SET_PRIORITY = 0, 1
 MOST_HANGS = 2
 HANG = Charge("hang", NEVER_NS)
 
@@ -180,8 +182,10 @@ class ImageProcessor:
             return
 
     def _prepare(self, opened: OpenSet, item: Item, is_skipped: bool, config: Config) -> Generator[simpy.Event, Any, Any]:
-        made, charges = self._made(opened, item, is_skipped, config)
-        yield from self.processor.spend(charges, opened.set_id, FRAME_PRIORITY, flow_number(item.detector, frame_number(item)))
+        number = frame_number(item)
+        job = Job(FRAME_PRIORITY, opened.set_id, item.detector, number)
+        made, charges = yield from self.processor.compute(partial(self._made, opened, item, is_skipped, config), job)
+        yield from self.processor.spend(charges, opened.set_id, FRAME_PRIORITY, flow_number(item.detector, number))
         return made
 
     def _made(self, opened: OpenSet, item: Item, is_skipped: bool, config: Config) -> tuple[Prepared, list[Charge]]:
@@ -241,11 +245,13 @@ class ImageProcessor:
         level, config = self._configs[opened.set_id]
         work = self._work[opened.set_id]
         items, charges = self._sound(opened, config)
+        job = Job(SET_PRIORITY, opened.set_id, opened.detector, opened.set_id)
         for is_last in (False, True):
             rejections = [item for item in items if isinstance(item, Rejection)]
-            result, searched = self.core.search(items, _searched(opened, rejections), config, opened.ring_key)
-            charges = [*charges, *searched * self.n_searches]
+            search = partial(self.core.search, items, _searched(opened, rejections), config, opened.ring_key)
             work.begun_ns = self.clock.now_ns()
+            result, searched = yield from self.processor.compute(search, job)
+            charges = [*charges, *searched * self.n_searches]
             yield from self.processor.spend(charges, opened.set_id, SET_PRIORITY)
             if work.n_hangs:
                 work.n_hangs, work.n_hung = work.n_hangs - 1, work.n_hung + 1

@@ -4,14 +4,15 @@ A stage has a serial part, which keeps one core busy, and a part that threads di
 part, the other cores work for less urgent ones. Shares change only when a task comes, goes, or enters another part.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import simpy
 
 from firmware_sim.board.processor_profile import Profile
 from firmware_sim.flight.timeline import Timeline, core_lane
-from firmware_sim.ports import Charge, Clock
+from firmware_sim.ports import Charge, Clock, Job, Result
 from sensorproc.timescales import NS_PER_S
 
 MOST_SLICES = 20_000  # kept for a report; the timeline has them all
@@ -117,6 +118,11 @@ class Processor:
             if task in self._tasks:  # interrupted
                 self._tasks.remove(task)
                 self._change()
+
+    def compute(self, work: Callable[[], Result], job: Job) -> Generator[simpy.Event, Any, Result]:
+        """Work is done at once, in the simulator's own time; what it costs is spent apart."""
+        return work()
+        yield  # a generator, as where time is real
 
     @property
     def is_busy(self) -> bool:

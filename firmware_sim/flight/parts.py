@@ -43,6 +43,7 @@ from firmware_sim.flight.schedule import Visit
 from firmware_sim.flight.timeline import Timeline
 from firmware_sim.flight.uplink import uplink
 from firmware_sim.flight.visits import visits_of
+from firmware_sim.ports import Core
 from firmware_sim.scan.dwell_ledger import DwellLedger
 from firmware_sim.scan.table import pack
 from firmware_sim.scenarios.operations import Operations
@@ -108,7 +109,8 @@ def made(order: Order, outlets: Outlets) -> tuple[dict[str, Any], Payload, Sky, 
     visits = visits_of(sets, recording, config, problems)
     clock = VirtualClock(env, min(visit.dwell.t_start_tai_ns for visit in visits))
     period_ns = min(visit.period_ns for visit in visits)
-    common = _Common(env, clock, Timeline(outlets.timeline, order.profile.cores), env.event(), layout, period_ns)
+    trace = Timeline(outlets.timeline, order.profile.cores)
+    common = Common(env, clock, trace, env.event(), layout, period_ns, board, order.profile, config)
     states = {detector: calibrated(PayloadState(), recording, config) for detector in layout.detectors}
     stream: list[bytes] = []
 
@@ -121,9 +123,11 @@ def made(order: Order, outlets: Outlets) -> tuple[dict[str, Any], Payload, Sky, 
     parts["parameters"] = ParameterSet(config)
     parts["processor"] = Processor(env, clock, order.profile, common.trace)
     parts["tables"] = TableGuard(parts["state"], states)
-    parts |= _watch_and_downlink(order, common, outlets.send or stream.append, states)
+    parts |= watch_and_downlink(common, outlets.send or stream.append, states, order.marking)
     sky = replace(sky, catalog=parts["tables"].catalog)
-    parts |= _frames_to_sets(order, common, parts, sky, outlets.on_set_done)
+    model = CostModel(order.profile, np.random.default_rng([order.seed, 10]), order.stages or load_stages())
+    core = CORES[operations.core](RealCore(model, FrameSetProcessor(config, sky, states)))
+    parts |= frames_to_sets(common, parts, core, order.guards_pixels, outlets.on_set_done)
     parts |= _camera_and_commands(order, common, parts, sky, visits)
     facts = {"env": env, "clock": clock, "timeline": common.trace, "layout": layout, "needs": needs, "problems": problems}
     facts |= {"period_ns": period_ns, "stream": stream, "end": common.end}
@@ -133,7 +137,7 @@ def made(order: Order, outlets: Outlets) -> tuple[dict[str, Any], Payload, Sky, 
 
 
 @dataclass(frozen=True, eq=False)
-class _Common:
+class Common:
     """What most parts are made with."""
 
     env: simpy.Environment
@@ -142,29 +146,32 @@ class _Common:
     end: simpy.Event
     layout: Layout
     period_ns: int
+    board: Board
+    profile: Profile
+    config: Config
 
     def is_over(self) -> bool:
         """Whether the flight has ended."""
         return self.end.triggered
 
 
-def _watch_and_downlink(
-    order: Order, common: _Common, send: Callable[[bytes], object], states: dict[int, PayloadState]
+def watch_and_downlink(
+    common: Common, send: Callable[[bytes], object], states: dict[int, PayloadState], marking: dict[str, Any]
 ) -> dict[str, Any]:
     """Radio, health and its counters, the payload's clock, and the downlink manager."""
-    board, config, trace = order.board, order.config, common.trace
+    board, config, trace = common.board, common.config, common.trace
     radio = Radio(
         common.env, common.clock, board.link_bit_s, board.queue_bytes, send,
         lambda apid, start, stop: trace.span(Apid(apid).name, "radio", start, stop, {}),
     )  # fmt: skip
     counters = Counters()
-    boot_ns, sample_ns = round(order.profile.boot_s * NS_PER_S), max(common.period_ns // 16, 1)
+    boot_ns, sample_ns = round(common.profile.boot_s * NS_PER_S), max(common.period_ns // 16, 1)
     health = Health(common.env, common.clock, counters, boot_ns, sample_ns, common.is_over, trace)
     nothing = Processed.nothing(0, (), states[common.layout.detectors[0]].digest())
-    last = set_values(nothing, b"", config.digest(), NOT_TAKEN) | order.marking
+    last = set_values(nothing, b"", config.digest(), NOT_TAKEN) | marking
     share_bytes_s = board.link_bit_s / BITS_PER_BYTE / len(common.layout.detectors)
     formatter = Formatter(config.downlink.max_packet_bytes, software_digest=software_digest())
-    downlink = DownlinkManager(common.clock, formatter, order.marking, share_bytes_s, (last, common.clock.origin_tai_ns))
+    downlink = DownlinkManager(common.clock, formatter, marking, share_bytes_s, (last, common.clock.origin_tai_ns))
     return {
         "radio": radio,
         "counters": counters,
@@ -174,14 +181,14 @@ def _watch_and_downlink(
     }
 
 
-def _frames_to_sets(order: Order, common: _Common, parts: dict[str, Any], sky: Sky, on_set_done: OnSetDone) -> dict[str, Any]:
+def frames_to_sets(
+    common: Common, parts: dict[str, Any], core: Core, guards_pixels: bool, on_set_done: OnSetDone
+) -> dict[str, Any]:
     """Frame store, image processor with its core, and the way out for sets. The watchdog begins to look at them."""
-    layout, profile, guards_pixels = common.layout, order.profile, order.guards_pixels
+    layout, profile = common.layout, common.profile
     arena = FrameArena(layout.n_slots, layout.frame_px, profile.edac) if guards_pixels else None
-    model = CostModel(profile, np.random.default_rng([order.seed, 10]), order.stages or load_stages())
-    core = CORES[order.operations.core](RealCore(model, FrameSetProcessor(order.config, sky, parts["states"])))
     image_processor = ImageProcessor(
-        common.env, common.clock, OverloadPolicy(), layout.detectors, order.board.waiting_sets, PreparedFrames(guards_pixels),
+        common.env, common.clock, OverloadPolicy(), layout.detectors, common.board.waiting_sets, PreparedFrames(guards_pixels),
         profile.n_searches,
     )  # fmt: skip
     parts["health"].watch()
@@ -194,7 +201,7 @@ def _frames_to_sets(order: Order, common: _Common, parts: dict[str, Any], sky: S
     }
 
 
-def _camera_and_commands(order: Order, common: _Common, parts: dict[str, Any], sky: Sky, visits: list[Visit]) -> dict[str, Any]:
+def _camera_and_commands(order: Order, common: Common, parts: dict[str, Any], sky: Sky, visits: list[Visit]) -> dict[str, Any]:
     """The camera with its schedule, the command handler with the ground's telecommands, and the faults that strike."""
     env, clock, layout, state, tables = common.env, common.clock, common.layout, parts["state"], parts["tables"]
     cadence_ns = round((order.config.sensor.cadence_s or order.recording.cadence_s or 1.0) * NS_PER_S)

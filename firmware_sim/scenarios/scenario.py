@@ -137,8 +137,14 @@ def with_seed(scenario: Scenario, seed: int | None) -> Scenario:
 
 def with_board(scenario: Scenario, values: dict[str, Any]) -> Scenario:
     """The same scenario with some of the board's facts replaced; None leaves one as it is."""
-    given = {name: value for name, value in values.items() if value is not None}
-    return replace(scenario, board=_validated(Board, asdict(scenario.board) | given, "board"))  # type: ignore[call-overload]
+    return replace(scenario, board=board_of(asdict(scenario.board), values))  # type: ignore[call-overload]
+
+
+def board_of(*values: dict[str, Any]) -> Board:
+    """A board of such facts, the later ones going before the earlier; None leaves one as it is."""
+    given = {name: value for some in values for name, value in some.items() if value is not None}
+    board: Board = _validated(Board, given, "board")
+    return board
 
 
 def with_faults(scenario: Scenario, text: str | None) -> Scenario:

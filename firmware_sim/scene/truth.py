@@ -30,9 +30,16 @@ def frame_truth(renderer: Renderer, exposure: Exposure, index: int, file: str) -
         "t_start_utc": clock.iso(exposure.t_start),
         "t_end_utc": clock.iso(end),
         "n_hits": exposure.n_hits,
+        "noise_e": _noise_e(renderer, exposure),
         "faults": exposure.faults,
         "targets": [row for row in rows if row is not None],
     }
+
+
+def _noise_e(renderer: Renderer, exposure: Exposure) -> float:
+    """Noise of a typical pixel of the frame [e-, 1 sigma]: of what falls on it, of its read-out, of its last digit."""
+    read2 = np.median(renderer.chip.read_noise_e) ** 2
+    return float(np.sqrt(np.median(exposure.expected_e) + read2 + renderer.sensor.gain_e_per_dn**2 / 12.0))
 
 
 def _target(renderer: Renderer, exposure: Exposure, number: int, item: Seen) -> Row | None:

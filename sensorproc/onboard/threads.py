@@ -21,22 +21,24 @@ class _Pool:
     def __init__(self, n_threads: int):
         self.n_threads = n_threads
         self._executor: ThreadPoolExecutor | None = None
-        self._mine = threading.local()
         self._lock = threading.Lock()
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """``work`` of every item, in their order."""
-        if self.n_threads == 1 or len(items) < 2 or getattr(self._mine, "is_worker", False):
+        if self.n_threads == 1 or len(items) < 2 or getattr(_mine, "shares_nothing", False):
             return [work(item) for item in items]
         with self._lock:
-            self._executor = self._executor or ThreadPoolExecutor(self.n_threads, initializer=self._mark)
+            self._executor = self._executor or ThreadPoolExecutor(self.n_threads, initializer=share_nothing)
         return list(self._executor.map(work, items))
 
-    def _mark(self) -> None:
-        self._mine.is_worker = True
 
-
+_mine = threading.local()
 _pool = _Pool(2)
+
+
+def share_nothing() -> None:
+    """The calling thread does alone whatever it might share: so one that must not wait for others does."""
+    _mine.shares_nothing = True
 
 
 def use(n_threads: int) -> None:

@@ -53,7 +53,14 @@ def fates_and_sets(tables: dict[str, list[Row]], truth: Truth, about: Row) -> tu
     fates = by_set(tables["detections"], truth, sets, tables["tracklets"])
     facts = [frame_facts(tables["frames"], truth, first, n) for first, n in sets]
     found = set_rows(tables["detections"], truth, sets)
-    return [about | row for row in fates], [about | row | said for row, said in zip(found, facts, strict=True)]
+    nulls = [_nulls(tables["housekeeping"], first, n) for first, n in sets]
+    return [about | row for row in fates], [about | row | f | n for row, f, n in zip(found, facts, nulls, strict=True)]
+
+
+def _nulls(housekeeping: list[Row], first: int, n: int) -> Row:
+    """What a set's null searches have found, and what they should have."""
+    rows = [row for row in housekeeping if first <= row["first_frame"] < first + n]
+    return {name: sum(row.get(name, 0.0) for row in rows) for name in ("null_found", "null_expected")}
 
 
 def by_set(detections: list[Row], truth: Truth, sets: list[tuple[int, int]], tracklets: list[Row] | None = None) -> list[Row]:

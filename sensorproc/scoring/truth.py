@@ -18,12 +18,14 @@ NUMBERS = ("x", "y", "x0", "y0", "x1", "y1", "snr", "streak_px")
 @dataclass(frozen=True)
 class Truth:
     """Targets by frame index; frames that are not judged, for their pixels are not of their time; facts of the whole; times of
-    mid-exposure [TAI ns] by frame, as far as they are told; whether it has every frame of its recording, empty or not."""
+    mid-exposure [TAI ns] and noise of a typical pixel by frame, as far as they are told; whether it has every frame of its
+    recording, empty or not."""
 
     frames: list[list[Row]]
     unjudged: frozenset[int] = frozenset()
     facts: Row = field(default_factory=dict)
     mid_tai_ns: dict[int, int] = field(default_factory=dict)
+    noise_e: dict[int, float] = field(default_factory=dict)
     is_of_all_frames: bool = True
 
     def __len__(self) -> int:
@@ -75,7 +77,8 @@ def _truth(path: Path, sequence: int | None) -> Truth:
     ordered = [by_index.get(k, {"targets": []}) for k in range(max(by_index, default=-1) + 1)]
     unjudged = frozenset(k for k, frame in enumerate(ordered) if "repeated" in frame.get("faults", ()))
     targets = [[] if k in unjudged else frame["targets"] for k, frame in enumerate(ordered)]
-    return Truth(targets, unjudged, _facts(values, frames), _times(by_index))
+    noise_e = {k: float(frame["noise_e"]) for k, frame in by_index.items() if "noise_e" in frame}
+    return Truth(targets, unjudged, _facts(values, frames), _times(by_index), noise_e)
 
 
 def _facts(values: Row, frames: list[Row]) -> Row:

@@ -11,6 +11,16 @@ def warm(*, json: bool = False) -> int:
     json
         print as JSON.
     """
+    names = load_kernels()
+    if json:
+        emit_json({"modules": names})
+    else:
+        print(f"{len(names)} kernel modules compiled")
+    return 0
+
+
+def load_kernels() -> list[str]:
+    """Compile all kernels, or take them from the cache; the names of their modules."""
     import importlib
     import pkgutil
 
@@ -19,8 +29,4 @@ def warm(*, json: bool = False) -> int:
     names = sorted(module.name for module in pkgutil.iter_modules(kernels.__path__))
     for name in names:
         importlib.import_module(f"{kernels.__name__}.{name}")
-    if json:
-        emit_json({"modules": names})
-    else:
-        print(f"{len(names)} kernel modules compiled")
-    return 0
+    return names

@@ -72,10 +72,7 @@ def bootstrap_ratio(
     """
     if len(top) == 0 or not np.sum(bottom):
         return Estimate(math.nan, -math.inf, math.inf, len(top))
-    number = {group: k for k, group in enumerate(dict.fromkeys(groups))}
-    index = np.array([number[group] for group in groups])
-    if len(number) < LEAST_GROUPS:
-        index = np.arange(len(index))
+    index = _group_numbers(groups)
     tops, bottoms = (np.bincount(index, values) for values in (top, bottom))
     chosen = np.random.default_rng(seed).integers(0, len(tops), (RESAMPLES, len(tops)))
     below = bottoms[chosen].sum(axis=1)
@@ -83,3 +80,21 @@ def bootstrap_ratio(
     tail = 50.0 * (1.0 - confidence)
     low, high = np.nanpercentile(ratios, [tail, 100.0 - tail])
     return Estimate(float(np.sum(top) / np.sum(bottom)), float(low), float(high), len(top))
+
+
+def resampled_means(values: np.ndarray, groups: Sequence[Hashable], seed: int = 1) -> np.ndarray:
+    """Means (RESAMPLES, k) of the columns of ``values`` (n, k) over resampled groups, as in :func:`bootstrap_ratio`; none of no
+    rows."""
+    if not len(values):
+        return np.empty((0, values.shape[1]))
+    index = _group_numbers(groups)
+    sums = np.stack([np.bincount(index, column) for column in (*values.T, np.ones(len(values)))], axis=1)
+    chosen = np.random.default_rng(seed).integers(0, len(sums), (RESAMPLES, len(sums)))
+    totals = sums[chosen].sum(axis=1)
+    return np.asarray(totals[:, :-1] / totals[:, -1:])
+
+
+def _group_numbers(groups: Sequence[Hashable]) -> np.ndarray:
+    """The group of every row by its number; each row's own, where groups are too few to tell how they differ."""
+    number = {group: k for k, group in enumerate(dict.fromkeys(groups))}
+    return np.array([number[group] for group in groups]) if len(number) >= LEAST_GROUPS else np.arange(len(groups))

@@ -120,6 +120,18 @@ def _calibration(expected: float) -> Metric:
     return metric
 
 
+def nulls_over_expected(rows: Rows, sets: Rows, confidence: float) -> Estimate:
+    """False tracks that the payload's own null searches have found, over those that it expects of them."""
+    known = [row for row in sets if row.get("null_expected", 0.0) > 0]
+    found, expected = sum(row["null_found"] for row in known), sum(row["null_expected"] for row in known)
+    if not expected:
+        return Estimate(math.nan, 0.0, math.inf, 0)
+    low, high = poisson_interval(int(found), confidence)
+    exact = Estimate(found / expected, low / expected, high / expected, len(known))
+    counts, sizes = (np.array([float(row[key]) for row in known]) for key in ("null_found", "null_expected"))
+    return widened(exact, counts, sizes, groups_of(known), confidence)
+
+
 def purity(rows: Rows, sets: Rows, confidence: float) -> Estimate:
     """Share of tracklets that are no false ones."""
     n = sum(row["n_tracklets"] for row in sets)
@@ -149,7 +161,7 @@ OF_TARGETS = (
 OF_SETS = (  # figures of sets alone
     "purity", "false_tracklets_per_set", "false_tracklets_per_hour", "most_false_tracklets", "false_streaks_per_frame",
     "false_alarms_over_expected", "false_alarms_over_expected_0.3", "false_alarms_over_expected_0.1",
-    "frames_used", "time_tag_bias_s", "exposure_bias",
+    "frames_used", "time_tag_bias_s", "exposure_bias", "noise_bias", "nulls_over_expected",
 )  # fmt: skip
 METRICS: dict[str, Metric] = {
     "completeness": completeness,
@@ -184,6 +196,8 @@ METRICS: dict[str, Metric] = {
     "frames_used": _mean_of_sets("frames_used"),
     "time_tag_bias_s": _mean_of_sets("late_s"),
     "exposure_bias": _mean_of_sets("longer"),
+    "noise_bias": _mean_of_sets("noisier"),
+    "nulls_over_expected": nulls_over_expected,
 }
 
 

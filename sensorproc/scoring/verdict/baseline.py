@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sensorproc.errors import InputError, NotComparable
-from sensorproc.scoring.figures.intervals import CONFIDENCE, Estimate, bootstrap_ratio
+from sensorproc.scoring.figures.intervals import CONFIDENCE, Estimate, bootstrap_ratio, resampled_means
 from sensorproc.scoring.figures.metrics import HEAVIEST, groups_of
 from sensorproc.scoring.truth import Row
 
@@ -62,6 +62,11 @@ def compare(old: Row, new: Row) -> list[Change]:
         _change("share of frames used", sets, lambda row: row.get("frames_used", math.nan), +1),
         _change("error of time tags, absolute [s]", sets, lambda row: abs(row.get("late_s", math.nan)), -1),
         _change("error of exposure times, absolute", sets, lambda row: abs(row.get("longer", math.nan)), -1),
+        _change("error of the noise, absolute", sets, lambda row: abs(row.get("noisier", math.nan)), -1),
+        _bias("bias of places along the motion [px]", both, "along_px"),
+        _bias("bias of places across it [px]", both, "across_px"),
+        _bias("bias of fluxes", both, "flux_error"),
+        _bias("bias of magnitudes", both, "mag_error"),
     ]
 
 
@@ -104,6 +109,20 @@ def _numbers(row: Row) -> Row:
 def _pairs(old: list[Row], new: list[Row], key: tuple[str, ...]) -> list[tuple[Row, Row]]:
     known = {tuple(row[k] for k in key): row for row in old}
     return [(known[name], row) for row in new if (name := tuple(row[k] for k in key)) in known]
+
+
+def _bias(figure: str, pairs: list[tuple[Row, Row]], key: str) -> Change:
+    """How far a mean error is from 0, before and after: a shift that is small beside the scatter of single targets shows so."""
+    known = [(a, b) for a, b in pairs if math.isfinite(a[key]) and math.isfinite(b[key])]
+    values = np.array([(a[key], b[key]) for a, b in known], float).reshape(-1, 2)
+    means = resampled_means(values, groups_of([b for _, b in known]))
+    if not len(means):
+        return Change(figure, Estimate(math.nan, -math.inf, math.inf, 0), math.nan, math.nan, False, False)
+    old, new = np.abs(values.mean(axis=0))
+    tail = 50.0 * (1.0 - CONFIDENCE)
+    low, high = np.percentile(np.abs(means[:, 1]) - np.abs(means[:, 0]), [tail, 100.0 - tail])
+    found = Estimate(float(new - old), float(low), float(high), len(known))
+    return Change(figure, found, float(old), float(new), bool(low > 0), bool(high < 0))
 
 
 def _change(figure: str, pairs: list[tuple[Row, Row]], value, good: int) -> Change:  # type: ignore[no-untyped-def]

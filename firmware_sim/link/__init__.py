@@ -1,0 +1,1 @@
+"""Links to the world: frames over TCP, telemetry and telecommands over UDP."""

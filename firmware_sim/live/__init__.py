@@ -1,0 +1,1 @@
+"""The payload in real time: the flight's own topology behind sockets."""
