@@ -20,6 +20,7 @@ VERBS = {
     "campaign": "Inject every kind of fault and judge the products.",
     "size": "Say whether a payload fits a board, before anything is rendered.",
     "serve": "Run the payload in real time, as a process behind sockets.",
+    "bench": "Play frames to a payload in real time, measure it from outside, and judge.",
     "run": "Fly a scenario in virtual time: sky, payload, downlink, ground.",
 }
 for verb, text in VERBS.items():

@@ -24,16 +24,16 @@ def as_item(arrival: Arrival, config: Config) -> Item:
         reason = REASONS_OF[arrival.verdict]
         numbers = (("ny", float(leader.height)), ("nx", float(leader.width))) if reason == "WRONG_SIZE" else ()
         return Rejection(arrival.block, arrival.detector, leader.t_mid_tai_ns, reason, numbers)
-    return as_frame(arrival.detector, arrival.block, leader, arrival.data, config)
+    return as_configured(frame_of(arrival.detector, arrival.block, leader, arrival.data, config), config)
 
 
-def as_frame(detector: int, block: int, leader: Leader, data: np.ndarray, config: Config) -> Frame:
-    """The frame of a leader and its pixels (ny, nx) uint16, as configured."""
+def frame_of(detector: int, block: int, leader: Leader, data: np.ndarray, config: Config) -> Frame:
+    """The frame of a leader and its pixels (ny, nx) uint16, as a recording of it would have it."""
     made = make_frame(
         data, f"block {block}", leader.t_mid_tai_ns, leader.exposure_s, detector=detector, camera=_camera(leader, config),
         observer=leader.observer, slew_arcsec_s=leader.slew_arcsec_s,
     )  # fmt: skip
-    return as_configured(replace(made, index=block), config)
+    return replace(made, index=block)
 
 
 def _camera(leader: Leader, config: Config) -> Camera | None:

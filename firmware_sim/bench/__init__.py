@@ -1,0 +1,1 @@
+"""Hardware in the loop: a payload behind sockets, driven at a fixed schedule and measured from outside."""
