@@ -7,6 +7,7 @@ message, loses its connection, and is counted; other connections go on.
 import contextlib
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from firmware_sim.link.frame_link import (
 )
 
 STALL_S = 5.0  # in the middle of a message
+LINGER_S = 1.0  # for receipts, after the last frame
 MOST_CONNECTIONS = 16
 SEND_S = 0.05  # an answer that a camera does not take in this time is not sent
 
@@ -97,6 +99,7 @@ class Connection:
     def __init__(self, server: FrameServer, one: socket.socket):
         self.server, self._socket = server, one
         self._sending = threading.Lock()
+        self._n_owed = 0  # receipts
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def run(self) -> None:
@@ -104,6 +107,7 @@ class Connection:
         try:
             while (head := self._head()) is not None:
                 self._message(head)
+            self._linger()
         except LinkError as error:
             self.server.counts[f"closed: {error}"] += 1
         except TimeoutError:
@@ -112,6 +116,12 @@ class Connection:
             self.server.counts["closed: connection lost"] += 1
         finally:
             self.close()
+
+    def _linger(self) -> None:
+        """A camera that sends no more may still want its receipts."""
+        until = time.monotonic() + LINGER_S
+        while self._n_owed > 0 and time.monotonic() < until:
+            time.sleep(LINGER_S / 50)
 
     def close(self) -> None:
         """Hang up."""
@@ -123,6 +133,7 @@ class Connection:
     def receipt(self, detector: int, block: int, verdict: Verdict, at_tai_ns: int) -> None:
         """Tell the camera what has become of its frame."""
         self.server.counts[verdict.name] += 1
+        self._n_owed -= 1
         self.send(message(Kind.RECEIPT, detector, block, RECEIPT.pack(verdict, at_tai_ns)))
 
     def send(self, parts: list[bytes | memoryview]) -> None:
@@ -149,6 +160,7 @@ class Connection:
         verdict = Verdict.TAKEN if crc is not None else Verdict.TORN
         if not is_wanted:
             verdict = Verdict.WRONG_SIZE
+        self._n_owed += 1
         pixels = data if verdict is Verdict.TAKEN else None
         self.server.arrived(Arrival(self, head.detector, head.block, leader, pixels, verdict))
 
