@@ -40,7 +40,7 @@ def measured(played: Played, ring: Ring, n_set: int, n_frames: int, packets: lis
     every = {(d, k) for k in range(n_frames) for d in ring.frames}
     due = {key: played.start_ns + ring.turn(*key).due_ns for key in every}
     sent = {key for key in every if not played.faults.get(key, frozenset()) & IN_TIME}
-    frame_ns = {_number(key, ring): prepared[key].heard_ns - due[key] for key in sorted(every & set(prepared))}
+    frame_ns = {_number(key, ring): prepared[key].heard_ns - due[key] for key in sorted(sent & set(prepared) & set(receipts))}
     closed = closing_packets(packets)
     members = {s: _members(one.detector, one.first_frame, n_set) for s, one in closed.items()}
     ends = {s: due[keys[-1]] - ring.readout_ns for s, keys in members.items() if keys[-1] in due}

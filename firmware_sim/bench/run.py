@@ -9,7 +9,7 @@ from typing import Any
 from firmware_sim.bench.budget import Budget, Kept, judged
 from firmware_sim.bench.faults import LinkFaults
 from firmware_sim.bench.machine import Watch, environment, is_disturbed
-from firmware_sim.bench.measured import Measured, measured
+from firmware_sim.bench.measured import Measured, closing_packets, measured
 from firmware_sim.bench.ring import Ring
 from firmware_sim.bench.sender import LEAD_NS, Played, Sender
 from firmware_sim.bench.target import LocalPayload, Telemetry, serve_options
@@ -88,7 +88,7 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda stage, done, total
     telemetry = Telemetry(plan.telemetry)
     local = None if plan.target else _started(plan, folder, telemetry)
     watch = Watch(local.pid) if local else None
-    played = _played(plan, local.frames if local else plan.target, progress)  # type: ignore[arg-type]
+    played = _played(plan, local.frames if local else plan.target, telemetry, progress)  # type: ignore[arg-type]
     exit_code = local.stop() if local else None
     if watch:
         watch.stop()
@@ -139,14 +139,15 @@ def _started(plan: Plan, folder: Path, telemetry: Telemetry) -> LocalPayload:
     return local
 
 
-def _played(plan: Plan, address: tuple[str, int], progress: Progress) -> Played:
-    """Send every frame, and wait for what comes after the last."""
+def _played(plan: Plan, address: tuple[str, int], telemetry: Telemetry, progress: Progress) -> Played:
+    """Send every frame, and wait for what comes after the last: until every set is told to be done, or patience is over."""
     sender = Sender(address, plan.ring, plan.n_frames, plan.faults)
     start_ns = sender.start()
     period_s = plan.config.frame_set.max_frames * plan.ring.cadence_ns / NS_PER_S
     last_s = LEAD_NS / NS_PER_S + plan.n_frames * plan.ring.cadence_ns / NS_PER_S + PATIENCE_PERIODS * period_s
     until = time.monotonic() + last_s
-    while (left_s := until - time.monotonic()) > 0:
+    n_sets = plan.n_frames // plan.config.frame_set.max_frames * len(plan.ring.frames)
+    while (left_s := until - time.monotonic()) > 0 and len(closing_packets(list(telemetry.packets))) < n_sets:
         progress("frame", min(max(time.monotonic_ns() - start_ns, 0) // plan.ring.cadence_ns, plan.n_frames), plan.n_frames)
         time.sleep(min(left_s, 1.0))
     return sender.finish()

@@ -37,7 +37,8 @@ class Telemetry:
         self._socket.bind(self.address)
         self.address = self._socket.getsockname()[:2]
         self._is_over = False
-        threading.Thread(target=self._run, daemon=True, name="telemetry").start()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="telemetry")
+        self._thread.start()
 
     def _run(self) -> None:
         while not self._is_over:
@@ -49,6 +50,8 @@ class Telemetry:
     def close(self) -> None:
         """No more packets."""
         self._is_over = True
+        self._thread.join()
+        self._socket.close()
 
 
 @dataclass
@@ -108,16 +111,23 @@ class LocalPayload:
         if self.is_running:
             self._process.terminate()
         try:
-            return self._process.wait(STOP_S)
+            code = self._process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
             return -signal.SIGKILL
+        self._let_go()
+        return code
 
     def kill(self) -> None:
         """End it as a power cut would."""
         if self.is_running:
             os.kill(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 def serve_options(payload: Path, work: Path, telemetry: tuple[str, int], more: Sequence[str] = ()) -> list[str]:

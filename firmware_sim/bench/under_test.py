@@ -139,6 +139,12 @@ class PayloadUnderTest:
         self._hang_up()
         return self.local.stop()
 
+    def close(self) -> None:
+        """End it, and listen no more."""
+        self.stop()
+        self._socket.close()
+        self.telemetry.close()
+
     def _hang_up(self) -> None:
         if self._camera is not None:
             self._camera.close()
@@ -164,5 +170,4 @@ def payload_under_test(
         tested.demand_ready()
         yield tested
     finally:
-        tested.stop()
-        telemetry.close()
+        tested.close()

@@ -8,9 +8,12 @@ from firmware_sim.ports import Clock, Ledger, PacketSink, port, ports
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.formatter import Formatter
 from sensorproc.downlink.packets import apid_of, n_records
+from sensorproc.downlink.records import ACK
+from sensorproc.downlink.telecommands import NOBODYS, Code
 from sensorproc.timescales import MINUTE_NS, NS_PER_S
 
 ANSWERS_A_MINUTE = 60
+TO_NOBODY_A_MINUTE = 20  # of them, to what nobody who may command has sent
 MOST_SILENT_NS = 5 * MINUTE_NS
 
 
@@ -30,7 +33,7 @@ class DownlinkManager:
     most_bytes: Callable[[], float] = port()  # a set, as configured
     set_sent: list[Callable[[int, bool], None]] = ports()  # told when the last packet of a set has gone, or that none will
     n_throttled: int = 0
-    _answers: list[int] = field(default_factory=list)
+    _answers: list[tuple[int, bool]] = field(default_factory=list)  # when, and whether to nobody
     _told_ns: int = 0  # when health last went down
 
     def put_set(
@@ -59,13 +62,22 @@ class DownlinkManager:
 
     def put_now(self, apid: int, records: list[bytes]) -> None:
         """Answers go at once, so many a minute; more are counted and not sent: a flood shall not take the link."""
-        now = self.clock.now_ns()
-        self._answers = [t for t in self._answers if t > now - MINUTE_NS]
-        kept = records[: max(ANSWERS_A_MINUTE - len(self._answers), 0)] if apid == Apid.ACK else records
+        kept = self._allowed(records) if apid == Apid.ACK else records
         self.n_throttled += len(records) - len(kept)
-        self._answers += [now] * (len(kept) if apid == Apid.ACK else 0)
         if kept:
             self.radio.put(self.formatter.format_now(apid, kept, self.clock.tai_ns()))
+
+    def _allowed(self, answers: list[bytes]) -> list[bytes]:
+        """Those that may go now: garbage does not use up the answers to commands."""
+        now, kept = self.clock.now_ns(), []
+        self._answers = [(t, is_nobodys) for t, is_nobodys in self._answers if t > now - MINUTE_NS]
+        for answer in answers:
+            is_nobodys = Code(ACK.unpack(answer)[0]["code"]) in NOBODYS
+            n_alike = sum(one == is_nobodys for _, one in self._answers)
+            if len(self._answers) < ANSWERS_A_MINUTE and not (is_nobodys and n_alike >= TO_NOBODY_A_MINUTE):
+                kept.append(answer)
+                self._answers.append((now, is_nobodys))
+        return kept
 
     def beat(self) -> None:
         """Once a minute, while no dwell is open or none has been done for long: health, and what would else wait for the next."""

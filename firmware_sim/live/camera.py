@@ -58,18 +58,19 @@ class LinkCamera:
     def __post_init__(self) -> None:
         self._taking: dict[int, Taking] = {}
         self._closed: dict[int, int] = {}  # the first number that is not over, by detector
+        self._newest: dict[int, int] = {}  # number of a frame, by detector
         self._has_time = False
 
     def ticked(self, detector: int, block: int, start_tai_ns: int, end_tai_ns: int) -> None:
         """An exposure has ended, whose pixels may come or not."""
-        self._synchronise(end_tai_ns)
+        self._synchronise(detector, block, end_tai_ns)
         if self.scan() is not None and block >= self._closed.get(detector, block):
             self._set_of(detector, block, end_tai_ns)
 
     def arrived(self, item: Item, end_tai_ns: int, verdict: Verdict) -> Verdict:
         """A frame, or why it is none; what becomes of it."""
         detector, number = item.detector, frame_number(item)
-        self._synchronise(end_tai_ns)
+        self._synchronise(detector, number, end_tai_ns)
         self.n_exposed += 1
         if self.scan() is None:
             return Verdict.NOT_WANTED
@@ -99,8 +100,11 @@ class LinkCamera:
         if self._taking.get(detector) is taking:
             del self._taking[detector]
 
-    def _synchronise(self, tai_ns: int) -> None:
-        """The time code of the host goes with every frame; a jump of it is told, but for the first."""
+    def _synchronise(self, detector: int, number: int, tai_ns: int) -> None:
+        """The time code of the host goes with every frame that is newer than all before; a jump is told, but for the first."""
+        if number <= self._newest.get(detector, -1):
+            return
+        self._newest[detector] = number
         step_ns = tai_ns - self.clock.tai_ns()
         if not self._has_time or abs(step_ns) > STEP_NS:
             self.set_time(tai_ns)

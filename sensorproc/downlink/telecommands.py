@@ -88,6 +88,7 @@ class Code(IntEnum):
     TOO_FAR_AHEAD = 16
 
 
+NOBODYS = frozenset((Code.BAD_LENGTH, Code.BAD_CRC, Code.WRONG_APID, Code.NOT_AUTHENTIC, Code.REPLAYED))  # of no known sender
 ARGUMENTS: dict[Operation, tuple[Field, ...]] = {
     Operation.PING: (),
     Operation.SET_MODE: (Field("mode", "u1", None, "", "Mode"),),
