@@ -21,10 +21,12 @@ VERBS = {
     "size": "Say whether a payload fits a board, before anything is rendered.",
     "serve": "Run the payload in real time, as a process behind sockets.",
     "bench": "Play frames to a payload in real time, measure it from outside, and judge.",
+    "bench-compare": "Say what has become faster or slower between two results of a bench.",
     "run": "Fly a scenario in virtual time: sky, payload, downlink, ground.",
 }
 for verb, text in VERBS.items():
-    app.command(f"firmware_sim.verbs.{verb}:{verb}", name=verb, help=text)
+    module = verb.replace("-", "_")
+    app.command(f"firmware_sim.verbs.{module}:{module}", name=verb, help=text)
 
 
 def main(argv: list[str] | None = None) -> int:

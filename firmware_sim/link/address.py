@@ -31,3 +31,16 @@ def is_loopback(host: str) -> bool:
 def written(scheme: str, address: tuple[str, int]) -> str:
     """An address as it is written."""
     return f"{scheme}://{address[0]}:{address[1]}"
+
+
+def demand_loopback(address: tuple[str, int]) -> tuple[str, int]:
+    """An address that only this machine can reach.
+
+    Raises
+    ------
+    UsageError
+        If others could.
+    """
+    if not is_loopback(address[0]):
+        raise UsageError(f"{address[0]}:{address[1]}: want an address of this machine alone, such as 127.0.0.1")
+    return address

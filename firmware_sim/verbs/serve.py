@@ -12,6 +12,7 @@ def serve(
     frames: str = "tcp://127.0.0.1:0",
     tm: str = "udp://127.0.0.1:10015",
     tc: str | None = None,
+    metrics: str | None = None,
     work: Annotated[Path, Parameter(name=["--work", "-w"])],
     quality: str | None = None,
     state_in: Path | None = None,
@@ -39,6 +40,9 @@ def serve(
         where packets go.
     tc
         where telecommands come in; none without it.
+    metrics
+        where how it does is asked for, in the Prometheus format: tcp://127.0.0.1:PORT, GET /metrics. A file payload.prom in
+        --work says the same.
     work
         folder for the checkpoint and what the payload has learnt.
     quality
@@ -65,7 +69,7 @@ def serve(
     import json
 
     from firmware_sim.board.processor_profile import load_profile
-    from firmware_sim.link.address import parse_address
+    from firmware_sim.link.address import demand_loopback, parse_address
     from firmware_sim.live.keys import demand_authenticated, load_keys
     from firmware_sim.live.parts import LiveOrder
     from firmware_sim.live.process import Addresses, folder_for
@@ -79,8 +83,9 @@ def serve(
     from sensorproc.verbs.warm import load_kernels
 
     addresses = Addresses(
-        parse_address(frames, "tcp"), parse_address(tm, "udp"), parse_address(tc, "udp") if tc is not None else None
-    )
+        parse_address(frames, "tcp"), parse_address(tm, "udp"), parse_address(tc, "udp") if tc is not None else None,
+        demand_loopback(parse_address(metrics, "tcp")) if metrics is not None else None,
+    )  # fmt: skip
     known = load_keys(keys) if keys else {}
     demand_authenticated(addresses.tc, known)
     config = with_quality(load(payload), quality)
