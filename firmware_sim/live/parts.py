@@ -74,6 +74,7 @@ class LivePayload:
     layout: Layout
     trace: Timeline
     end: Any
+    needs: dict[str, int]  # bytes of memory at the most, by what they are for
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -136,7 +137,7 @@ def built(order: LiveOrder, send: Callable[[bytes], object], told: Told) -> Live
     parts["checkpoint"] = Checkpoint(order.folder, lambda: remembered(parts, memory.n_starts + 1))
     connect(parts, FRAMES + DWELLS + BOARD + EVENTS + FAULT_PROTECTION + COMMANDS + TELEMETRY + LIVE)
     _tell_restart(parts, memory)
-    return LivePayload(env, clock, parts, layout, trace, common.end)
+    return LivePayload(env, clock, parts, layout, trace, common.end, needs)
 
 
 def _commanded(order: LiveOrder, common: Common, parts: dict[str, Any], memory: Memory, sky: Sky) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class PayloadProcess:
             "frames": written("tcp", self.frames.address), "tm": written("udp", self._telemetry.address), **tc,
             "n_frames": payload.layout.most_frames, "cadence_s": sensor.cadence_s, "shape_px": sensor.shape_px,
             "n_detectors": sensor.n_detectors, "config_digest": self.order.config.digest().hex(),
-            "memory_bytes": sum(payload.memory.used.values()), "authenticated": bool(self.order.keys),
+            "memory_bytes": sum(payload.needs.values()), "authenticated": bool(self.order.keys),
         }  # fmt: skip
 
     def metrics(self) -> Metrics:
