@@ -51,7 +51,7 @@ class OpenSet:
     n_planned: int
     ring_key: int
     period_ns: int
-    end_tai_ns: int  # of the last exposure
+    end_tai_ns: int  # of the last exposure: from here on deadlines count, in flights and on the bench
     is_held: bool = False  # for the ground, which asks for raw pixels: not searched
     items: list[Item] = field(default_factory=list)
     slots: dict[int, int] = field(default_factory=dict)  # by frame

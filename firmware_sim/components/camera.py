@@ -63,8 +63,7 @@ class Camera:
     def _visit(self, visit: Visit) -> Generator[simpy.Event, Any, None]:
         dwell = visit.dwell
         self.ledger.plan(dwell)
-        end = visit.end_tai_ns + self.readout_ns
-        planned = dwell.set_id, dwell.detector, dwell.n_planned, visit.ring_key, visit.period_ns, end
+        planned = dwell.set_id, dwell.detector, dwell.n_planned, visit.ring_key, visit.period_ns, visit.end_tai_ns
         opened = OpenSet(*planned, is_held=self.holds_frames())
         has_memory = self.memory.get(opened.memory_owner, visit.set_bytes)
         scan = self.scan()

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def deadlines(payload: Payload) -> list[Row]:
-    """From the read-out of a set's last frame to its last stage, and to its last packet; margin is what is left at the 95th
+    """From the end of a set's last exposure to its last stage, and to its last packet; margin is what is left at the 95th
     percentile."""
     health = payload.health
     rows = [_latencies("last stage", health.latencies_ns, health.deadlines_ns)]
