@@ -9,13 +9,13 @@ numbers of sets and tracklets, which count in the order of processing, and marks
 
 import argparse
 import time
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from firmware_sim.bench.judgement.validity import PRODUCTS, products
 from firmware_sim.board.processor_profile import load_profile
 from firmware_sim.cost.model import load_stages
 from firmware_sim.flight import topology
@@ -27,15 +27,13 @@ from firmware_sim.scenarios.campaign import MARKING
 from firmware_sim.scenarios.operations import Operations
 from firmware_sim.scenarios.scenario import Scenario, load
 from firmware_sim.scenarios.simulate import simulate
-from sensorproc.downlink.dictionary import FrameStatus
-from sensorproc.downlink.records import DETECTION, EVENT, FRAME, TRACKLET
+from sensorproc.downlink.records import EVENT
 from sensorproc.frames import Frame
 from sensorproc.ground.reader import read
 from sensorproc.processing import process
 from sensorproc.recording import Entry, Recording, open_recording
+from sensorproc.run_folder.building import building
 from sensorproc.timescales import NS_PER_S
-
-NUMBERED = {"tracklet_id", "set_id", "release_id"}
 
 
 def ring_recording(scenario: Scenario, folder: Path) -> Recording:
@@ -81,18 +79,6 @@ def taken(recording: Recording, payload: Payload, scan: Scan) -> Recording:
     return replace(recording, entries=tuple(entries))
 
 
-def products(data: bytes) -> Counter[bytes]:
-    """Records of a downlink as bytes, without the numbers that count in the order of processing."""
-    downlink, found = read(data), Counter()
-    for kind in (FRAME, DETECTION, TRACKLET, EVENT):
-        for row in downlink.records[kind.name]:
-            if kind is FRAME and not row["status"] & FrameStatus.PROCESSED:
-                continue  # one that the frame store rejects is told by its event alone
-            values = {key: (-1 if key in NUMBERED else value) for key, value in row.items()}
-            found[kind.name.encode() + repr(sorted(values.items())).encode()] += 1
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3600.0)
@@ -116,9 +102,11 @@ def main() -> None:
         looped = taken(recording, again, replace(again.camera.schedule, now_tai_ns=lambda: again.clock.origin_tai_ns))
         start = time.perf_counter()
         out = options.out or Path(temporary) / "ground"
-        process(looped, config, None, None, out, [])
+        with building(out, {}) as run:
+            process(looped, config, None, None, run)
         ground_s = time.perf_counter() - start
-        here, there = products(b"".join(payload.stream)), products((out / "downlink.bin").read_bytes())
+        streams = b"".join(payload.stream), (out / "downlink.bin").read_bytes()
+        here, there = (products(read(stream), (*PRODUCTS, EVENT)) for stream in streams)
     counts = payload.ledger.counts
     print(f"{options.seconds:g} s, {payload.camera.n_exposed} frames, dwells {counts}; {type(scan).__name__}")
     differ = (here - there).total(), (there - here).total()

@@ -49,7 +49,8 @@ def main() -> int:
     parser.add_argument("--healthy", type=int, default=20)
     options = parser.parse_args()
     limit_threads()
-    results, recordings = options.out / options.suite, options.out / options.suite / "recordings"
+    results = options.out / Path(options.suite).stem
+    recordings = results / "recordings"
     old = kept(results / "healthy.json", options.suite, HEALTHY, SEED, recordings)
     convicted = by_gates = 0
     print("| defect | gates | against the healthy run |\n|---|---|---|")

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
+
+from firmware_sim.bench.machine import processor_name, stalled_s, stolen_s
+from sensorproc.run_folder.facts import library_version
 
 LARGE, SMALL = 1 << 24, 1 << 15  # elements of float32: far beyond every cache, and within a core's own
 FLOATS, ROUNDS = 16 * 16, 20_000  # accumulators that a core can work at side by side, and rounds of them
@@ -22,52 +23,32 @@ LIBRARIES = ("numpy", "scipy", "numba", "opencv-python-headless", "photutils", "
 
 def environment() -> dict[str, Any]:
     """What the machine and the software are."""
-    model = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown")
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    found = {"processor": model, "cores": os.cpu_count(), "python": platform.python_version(), "commit": commit or "unknown"}
-    return found | {name: _version(name) for name in LIBRARIES}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "absent"
-
-
-def _lines(path: str) -> list[str]:
-    return Path(path).read_text("utf-8").splitlines() if Path(path).is_file() else []
+    found = {
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "commit": commit or "unknown",
+    }
+    return found | {name: library_version(name) for name in LIBRARIES}
 
 
 class Watch:
     """How busy the machine was during a run: share of time in which something waited for a core, and that was stolen."""
 
     def __init__(self) -> None:
-        self.begun_s, self.waited_us, self.stolen = time.perf_counter(), _waited_us(), _stolen()
+        self.begun_s, self.waited_s, self.stolen_s = time.perf_counter(), stalled_s(), stolen_s()
 
     def told(self) -> dict[str, float | None]:
         """Shares since the start; None where the system does not tell."""
         elapsed_s = time.perf_counter() - self.begun_s
-        waited, stolen = _waited_us(), _stolen()
-        ticks = os.sysconf("SC_CLK_TCK") * (os.cpu_count() or 1)
+        waited, stolen, cores = stalled_s(), stolen_s(), os.cpu_count() or 1
         return {
-            "waiting": (waited - self.waited_us) * 1e-6 / elapsed_s
-            if waited is not None and self.waited_us is not None
-            else None,
-            "stolen": (stolen - self.stolen) / ticks / elapsed_s if stolen is not None and self.stolen is not None else None,
+            "waiting": None if waited is None or self.waited_s is None else (waited - self.waited_s) / elapsed_s,
+            "stolen": None if stolen is None or self.stolen_s is None else (stolen - self.stolen_s) / cores / elapsed_s,
         }
-
-
-def _waited_us() -> int | None:
-    some = next((line for line in _lines("/proc/pressure/cpu") if line.startswith("some")), None)
-    return int(some.split("total=")[1]) if some else None
-
-
-def _stolen() -> int | None:
-    fields = next((line.split() for line in _lines("/proc/stat") if line.startswith("cpu ")), [])
-    return int(fields[8]) if len(fields) > 8 else None
 
 
 @numba.njit(nogil=True, fastmath=True)

@@ -20,12 +20,16 @@ MOST_STOLEN = 0.01  # of the time of all cores: more of it, and somebody else's 
 
 def environment() -> dict[str, Any]:
     """What machine and software are."""
-    model = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown")
     governor = "".join(_lines("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")) or "unknown"
     return {
-        "processor": model, "cores": os.cpu_count(), "governor": governor, "kernel": platform.release(),
+        "processor": processor_name(), "cores": os.cpu_count(), "governor": governor, "kernel": platform.release(),
         "machine": platform.machine(), "python": platform.python_version(), **{name: library_version(name) for name in LIBRARIES},
     }  # fmt: skip
+
+
+def processor_name() -> str:
+    """What the processor calls itself."""
+    return next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown")
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def sample(pid: int) -> Sample | None:
     fields = stat.rpartition(")")[2].split()
     waited_ns = sum(_waited_ns(task) for task in Path(f"/proc/{pid}/task").glob("*/schedstat"))
     cpu_s = (int(fields[11]) + int(fields[12])) / TICKS
-    return Sample(time.monotonic_ns(), int(fields[21]) * PAGE, cpu_s, waited_ns * 1e-9, int(fields[9]), _stalled_s(), _stolen_s())
+    return Sample(time.monotonic_ns(), int(fields[21]) * PAGE, cpu_s, waited_ns * 1e-9, int(fields[9]), stalled_s(), stolen_s())
 
 
 def _waited_ns(path: Path) -> int:
@@ -116,12 +120,14 @@ def _waited_ns(path: Path) -> int:
     return int(words[1]) if len(words) > 1 else 0
 
 
-def _stalled_s() -> float | None:
+def stalled_s() -> float | None:
+    """Time in which anything on this machine waited for a core; None where the system does not tell."""
     some = next((line for line in _lines("/proc/pressure/cpu") if line.startswith("some")), None)
     return int(some.split("total=")[1]) * 1e-6 if some else None
 
 
-def _stolen_s() -> float | None:
+def stolen_s() -> float | None:
+    """Time of all cores that the hypervisor gave to others; None where the system does not tell."""
     words = next((line.split() for line in _lines("/proc/stat") if line.startswith("cpu ")), [])
     return int(words[8]) / TICKS if len(words) > 8 else None
 

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from firmware_sim.bench.budget import Budget
 from firmware_sim.bench.faults import LinkFaults
+from firmware_sim.bench.judgement.budget import Budget
 from firmware_sim.bench.ring import ring_of
 from firmware_sim.bench.run import Plan
 from firmware_sim.bench.schedule import Schedule

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from firmware_sim.bench.budget import Kept
-from firmware_sim.bench.latency import Latencies
+from firmware_sim.bench.judgement.budget import Kept
+from firmware_sim.bench.judgement.latency import Latencies
 from firmware_sim.bench.run import Result
 from firmware_sim.link.frame_link import Kind
 from sensorproc.review.style import STYLE

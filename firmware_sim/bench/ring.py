@@ -11,7 +11,7 @@ from sensorproc.geometry import quaternion
 from sensorproc.recording import Recording
 from sensorproc.timescales import NS_PER_S
 
-MOST_DN = 65_535
+WHITE_DN = 65_535
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +77,8 @@ def _as_sent(frame: Frame) -> tuple[Leader, np.ndarray]:
     data = frame.data_dn
     if data.dtype != np.uint16:
         whole = np.rint(data)
-        if not np.isfinite(data).all() or not ((whole >= 0) & (whole <= MOST_DN)).all():
-            raise InputError(f"{frame.source}: the frame link carries pixels of 0 to {MOST_DN}")
+        if not np.isfinite(data).all() or not ((whole >= 0) & (whole <= WHITE_DN)).all():
+            raise InputError(f"{frame.source}: the frame link carries pixels of 0 to {WHITE_DN}")
         data = whole.astype(np.uint16)
     ny, nx = data.shape
     attitude = None if frame.camera is None else tuple(float(q) for q in quaternion(frame.camera.dcm))

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from firmware_sim.bench.budget import Budget, Kept, judged
 from firmware_sim.bench.faults import LinkFaults
+from firmware_sim.bench.judgement.budget import Budget, Kept, judged
+from firmware_sim.bench.judgement.measured import Measured, closing_packets, measured
+from firmware_sim.bench.judgement.validity import Validity, ground_truth, judge
 from firmware_sim.bench.machine import Watch, environment, is_disturbed
-from firmware_sim.bench.measured import Measured, closing_packets, measured
 from firmware_sim.bench.ring import Ring
 from firmware_sim.bench.sender import LEAD_NS, Played, Sender
 from firmware_sim.bench.target import LocalPayload, Telemetry, serve_options
-from firmware_sim.bench.validity import Validity, ground_truth, judge
 from sensorproc.config import Config, to_toml
 from sensorproc.errors import InputError
 from sensorproc.ground.reader import read

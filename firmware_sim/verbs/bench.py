@@ -55,8 +55,8 @@ def bench(
     """
     from json import dumps
 
-    from firmware_sim.bench.budget import load_budget
     from firmware_sim.bench.faults import parse_faults
+    from firmware_sim.bench.judgement.budget import load_budget
     from firmware_sim.bench.plan import planned
     from firmware_sim.bench.rate import best, highest_rate
     from firmware_sim.bench.report import latency_line, text, write_report

@@ -20,7 +20,7 @@ def bench_compare(old: Path, new: Path, *, json: bool = False) -> int:
     """
     from dataclasses import asdict
 
-    from firmware_sim.bench.compare import compare, load_results
+    from firmware_sim.bench.judgement.compare import compare, load_results
 
     found = compare(load_results(old), load_results(new))
     if json:

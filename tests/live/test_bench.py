@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_sim.bench.budget import Budget, judged, load_budget
 from firmware_sim.bench.faults import LinkFaults, parse_faults
-from firmware_sim.bench.latency import Latencies, least_n, queued
+from firmware_sim.bench.judgement.budget import Budget, judged, load_budget
+from firmware_sim.bench.judgement.latency import Latencies, least_n, queued
+from firmware_sim.bench.judgement.validity import judge
 from firmware_sim.bench.ring import Ring
 from firmware_sim.bench.run import Plan, at_rate
 from firmware_sim.bench.run import run as run_bench
 from firmware_sim.bench.schedule import load_schedule
-from firmware_sim.bench.validity import judge
 from firmware_sim.cli import main
 from firmware_sim.link.frame_link import Leader
 from sensorproc.config import load

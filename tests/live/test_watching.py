@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware_sim.bench.compare import compare
+from firmware_sim.bench.judgement.compare import compare
 from firmware_sim.bench.under_test import payload_under_test
 from firmware_sim.cli import main
 from firmware_sim.live.metrics import PREFIX, exposition

@@ -13,7 +13,7 @@ from sensorproc.scoring.figures.metrics import HEAVIEST, groups_of
 from sensorproc.scoring.truth import Row
 
 KEY = ("case", "seed", "set")
-BRIGHT_SNR = 12.0  # of a set: so far above the threshold those are found, too, whose noise made them fainter
+UNSELECTED_SNR = 12.0  # of a set: so far above the threshold those are found, too, whose noise made them fainter
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def compare(old: Row, new: Row) -> list[Change]:
         raise NotComparable(f"baseline has {len(old['sets'])} sets, this run {len(new['sets'])}: not the same scenes")
     whole = [(a, b) for a, b in rows if a["is_whole"]]
     both = [(a, b) for a, b in whole if a["is_found"] and b["is_found"]]
-    bright = [(a, b) for a, b in both if a["snr"] >= BRIGHT_SNR]
+    bright = [(a, b) for a, b in both if a["snr"] >= UNSELECTED_SNR]
     return [
         _change("completeness", whole, lambda row: float(row["is_found"]), +1),
         _change("false tracklets per set", sets, lambda row: float(row["n_false"]), -1),

@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from firmware_sim.bench.latency import Latencies
+from firmware_sim.bench.judgement.latency import Latencies
+from firmware_sim.bench.judgement.validity import Key
 from firmware_sim.bench.ring import Ring
 from firmware_sim.bench.sender import Played, of_kind
-from firmware_sim.bench.validity import Key
 from firmware_sim.link.frame_link import Kind, Verdict
 from sensorproc.downlink.dictionary import Apid
 from sensorproc.downlink.packets import apid_of

@@ -1,0 +1,1 @@
+"""Was it fast enough, and is what came down right?"""
