@@ -21,10 +21,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from sensorproc.conventions import FWHM_PER_SIGMA, MOST_PX_A_SIDE
+from sensorproc.conventions import FWHM_PER_SIGMA, MOST_PX_A_SIDE, demand_two_lines
 from sensorproc.errors import ConfigError
 from sensorproc.toml_file import read_named
 
@@ -36,6 +36,7 @@ SMALLEST_MESH_PX = 8  # Of so many pixels a side a median still tells the sky.
 SHORTEST_STREAK_PX = 8  # Shorter ones are points to all that looks for them.
 NARROWEST_PX = 0.8  # Light of a point, full width at half maximum, that templates can hold.
 Count = Annotated[int, Field(ge=1)]
+TwoLines = Annotated[tuple[str, str], AfterValidator(demand_two_lines)]
 Side = Annotated[int, Field(ge=1, le=MOST_PX_A_SIDE)]
 
 
@@ -58,6 +59,7 @@ class Sensor:
     site_lat_lon_deg: tuple[Annotated[float, Field(ge=-90, le=90)], Annotated[float, Field(ge=-180, le=360)]] | None = None
     site_height_m: Annotated[float, Field(ge=-500, le=9000)] = 0.0  # of a site on the Earth (WGS 84, east positive), that takes
     # the place of the recording's observer
+    tle: TwoLines | None = None  # two-line elements of the satellite that observes, in its place
     binning: Annotated[int, Field(ge=1, le=4)] = 1  # n x n pixels are summed, recorded ones as they are read
 
 

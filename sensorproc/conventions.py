@@ -41,3 +41,23 @@ EARTH_RATE_RAD_S = 7.292115e-5  # inertial rotation rate of the Earth, IERS 2010
 OBSERVER_KM = (6000.0, 2e6)  # from the Earth's centre, of an observer around it
 SPEED_OF_LIGHT_KM_S = 299792.458
 SUN_COLOUR = 0.82  # BP-RP of the Sun [mag] (Casagrande & VandenBerg 2018)
+TLE_CHARACTERS = 69  # In a line of two-line elements.
+
+
+def demand_two_lines(lines: tuple[str, str]) -> tuple[str, str]:
+    """Two-line elements of a satellite: two lines of 69 characters with a number before and a checksum behind.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
+    for number, line in enumerate(lines, 1):
+        if len(line) != TLE_CHARACTERS or not line.startswith(f"{number} ") or not line.isascii():
+            raise ValueError(f"line {number} wants {TLE_CHARACTERS} characters that begin with '{number} '")
+        checksum = sum(int(c) if c.isdigit() else c == "-" for c in line[:-1]) % 10
+        if line[-1] != str(checksum):
+            raise ValueError(f"line {number} ends with {line[-1]!r}, its checksum is {checksum}")
+    if lines[0][2:7] != lines[1][2:7]:
+        raise ValueError(f"the lines are of two satellites, {lines[0][2:7].strip()} and {lines[1][2:7].strip()}")
+    return lines

@@ -13,6 +13,9 @@ from sensorproc.onboard.state import PayloadState
 from sensorproc.recording import Entry, Recording, pad
 from sensorproc.recording.entry import NO_OBSERVER
 from sensorproc.recording.header.site import Site
+from sensorproc.recording.two_line import MOST_DAYS, TwoLine
+
+OLD_ELEMENTS = f"observer position (its two-line elements are more than {MOST_DAYS:.0f} days away, or it has decayed)"
 
 
 def unopened(recording: Recording, sets: list[list[tuple[int, Entry]]]) -> list[Rejection]:
@@ -117,7 +120,12 @@ def as_configured(frame: Frame, config: Config) -> Frame:
 
 
 def _at_site(frame: Frame, config: Config) -> Frame:
-    """The frame as seen from the configured site, if there is one and the time is known."""
+    """The frame as seen from the configured satellite or site, if there is one and the time is known. A satellite whose elements
+    are of another month is nowhere."""
+    if config.sensor.tle is not None and frame.has_time:
+        seen_from = TwoLine(config.sensor.tle).state(frame.t_mid_tai_ns)
+        lacking = [text for text in frame.missing if text not in (NO_OBSERVER, OLD_ELEMENTS)]
+        return replace(frame, observer=seen_from, missing=(*lacking, *(() if seen_from else (OLD_ELEMENTS,))))
     if config.sensor.site_lat_lon_deg is None or not frame.has_time:
         return frame
     state = Site(*config.sensor.site_lat_lon_deg, config.sensor.site_height_m).state(frame.t_mid_tai_ns)

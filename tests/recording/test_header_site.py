@@ -8,11 +8,16 @@ from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensorproc.config import parse
+from sensorproc.config import load, parse, to_toml
+from sensorproc.errors import ConfigError
+from sensorproc.frame_sets import as_configured
+from sensorproc.offline import tai_time
 from sensorproc.recording.header.cards import Cards
 from sensorproc.recording.header.facts import facts_of
 from sensorproc.recording.header.found import Said
 from sensorproc.recording.header.site import Site, site
+from sensorproc.recording.pixels import make_frame
+from sensorproc.recording.two_line import TwoLine
 from sensorproc.timescales import tai_ns_from_utc
 
 WHEN = "2026-03-01T12:00:00"
@@ -87,3 +92,61 @@ def test_a_configured_site_is_checked():
     for wrong in ([95.0, 0.0], [0.0, 400.0], [0.0], "Tokyo"):
         with pytest.raises(ValueError, match="site_lat_lon_deg"):
             parse({"sensor": {"site_lat_lon_deg": wrong}})
+
+
+GEO = (
+    "1 41622U 16038A   26325.50000000  .00000000  00000-0  00000-0 0  9990",
+    "2 41622   0.0500 100.0000 0002000  80.0000 200.0000  1.00270000 37000",
+)
+
+
+def with_checksum(line):
+    return line[:-1] + str(sum(int(c) if c.isdigit() else c == "-" for c in line[:-1]) % 10)
+
+
+TLE = tuple(with_checksum(line.ljust(69, "0")) for line in GEO)
+
+
+def test_a_satellite_by_its_two_lines_is_where_another_reckoning_puts_it():
+    """SGP4's place in TEME, turned by the sidereal angle alone, against GCRF: they differ by the precession since 2000."""
+    from sgp4.api import Satrec
+
+    tai = tai_ns_from_utc("2026-11-22T14:30:00")
+    state = TwoLine(TLE).state(tai)
+    _, place, velocity = Satrec.twoline2rv(*TLE).sgp4(*(lambda t: (t.jd1, t.jd2))(tai_time(tai).utc))
+    assert np.linalg.norm(state.position_km) == pytest.approx(np.linalg.norm(place), abs=1e-3)
+    assert np.linalg.norm(state.velocity_km_s) == pytest.approx(np.linalg.norm(velocity), abs=1e-6)
+    turned = np.degrees(np.arccos(np.dot(state.position_km, place) / np.dot(place, place)))
+    assert 0.2 < turned < 0.5  # 26.9 years of 50.3 arcsec
+    later = np.array(TwoLine(TLE).state(tai + 10**9).position_km) - state.position_km
+    assert later == pytest.approx(np.array(state.velocity_km_s), abs=2e-3)
+
+
+def test_a_satellite_of_another_month_is_nowhere_and_that_is_said(tmp_path):
+    old = tai_ns_from_utc("2025-11-22T14:30:00")
+    assert TwoLine(TLE).state(old) is None
+    config = parse({"sensor": {"tle": list(TLE), "gain_e_per_dn": 1.0}})
+    frame = make_frame(np.full((32, 32), 100, np.uint16), "f", old, 1.0)
+    seen = as_configured(frame, config)
+    assert seen.observer is None
+    assert "two-line elements" in " ".join(seen.missing)
+    now = as_configured(make_frame(np.full((32, 32), 100, np.uint16), "f", tai_ns_from_utc("2026-11-22T14:30:00"), 1.0), config)
+    assert np.linalg.norm(now.observer.position_km) == pytest.approx(42165.0, abs=30.0)
+    path = tmp_path / "c.toml"
+    path.write_text(to_toml(config))
+    assert load(path).sensor.tle == TLE
+
+
+WRONG = {
+    "exchanged": lambda a, b: (b, a),
+    "a checksum that is none": lambda a, b: (a[:-1] + "x", b),
+    "a line that is cut": lambda a, b: (a, b[:-2]),
+    "two satellites": lambda a, b: (a, with_checksum("2 41623" + b[7:])),
+    "one line": lambda a, b: (a, ""),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_lines_that_are_no_elements_are_told(what):
+    with pytest.raises(ConfigError, match=r"tle.*line"):
+        parse({"sensor": {"tle": list(WRONG[what](*TLE))}})
