@@ -30,7 +30,7 @@ struct spfl_head {        /* before every message */
     uint16_t version, kind;
     uint16_t detector;    /* from 0 */
     uint16_t spare;       /* 0 */
-    uint64_t block;       /* number of the frame, one more with every exposure */
+    uint64_t block;       /* number of the frame, one more with every exposure; below 2^32 */
     uint32_t length;      /* bytes that follow this header */
     uint32_t crc;         /* CRC-32 (zlib's) of the 24 bytes before it */
 };

@@ -26,6 +26,7 @@ TRAILER = struct.Struct("<IQ")
 RECEIPT = struct.Struct("<Iq")
 WORK = struct.Struct("<qqq")
 CRC_AT = HEAD.size - 4
+MOST_BLOCK = (1 << 32) - 1
 MOST_DATA_BYTES = 1 << 26  # in one message
 ATTITUDE, OBSERVER = 1, 2  # bits of a leader: what it knows
 
@@ -94,6 +95,8 @@ class Head:
             raise LinkError(f"frame link of version {version}; this payload speaks {LINK_VERSION}")
         if crc != crc32(raw[:CRC_AT]) or spare:
             raise LinkError("a header is damaged")
+        if block > MOST_BLOCK:
+            raise LinkError(f"block {block}: records hold numbers up to {MOST_BLOCK}")
         return cls(kind, detector, block, length)
 
 

@@ -59,10 +59,12 @@ class LinkCamera:
         self._taking: dict[int, Taking] = {}
         self._closed: dict[int, int] = {}  # the first number that is not over, by detector
         self._newest: dict[int, int] = {}  # number of a frame, by detector
+        self._latest_tai_ns: dict[int, int] = {}  # end of an exposure, by detector
         self._has_time = False
 
     def ticked(self, detector: int, block: int, start_tai_ns: int, end_tai_ns: int) -> None:
         """An exposure has ended, whose pixels may come or not."""
+        self._begin_anew_if_restarted(detector, block, end_tai_ns)
         self._synchronise(detector, block, end_tai_ns)
         if self.scan() is not None and block >= self._closed.get(detector, block):
             self._set_of(detector, block, end_tai_ns)
@@ -70,6 +72,7 @@ class LinkCamera:
     def arrived(self, item: Item, end_tai_ns: int, verdict: Verdict) -> Verdict:
         """A frame, or why it is none; what becomes of it."""
         detector, number = item.detector, frame_number(item)
+        self._begin_anew_if_restarted(detector, number, end_tai_ns)
         self._synchronise(detector, number, end_tai_ns)
         self.n_exposed += 1
         if self.scan() is None:
@@ -99,6 +102,18 @@ class LinkCamera:
         self._closed[detector] = taking.first + taking.opened.n_planned
         if self._taking.get(detector) is taking:
             del self._taking[detector]
+
+    def _begin_anew_if_restarted(self, detector: int, number: int, end_tai_ns: int) -> None:
+        """A camera that counts anew: a number that is over already, of an exposure that is later than all before."""
+        latest = self._latest_tai_ns.get(detector, end_tai_ns)
+        self._latest_tai_ns[detector] = max(latest, end_tai_ns)
+        if number >= self._closed.get(detector, number) or end_tai_ns <= latest + self.cadence_ns // 2:
+            return
+        if (taking := self._taking.get(detector)) is not None:
+            self._close(taking)
+        for known in (self.origin, self._closed, self._newest):
+            known.pop(detector, None)
+        self.event("CAMERA_RESET", Severity.WARNING_HI, float(number))
 
     def _synchronise(self, detector: int, number: int, tai_ns: int) -> None:
         """The time code of the host goes with every frame that is newer than all before; a jump is told, but for the first."""

@@ -184,6 +184,7 @@ WRONG = {
     "no message": [b"GET / HTTP/1.1\r\nHost: payload\r\n\r\n"],
     "a leader of giant length": [forged(Kind.LEADER, 2**32 - 1)],
     "an empty leader": [forged(Kind.LEADER, 0)],
+    "a number that no record holds": [forged(Kind.LEADER, LEADER.size, block=2**32), leader().pack()],
     "an unknown kind": [forged(99, 0)],
     "data without a leader": [forged(Kind.DATA, 10), b"0123456789"],
     "more data than the leader said": [*frame_messages(0, 0, leader(), pixels())[:2], forged(Kind.DATA, 2**26)],

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,6 +71,20 @@ def test_the_ledger_is_exact_whatever_befalls_the_frames(tmp_path, ring):
     assert reasons.count("CLOCK_JUMP") == 1  # over the set that never came
     dwells = sorted((row["set_id"], row["n_processed"]) for row in told.records["DWELL"])
     assert dwells == [(0, 7), (1, 8), (2, 8)]
+
+
+def test_a_camera_that_counts_anew_is_heard(tmp_path, ring):
+    with payload_under_test(MINI, tmp_path, FAST) as payload:
+        cursor = payload.cursor
+        payload.play(ring, N_SET + 2, first=5)
+        later = ring.turn(0, 5 + N_SET + 2).leader.t_start_tai_ns - ring.start_tai_ns
+        after = replace(ring, start_tai_ns=ring.start_tai_ns + later)
+        payload.play(after, N_SET)
+        assert payload.await_packet("SET", cursor, 20.0, lambda row: row["phase"] == 1 and row["first_frame"] == 0) is not None
+        payload.stop()
+    told = whole(payload)
+    assert [reason_name(row["reason"]) for row in told.records["EVENT"]].count("CAMERA_RESET") == 1
+    assert sorted((row["set_id"], row["n_processed"]) for row in told.records["DWELL"]) == [(0, 8), (1, 2), (2, 8)]
 
 
 def test_a_killed_payload_goes_on_where_it_was(tmp_path, ring):
