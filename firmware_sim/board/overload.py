@@ -42,11 +42,13 @@ def useful_levels(config: Config) -> tuple[int, ...]:
 @dataclass
 class OverloadPolicy:
     """The level for the next set: one worse after a set that was late; one better after some that were not, if sets of the better
-    level, as far as they are known, would not be."""
+    level would not be. What these took is known from when the level was left; work that has become lighter since, or a board that
+    has become free, shows in the sets of the level in force, against the first of them."""
 
     level: int = 0
     n_in_time: int = 0
     work_ns: dict[int, int] = field(default_factory=dict)  # of the last set of every level
+    first_ns: int = 0  # of the first set of the level in force
 
     def finished(self, late_ns: int, work_ns: int, period_ns: int, levels: Sequence[int] = range(len(LEVELS))) -> int:
         """After a set that was ready ``late_ns`` after its last frame and took ``work_ns`` of search; the level from now on, of
@@ -55,10 +57,16 @@ class OverloadPolicy:
         better = max((level for level in levels if level < self.level), default=0)
         if work_ns:
             self.work_ns[self.level] = work_ns
+            self.first_ns = self.first_ns or work_ns
         if late_ns > period_ns:
-            self.level, self.n_in_time = worse, 0
+            self._go(worse)
             return self.level
         self.n_in_time += 1
-        if self.level and self.n_in_time >= PATIENCE and self.work_ns.get(better, 0) < RELAXED * period_ns:
-            self.level, self.n_in_time = better, 0
+        lighter = min(work_ns / self.first_ns, 1.0) if work_ns and self.first_ns else 1.0
+        if self.level and self.n_in_time >= PATIENCE and lighter * self.work_ns.get(better, 0) < RELAXED * period_ns:
+            self._go(better)
         return self.level
+
+    def _go(self, level: int) -> None:
+        self.first_ns = self.first_ns if level == self.level else 0
+        self.level, self.n_in_time = level, 0

@@ -36,6 +36,20 @@ def test_levels_that_change_nothing_are_left_out():
     assert [policy.finished(0, 1, 2, levels) for _ in range(3)] == [3, 3, 0]
 
 
+def test_a_board_that_has_become_free_searches_as_configured():
+    """Another process had the cores for a while: what a level took then says nothing of now."""
+    policy, period = OverloadPolicy(), 16
+    assert policy.finished(20, 20, period) == 1
+    assert [policy.finished(0, 14, period) for _ in range(5)] == [1] * 5
+    assert policy.finished(0, 6, period) == 0  # 20 of 14 are 8.6 of 6
+
+
+def test_a_board_that_stays_too_slow_does_not_try_in_vain():
+    policy, period = OverloadPolicy(), 16
+    assert policy.finished(20, 20, period) == 1
+    assert [policy.finished(0, 12, period) for _ in range(20)] == [1] * 20
+
+
 def test_a_payload_that_is_in_time_again_searches_as_configured(recording):
     payload = flown(recording, HALF_HOUR | {"faults": [{"kind": "hang", "at_s": [100.0], "size": 2.0}]}, slow=5.0)
     rows = account(payload)
