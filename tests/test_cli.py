@@ -233,7 +233,8 @@ def verbs():
     places = [(f"sensorproc.verbs.{verb}", verb) for verb in cli.VERBS]
     places += [("sensorproc.verbs.config", verb) for verb in cli.CONFIG_VERBS]
     places += [("sensorproc.verbs.catalog", verb) for verb in cli.CATALOG_VERBS]
-    return places + [(f"firmware_sim.verbs.{verb}", verb) for verb in firmware_sim.VERBS]
+    modules = [verb.replace("-", "_") for verb in firmware_sim.VERBS]
+    return places + [(f"firmware_sim.verbs.{module}", module) for module in modules]
 
 
 @pytest.mark.parametrize(("module", "name"), verbs())

@@ -88,11 +88,13 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda stage, done, total
     telemetry = Telemetry(plan.telemetry)
     local = None if plan.target else _started(plan, folder, telemetry)
     watch = Watch(local.pid) if local else None
-    played = _played(plan, local.frames if local else plan.target, telemetry, progress)  # type: ignore[arg-type]
-    exit_code = local.stop() if local else None
-    if watch:
-        watch.stop()
-    telemetry.close()
+    try:
+        played = _played(plan, local.frames if local else plan.target, telemetry, progress)  # type: ignore[arg-type]
+    finally:  # whatever happens, no payload is left behind
+        exit_code = local.stop() if local else None
+        if watch:
+            watch.stop()
+        telemetry.close()
     if played.error:
         raise InputError(played.error)
     n_set = plan.config.frame_set.max_frames

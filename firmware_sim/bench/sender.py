@@ -15,10 +15,13 @@ import numpy as np
 
 from firmware_sim.bench.faults import LinkFaults
 from firmware_sim.bench.ring import Ring, Turn
+from firmware_sim.link.address import bound
 from firmware_sim.link.camera_side import Answer, CameraSide
 from firmware_sim.link.frame_link import Kind, frame_messages
+from sensorproc.errors import InputError
 
 LEAD_NS = 500_000_000  # from the word to begin to the start
+READY = "ready"
 
 
 @dataclass
@@ -33,7 +36,8 @@ class Played:
 
 
 class Sender:
-    """The process. ``start`` lets it begin; ``finish`` waits for its last frame, and a while for answers."""
+    """The process. ``start`` lets it begin; ``finish`` waits for its last frame, and a while for answers. Raises
+    :class:`~sensorproc.errors.InputError` if the payload does not answer the call."""
 
     def __init__(self, address: tuple[str, int], ring: Ring, n_frames: int, faults: LinkFaults):
         context = multiprocessing.get_context("fork")  # the ring is there already
@@ -41,7 +45,9 @@ class Sender:
         self._process = context.Process(target=_play, args=(address, ring, n_frames, faults, theirs), daemon=True)
         self._process.start()
         theirs.close()
-        self._ours.recv()
+        said = self._ours.recv()
+        if said != READY:
+            raise InputError(said)
 
     def start(self) -> int:
         """Begin; when the first exposure starts [ns, monotonic]."""
@@ -60,11 +66,16 @@ class Sender:
 def _play(address: tuple[str, int], ring: Ring, n_frames: int, faults: LinkFaults, pipe: Connection) -> None:
     played = Played()
     turns = _with_faults(ring.turns(n_frames), ring, faults, played)
-    camera = CameraSide(address, played.answers.append)
+    try:
+        with bound("tcp", address):
+            camera = CameraSide(address, played.answers.append)
+    except InputError as error:
+        pipe.send(str(error))
+        return
     gc.collect()
     gc.freeze()
     gc.disable()
-    pipe.send("ready")
+    pipe.send(READY)
     played.start_ns = pipe.recv()
     try:
         for due_ns, turn in turns:

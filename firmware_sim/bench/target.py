@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware_sim.link.address import parse_address, written
+from firmware_sim.link.address import bound, parse_address, written
 from firmware_sim.link.datagrams import MOST_BYTES
 from sensorproc.errors import InputError
 
@@ -34,7 +34,8 @@ class Telemetry:
     def __post_init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
-        self._socket.bind(self.address)
+        with bound("udp", self.address):
+            self._socket.bind(self.address)
         self.address = self._socket.getsockname()[:2]
         self._is_over = False
         self._thread = threading.Thread(target=self._run, daemon=True, name="telemetry")

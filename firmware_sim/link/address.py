@@ -2,8 +2,10 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from sensorproc.errors import UsageError
+from sensorproc.errors import InputError, UsageError
 
 
 def parse_address(text: str, scheme: str) -> tuple[str, int]:
@@ -18,6 +20,21 @@ def parse_address(text: str, scheme: str) -> tuple[str, int]:
     if not found or int(found[2]) > 65535:
         raise UsageError(f"{text}: want {scheme}://HOST:PORT, with a port of 0 (any that is free) to 65535")
     return found[1], int(found[2])
+
+
+@contextmanager
+def bound(scheme: str, address: tuple[str, int]) -> Iterator[None]:
+    """While an address is taken or called.
+
+    Raises
+    ------
+    InputError
+        Naming the address, if the system says that it cannot be.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{written(scheme, address)}: {error.strerror or error}") from None
 
 
 def is_loopback(host: str) -> bool:

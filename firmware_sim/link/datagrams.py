@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from firmware_sim.link.address import bound
+
 MOST_BYTES = 65_535
 MOST_PENDING = 64  # telecommands that have come and were not looked at; more are counted and lost
 
@@ -41,7 +43,8 @@ class CommandsIn:
 
     def __post_init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(self.address)
+        with bound("udp", self.address):
+            self._socket.bind(self.address)
         self.address = self._socket.getsockname()[:2]
         threading.Thread(target=self._run, daemon=True, name="telecommands").start()
 

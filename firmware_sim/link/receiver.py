@@ -15,6 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
+from firmware_sim.link.address import bound
 from firmware_sim.link.frame_link import (
     HEAD,
     MOST_DATA_BYTES,
@@ -63,7 +64,8 @@ class FrameServer:
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._socket = socket.create_server(self.address, backlog=MOST_CONNECTIONS)
+        with bound("tcp", self.address):
+            self._socket = socket.create_server(self.address, backlog=MOST_CONNECTIONS)
         self.address = self._socket.getsockname()[:2]
         self.connections: set[Connection] = set()
         threading.Thread(target=self._accept, daemon=True, name="frame link").start()

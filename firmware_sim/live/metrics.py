@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from firmware_sim.link.address import bound
+
 PREFIX = "sensorproc_payload_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Metrics = Mapping[str, tuple[str, str, Mapping[str, float]]]  # by name: type, help, values by label ("" for none)
@@ -47,7 +49,8 @@ class MetricsServer:
             def log_message(self, format: str, *arguments: object) -> None:
                 """Nothing: who watches is not news."""
 
-        self._server = http.server.ThreadingHTTPServer(address, Handler)
+        with bound("tcp", address):
+            self._server = http.server.ThreadingHTTPServer(address, Handler)
         self.address = str(self._server.server_address[0]), int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, daemon=True, name="metrics").start()
 

@@ -68,6 +68,7 @@ def test_a_product_that_is_changed_is_invalid(result):
     assert not judge(empty, empty).is_valid
 
 
+@pytest.mark.slow
 def test_the_loop_is_open(tmp_path, ring):
     """With a frame and a set that stall, all latencies are those of queues whose customers come on time."""
     plan = Plan(ring, load(MINI), {}, 32, LinkFaults(), Budget(), options=("--inject=stall_frame@25=1.5,stall_set@0=3.0",))

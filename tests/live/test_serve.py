@@ -73,6 +73,7 @@ def test_the_ledger_is_exact_whatever_befalls_the_frames(tmp_path, ring):
     assert dwells == [(0, 7), (1, 8), (2, 8)]
 
 
+@pytest.mark.slow
 def test_a_camera_that_counts_anew_is_heard(tmp_path, ring):
     with payload_under_test(MINI, tmp_path, FAST) as payload:
         cursor = payload.cursor
@@ -145,22 +146,28 @@ def test_garbage_on_every_port_harms_nothing(tmp_path, ring):
         payload.demand_ready()
 
 
-def test_mistakes_are_one_line(tmp_path, capsys):
+def test_mistakes_are_one_line(tmp_path, capsys, frames):
     serve = ("serve", f"--work={tmp_path}")
+    bench = ("bench", f"--schedule={tmp_path / 'r.toml'}", "--target=tcp://127.0.0.1:1", "--tm=udp://127.0.0.1:0")
+    taken = socket.create_server(("127.0.0.1", 0))
     wrong = {
         "no such file": (*serve, "--payload=nowhere.toml"),
         "want tcp://HOST:PORT": (*serve, f"--payload={MINI}", "--frames=udp://127.0.0.1:0"),
         "want --keys": (*serve, f"--payload={MINI}", "--tc=udp://0.0.0.0:0"),
         "want KIND": ("bench", "--schedule=s.toml", f"--out={tmp_path / 'o'}", "--inject=fire=1"),
+        "Address already in use": (*serve, f"--payload={MINI}", f"--frames=tcp://127.0.0.1:{taken.getsockname()[1]}"),
+        "Connection refused": (*bench, f"--out={tmp_path / 'o'}", "--duration=3.2"),
         "must know": (*serve, f"--payload={_without_size(tmp_path)}"),
         "checkpoint is damaged": (*_damaged(tmp_path), f"--payload={MINI}"),
     }
     (tmp_path / "s.toml").write_text('recording = "."\n')
+    (tmp_path / "r.toml").write_text(f'recording = "{frames}"\ncadence_s = 0.4\n[payload.sensor]\nexposure_s = 0.3\n')
     for told, arguments in wrong.items():
         assert main([a.replace("s.toml", str(tmp_path / "s.toml")) for a in arguments]) in (2, 3, 4), told
         said = capsys.readouterr().err
         assert told in said
         assert "Traceback" not in said
+    taken.close()
 
 
 def _without_size(folder):
