@@ -113,7 +113,9 @@ class LocalPayload:
             self._process.terminate()
         try:
             code = self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired:  # its log will tell where it stood
+            self._process.send_signal(signal.SIGUSR1)
+            time.sleep(1.0)
             self.kill()
             return -signal.SIGKILL
         self._let_go()

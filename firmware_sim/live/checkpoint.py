@@ -4,6 +4,7 @@
 payload has learnt, as of the last set that was done, or of the one before.
 """
 
+import contextlib
 import json
 import os
 import threading
@@ -37,11 +38,23 @@ class Memory:
 
 @dataclass
 class Checkpoint:
-    """Writes when something has changed; called from the payload's own loop."""
+    """Writes when something has changed; called from the payload's own loop, which no disk may hold up: the file takes its name
+    at once, so that the death of the process loses nothing, and a thread sees that it reaches the disk."""
 
     folder: Path
     remembered: Callable[[], Memory]
     _last: str = ""
+
+    def __post_init__(self) -> None:
+        self._changed = threading.Event()
+        threading.Thread(target=self._run, daemon=True, name="checkpoint").start()
+
+    def _run(self) -> None:
+        while True:
+            self._changed.wait()
+            self._changed.clear()
+            with contextlib.suppress(OSError), (self.folder / NAME).open("rb") as file:
+                os.fsync(file.fileno())
 
     def save(self) -> None:
         """Write what is remembered now, if it is not what was written."""
@@ -49,12 +62,10 @@ class Checkpoint:
         if text == self._last:
             return
         temporary = self.folder / (NAME + ".tmp")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        temporary.write_text(text, "utf-8")
         temporary.replace(self.folder / NAME)
         self._last = text
+        self._changed.set()
 
 
 def load_memory(folder: Path) -> Memory:

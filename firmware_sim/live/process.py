@@ -1,5 +1,6 @@
 """The process of a payload in real time: sockets at both ends, and the loop between them."""
 
+import faulthandler
 import json
 import signal
 import sys
@@ -176,6 +177,7 @@ class PayloadProcess:
 def serve(order: LiveOrder, addresses: Addresses, ready: Callable[[dict[str, Any]], object]) -> None:
     """Run a payload until it is told to stop by SIGTERM or SIGINT; ``ready`` is called when it takes frames."""
     process = PayloadProcess(order, addresses)
+    faulthandler.register(signal.SIGUSR1)  # where every thread is, for who wonders why it does not go on
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, process.stop)
     ready(process.facts)

@@ -101,9 +101,9 @@ def test_a_killed_payload_goes_on_where_it_was(tmp_path, ring):
         row = payload.await_packet("SET", cursor, 20.0, lambda row: row["phase"] == 1 and row["first_frame"] == 2 * N_SET)
         assert row is not None
         assert row["n_processed"] == N_SET
-        payload.stop()
+        assert payload.stop() == 0, payload.local.log.read_text()
     told = whole(payload)
-    assert told.gaps.is_exact
+    assert told.gaps.is_exact, told.gaps
     dwells = sorted((row["set_id"], reason_name(row["reason"])) for row in told.records["DWELL"])
     assert dwells == [(0, "NONE"), (1, "RESTARTED"), (2, "NONE")]
     assert "RESTARTED" in [reason_name(row["reason"]) for row in told.records["EVENT"]]
