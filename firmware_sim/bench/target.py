@@ -20,6 +20,7 @@ from sensorproc.errors import InputError
 
 READY_S = 120.0  # kernels may have to be compiled
 STOP_S = 20.0
+QUIET_S = 0.1
 START = "from sensorproc.verbs.start import firmware_sim; raise SystemExit(firmware_sim())"
 RECEIVE_BYTES = 1 << 22
 
@@ -42,14 +43,22 @@ class Telemetry:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._is_over:
-            ready, _, _ = select.select([self._socket], [], [], 0.2)
-            if ready and not self._is_over:
+        while True:
+            ready, _, _ = select.select([self._socket], [], [], QUIET_S)
+            if ready:
                 raw = self._socket.recv(MOST_BYTES)
                 self.packets.append((time.monotonic_ns(), raw))
+            elif self._is_over:
+                return
+
+    def settle(self) -> None:
+        """Wait until what was sent has been taken: nothing has come for a while."""
+        n = -1
+        while n < (n := len(self.packets)):
+            time.sleep(2 * QUIET_S)
 
     def close(self) -> None:
-        """No more packets."""
+        """No more packets, once those that were sent are taken."""
         self._is_over = True
         self._thread.join()
         self._socket.close()

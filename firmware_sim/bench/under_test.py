@@ -137,7 +137,9 @@ class PayloadUnderTest:
     def stop(self) -> int:
         """End it as an operator would; its exit code."""
         self._hang_up()
-        return self.local.stop()
+        code = self.local.stop()
+        self.telemetry.settle()
+        return code
 
     def close(self) -> None:
         """End it, and listen no more."""
