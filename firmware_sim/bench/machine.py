@@ -91,13 +91,6 @@ class Watch:
         minutes = np.array([s.at_ns for s in half]) / 6e10
         return float(np.polyfit(minutes - minutes[0], [s.rss_bytes for s in half], 1)[0])
 
-    def around(self, from_ns: int, to_ns: int) -> dict[str, Any]:
-        """The same between two times: who was to blame for a miss."""
-        inside = [s for s in self.samples if from_ns - SAMPLE_S * 1e9 <= s.at_ns <= to_ns + SAMPLE_S * 1e9]
-        part = Watch.__new__(Watch)
-        part.samples = inside
-        return part.told()
-
 
 def is_disturbed(told: dict[str, Any]) -> bool:
     """Whether others had so much of the machine that the figures are not the payload's."""

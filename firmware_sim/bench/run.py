@@ -59,7 +59,6 @@ class Result:
     cold_start_s: float | None
     exit_code: int | None
     kept: tuple[Kept, ...]
-    packets: tuple[tuple[int, bytes], ...]
     environment: dict[str, Any]
 
     @property
@@ -107,10 +106,7 @@ def run(plan: Plan, folder: Path, progress: Progress = lambda stage, done, total
     machine = watch.told() if watch else {}
     kept = judged(plan.budget, figures(plan, found, machine, local))
     cold = local.cold_start_s if local else None
-    packets = tuple(telemetry.packets)
-    return Result(
-        plan, played, found, judge(downlink, read(truth)), machine, cold, exit_code, tuple(kept), packets, environment()
-    )  # fmt: skip
+    return Result(plan, played, found, judge(downlink, read(truth)), machine, cold, exit_code, tuple(kept), environment())
 
 
 def figures(plan: Plan, found: Measured, machine: dict[str, Any], local: LocalPayload | None) -> dict[str, float | None]:
@@ -146,12 +142,14 @@ def _played(plan: Plan, address: tuple[str, int], telemetry: Telemetry, progress
     sender = Sender(address, plan.ring, plan.n_frames, plan.faults)
     start_ns = sender.start()
     period_s = plan.config.frame_set.max_frames * plan.ring.cadence_ns / NS_PER_S
-    last_s = LEAD_NS / NS_PER_S + plan.n_frames * plan.ring.cadence_ns / NS_PER_S + PATIENCE_PERIODS * period_s
-    until = time.monotonic() + last_s
-    n_sets = plan.n_frames // plan.config.frame_set.max_frames * len(plan.ring.frames)
-    while (left_s := until - time.monotonic()) > 0 and len(closing_packets(list(telemetry.packets))) < n_sets:
+    last = time.monotonic() + LEAD_NS / NS_PER_S + plan.n_frames * plan.ring.cadence_ns / NS_PER_S
+    while (left_s := last - time.monotonic()) > 0:  # packets are looked at when all frames are sent: the payload has the machine
         progress("frame", min(max(time.monotonic_ns() - start_ns, 0) // plan.ring.cadence_ns, plan.n_frames), plan.n_frames)
         time.sleep(min(left_s, 1.0))
+    until = last + PATIENCE_PERIODS * period_s
+    n_sets = plan.n_frames // plan.config.frame_set.max_frames * len(plan.ring.frames)
+    while time.monotonic() < until and len(closing_packets(list(telemetry.packets))) < n_sets:
+        time.sleep(0.5)
     return sender.finish()
 
 
